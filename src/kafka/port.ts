@@ -1,0 +1,273 @@
+/**
+ * What keylane needs of Kafka, in our own words. Everything above this file speaks these interfaces; only
+ * `kafka/confluent` and `kafka/platformatic` know a client library, and `kafka/memory` is the in-memory fake.
+ * One conformance suite runs against all of them.
+ *
+ * Offsets are plain numbers here: a Kafka offset is a 64-bit integer, but no log reaches 2^53 records. What users see
+ * is `bigint`.
+ */
+
+/** One partition of one topic. */
+export interface TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** A place in a partition's log. */
+export interface Position extends TopicPartition {
+  readonly offset: number;
+}
+
+/** A record header. Names may repeat; the order is kept. */
+export type RecordHeader = readonly [name: string, value: Buffer];
+
+/** A record to be appended. The value is never null: keylane writes no tombstones. */
+export interface OutgoingRecord {
+  readonly key: Buffer | null;
+  readonly value: Buffer;
+  readonly headers: readonly RecordHeader[];
+}
+
+/** A record as read from a log. `value` is null when somebody else wrote a tombstone. */
+export interface IncomingRecord extends Position {
+  /** The broker's append time (LogAppendTime), or the producer's where the topic says CreateTime. */
+  readonly timestampMs: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: readonly RecordHeader[];
+}
+
+/** What went wrong in Kafka, in the few classes the decisions above need. */
+export type KafkaFailureKind =
+  /** The broker could not be reached, or did not answer in time. */
+  | 'unreachable'
+  /** User name, password, token or certificate refused. */
+  | 'authentication'
+  /** The principal may not do this. */
+  | 'authorization'
+  /** A passing condition of the cluster (leader election, not enough replicas, coordinator moving). */
+  | 'transient'
+  /** The record or batch is larger than the broker or the client takes. */
+  | 'too-large'
+  /** Topic or partition does not exist. */
+  | 'unknown-topic'
+  /** The group member is not known any more (error 25), or fenced: everything it held is lost. */
+  | 'fenced'
+  /** The group is rebalancing or the generation is old (errors 22, 27): rebuild and send again while still owner. */
+  | 'rebalancing'
+  /** The client object was closed before the answer came. */
+  | 'closed'
+  /** The producer met a fatal error and was rebuilt. */
+  | 'producer-fatal'
+  /** Not offered by this implementation or this broker. */
+  | 'unsupported'
+  /** Anything else; see `code` and `message`. */
+  | 'other';
+
+/** A failed request to Kafka. A value, not thrown where a result can carry it. */
+export interface KafkaFailure {
+  readonly kind: KafkaFailureKind;
+  /** Kafka's protocol error code (positive), librdkafka's local one (negative), or undefined. */
+  readonly code: number | undefined;
+  readonly message: string;
+}
+
+/** Records for one partition, in order. */
+export interface RecordBatch extends TopicPartition {
+  readonly records: readonly OutgoingRecord[];
+}
+
+/** What became of one record. */
+export type RecordOutcome =
+  | { readonly kind: 'appended'; readonly offset: number; readonly timestampMs: number }
+  /** Surely not in the log, and never will be. */
+  | { readonly kind: 'absent'; readonly failure: KafkaFailure }
+  /** May be in the log, or come into it later. Also what a client acked without an offset. */
+  | { readonly kind: 'unknown'; readonly failure: KafkaFailure };
+
+export interface AppendResult {
+  /** One outcome a record, in the batch's order. */
+  readonly outcomes: readonly RecordOutcome[];
+  /** The producer identity the batch was sent under; see {@link Appender.incarnation}. */
+  readonly incarnation: number;
+}
+
+/**
+ * Appends batches to logs: acks=all, idempotent, no topic auto-creation, no timeout of its own (a batch is retried
+ * until it is acked or definitely refused; deadlines are the caller's business).
+ *
+ * Batches given to one partition reach its log in the order of the calls, also when several are under way, once the
+ * partition is *warm*: it has acked a record with an offset in this incarnation. Into a partition that is not warm the
+ * caller puts one record and waits, because a fresh idempotent producer can lose an acked record otherwise.
+ */
+export interface Appender {
+  /** Changes whenever the producer id changes; no partition is warm in a new incarnation. */
+  readonly incarnation: number;
+  /** Never rejects. Takes the buffers by reference until it resolves. */
+  append(batch: RecordBatch): Promise<AppendResult>;
+  /** Settles everything still open (as `unknown` after the timeout) and disconnects. Idempotent. */
+  close(options: { readonly timeoutMs: number }): Promise<void>;
+}
+
+/**
+ * Reads explicitly assigned partitions from explicit offsets, without a group. A client has one position per partition.
+ * All calls are safe in any order; the implementation runs them one after the other.
+ */
+export interface Reader {
+  /** Adds partitions at exact offsets (or moves those already assigned). Records fetched before are never handed out after. */
+  assign(positions: readonly Position[]): Promise<void>;
+  /** After it resolves no record of these partitions is handed out. Partitions not assigned are ignored. */
+  unassign(partitions: readonly TopicPartition[]): Promise<void>;
+  /** Stops handing out records of these partitions, keeping their position. Costs a refetch: use with hysteresis. */
+  pause(partitions: readonly TopicPartition[]): Promise<void>;
+  resume(partitions: readonly TopicPartition[]): Promise<void>;
+  /**
+   * Up to `maxRecords` records that are here already; resolves at once, with an empty list when there are none. One call
+   * at a time. Within a partition offsets rise without repeats.
+   */
+  poll(maxRecords: number): Promise<readonly IncomingRecord[]>;
+  /** Called when poll() may have something after it had nothing. One listener. */
+  onReadable(listener: () => void): void;
+  /** Called with problems that reading meets (authentication, offset out of range...). One listener. Reading goes on. */
+  onProblem(listener: (failure: KafkaFailure) => void): void;
+  close(): Promise<void>;
+}
+
+export interface ReaderOptions {
+  /** Shown in broker logs; also the name of the (never joined) group that the client insists on. */
+  readonly name: string;
+  /** Upper bound of bytes fetched ahead inside the client. Kafka: queued.max.messages.kbytes. */
+  readonly prefetchBytes: number;
+}
+
+export type GroupProtocol = 'classic' | 'consumer';
+
+export interface MembershipOptions {
+  readonly group: string;
+  readonly topics: readonly string[];
+  /** `classic` = cooperative-sticky; `consumer` = KIP-848. */
+  readonly protocol: GroupProtocol;
+  /** Classic only. Kafka: session.timeout.ms. */
+  readonly sessionTimeoutMs: number;
+  /** Longest time between a revoke and its answer. Kafka: max.poll.interval.ms. */
+  readonly maxPollIntervalMs: number;
+  /** Kafka: group.instance.id. */
+  readonly staticMemberId: string | undefined;
+  /** Kafka: client.rack. */
+  readonly rackId: string | undefined;
+}
+
+export type MembershipEvent =
+  /** The member owns these now, in addition. Already answered. */
+  | { readonly kind: 'assigned'; readonly partitions: readonly TopicPartition[] }
+  /** The member must give these up and call `answer` once; it may take its time within maxPollIntervalMs. Commits work until then. */
+  | { readonly kind: 'revoked'; readonly partitions: readonly TopicPartition[]; readonly answer: () => void }
+  /** The member has lost these already; commits are refused. Already answered. */
+  | { readonly kind: 'lost'; readonly partitions: readonly TopicPartition[] }
+  /** Something the member meets; it goes on by itself unless `fatal`. */
+  | { readonly kind: 'problem'; readonly failure: KafkaFailure; readonly fatal: boolean };
+
+export interface OffsetCommit extends Position {
+  readonly metadata: string;
+}
+
+/** `failure` undefined = the broker acknowledged it. */
+export interface CommitOutcome extends TopicPartition {
+  readonly failure: KafkaFailure | undefined;
+}
+
+export interface CommittedOffset extends TopicPartition {
+  /** undefined = this group never committed here (0 is a real offset). */
+  readonly offset: number | undefined;
+  readonly metadata: string;
+}
+
+/**
+ * A member of a consumer group that fetches nothing: it joins, owns partitions, commits. Polls by itself for as long as
+ * it lives, whatever the caller does.
+ */
+export interface Membership {
+  /** Starts joining; events follow. Resolves when the client is connected. Rejects with a KafkaRequestError. */
+  join(listener: (event: MembershipEvent) => void): Promise<void>;
+  /** Real acknowledgements, one outcome a partition. Metadata: at most 4,000 characters. Never rejects. */
+  commit(offsets: readonly OffsetCommit[]): Promise<readonly CommitOutcome[]>;
+  /** Reads committed offsets. Rejects with a KafkaRequestError on any failure: an error is never "none". */
+  committed(partitions: readonly TopicPartition[]): Promise<readonly CommittedOffset[]>;
+  /** Leaves the group: what is owned arrives as `revoked` and must be answered; then disconnects. Idempotent. */
+  leave(): Promise<void>;
+  /** Disconnects without waiting for anything; owned partitions stay unanswered. For a process that is giving up. Idempotent. */
+  abandon(): Promise<void>;
+}
+
+export interface PartitionDescription {
+  readonly partition: number;
+  /** undefined while no leader is elected. */
+  readonly leader: number | undefined;
+  readonly replicas: readonly number[];
+  readonly inSyncReplicas: readonly number[];
+}
+
+export interface TopicDescription {
+  readonly name: string;
+  /** Kafka's topic id; undefined where it is not offered (embedded). */
+  readonly id: string | undefined;
+  readonly partitions: readonly PartitionDescription[];
+}
+
+/** Values as Kafka writes them, by config name. */
+export type ConfigMap = ReadonlyMap<string, string>;
+
+export interface TopicSpec {
+  readonly name: string;
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  readonly configs: Readonly<Record<string, string>>;
+}
+
+export interface LogEnds extends TopicPartition {
+  /** Kafka: log start offset, the lowest that can be read. */
+  readonly start: number;
+  /** Kafka: high watermark, the offset the next record gets. */
+  readonly end: number;
+}
+
+/** The control plane. Every call rejects with a KafkaRequestError; `unsupported` where the cluster does not offer it. */
+export interface Admin {
+  /** Topics that do not exist are missing from the answer. */
+  describeTopics(names: readonly string[]): Promise<ReadonlyMap<string, TopicDescription>>;
+  /** Effective values, defaults included. */
+  topicConfigs(name: string): Promise<ConfigMap>;
+  /** The effective broker-level defaults of one live broker. */
+  brokerConfigs(): Promise<ConfigMap>;
+  brokerCount(): Promise<number>;
+  /** A topic that exists already is left as it is and named in `existed`. Resolves when every partition has a leader. */
+  createTopics(specs: readonly TopicSpec[]): Promise<{ readonly created: readonly string[]; readonly existed: readonly string[] }>;
+  logEnds(partitions: readonly TopicPartition[]): Promise<readonly LogEnds[]>;
+  /** What lives under this group name; `none` when no such group. */
+  groupProtocol(group: string): Promise<GroupProtocol | 'none'>;
+  /** Whether the brokers offer KIP-848 groups. */
+  offersConsumerProtocol(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** How the rest of keylane gets at a cluster. Connects nothing by itself; each method connects what it returns. */
+export interface KafkaDriver {
+  /**
+   * Limits that the embedded cluster has and a real one has not; undefined on a real cluster. Code that depends on
+   * them says so where it does.
+   */
+  readonly embedded: EmbeddedLimits | undefined;
+  appender(): Promise<Appender>;
+  reader(options: ReaderOptions): Promise<Reader>;
+  membership(options: MembershipOptions): Membership;
+  admin(): Promise<Admin>;
+  /** Closes shared resources (the embedded cluster). What the other methods returned is closed by whoever asked for it. */
+  close(): Promise<void>;
+}
+
+export interface EmbeddedLimits {
+  /** Topics come into being with this many partitions, whatever is asked. */
+  readonly partitionsPerTopic: number;
+  /** Unfinished bytes a partition keeps before it would evict records silently. */
+  readonly partitionBytes: number;
+}
