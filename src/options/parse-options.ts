@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import { type OptionProblem, OptionsError } from '../errors/options-error.ts';
+
+const rules = z.registry<{ readonly rule: string; readonly cure: string }>();
+
+/** An option's schema with the words for whoever got it wrong: what the value must be, and what to do. */
+export function option<S extends z.ZodType>(schema: S, rule: string, cure: string): S {
+  rules.add(schema, { rule, cure });
+  return schema;
+}
+
+/**
+ * Checks an options object against its one declaration and fills in the defaults. The caller's object is not changed;
+ * `undefined` means absent.
+ *
+ * @throws OptionsError listing every invalid, missing or unknown option.
+ */
+export function parseOptions<S extends z.ZodObject>(subject: string, schema: S, given: unknown): z.output<S> {
+  const result = schema.safeParse(given);
+  if (result.success) return result.data;
+  throw new OptionsError(
+    subject,
+    result.error.issues.flatMap((issue) => problemsOf(issue, schema, given)),
+  );
+}
+
+function problemsOf(issue: z.core.$ZodIssue, schema: z.ZodType, given: unknown): OptionProblem[] {
+  const at = issue.path.map(String);
+  if (issue.code === 'unrecognized_keys') {
+    const known = knownKeys(schemaAt(schema, at));
+    return issue.keys.map((key) => {
+      const near = known.find((name) => distance(name, key) <= 2);
+      const cure = near === undefined ? `Known options: ${known.join(', ')}.` : `Did you mean '${near}'?`;
+      return {
+        path: [...at, key].join('.'),
+        rule: 'is not an option',
+        value: show(valueAt(given, [...at, key]), key),
+        cure,
+      };
+    });
+  }
+  const words = wordsAt(schema, at);
+  return [
+    {
+      path: at.join('.') || '(options)',
+      rule: words?.rule ?? issue.message,
+      value: show(valueAt(given, at), at.at(-1)),
+      cure: words?.cure ?? 'See the documentation of this option.',
+    },
+  ];
+}
+
+/** The words of the innermost schema on the way that has any. */
+function wordsAt(schema: z.ZodType, path: readonly string[]): { rule: string; cure: string } | undefined {
+  for (let depth = path.length; depth > 0; depth -= 1) {
+    const found = schemaAt(schema, path.slice(0, depth));
+    const words = found && wordsOf(found);
+    if (words !== undefined) return words;
+  }
+  return undefined;
+}
+
+function wordsOf(schema: z.ZodType): { rule: string; cure: string } | undefined {
+  const own = rules.get(schema);
+  if (own !== undefined) return own;
+  const inner = unwrap(schema);
+  return inner === schema ? undefined : wordsOf(inner);
+}
+
+function schemaAt(schema: z.ZodType, path: readonly string[]): z.ZodType | undefined {
+  let current: z.ZodType | undefined = schema;
+  for (const step of path) {
+    while (current !== undefined && unwrap(current) !== current) current = unwrap(current);
+    if (!(current instanceof z.ZodObject)) return undefined;
+    current = current.shape[step] as z.ZodType | undefined; // an object schema's fields are schemas
+  }
+  return current;
+}
+
+function knownKeys(schema: z.ZodType | undefined): readonly string[] {
+  if (schema === undefined) return [];
+  const inner = unwrap(schema);
+  if (inner !== schema) return knownKeys(inner);
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+}
+
+function unwrap(schema: z.ZodType): z.ZodType {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) {
+    return schema.unwrap() as z.ZodType; // what an optional or a default wraps is a schema
+  }
+  return schema;
+}
+
+function valueAt(value: unknown, path: readonly string[]): unknown {
+  let current = value;
+  for (const step of path) {
+    if (typeof current !== 'object' || current === null) return undefined;
+    current = (current as Record<string, unknown>)[step]; // reading an unknown property of a checked object
+  }
+  return current;
+}
+
+const secret = /password|passphrase|secret|token|^key$/i;
+
+function show(value: unknown, name = ''): string {
+  if (secret.test(name) && value !== undefined) return '(secret)';
+  if (typeof value === 'function') return 'a function';
+  if (value === undefined) return 'nothing';
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value, (key, inner: unknown) => (secret.test(key) ? '(secret)' : inner));
+  } catch {
+    text = undefined;
+  }
+  text ??= String(value);
+  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
+}
+
+/** Edit distance between two names, letters' case not counted. */
+function distance(a: string, b: string): number {
+  const left = a.toLowerCase();
+  const right = b.toLowerCase();
+  let row = Array.from({ length: right.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= left.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= right.length; j += 1) {
+      const swap = (row[j - 1] ?? 0) + (left[i - 1] === right[j - 1] ? 0 : 1);
+      next.push(Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[right.length] ?? 0;
+}

@@ -1,0 +1,155 @@
+import { KEY_HASH_LENGTH } from './key-hash.ts';
+
+/**
+ * What keylane writes beside a committed offset, so that a new owner repeats nothing that was finished and committed:
+ * "everything below `doneBelow` is finished, except what these keys have at or above these offsets".
+ *
+ * It only saves work. Losing it costs re-runs, never order and never a task.
+ */
+export interface CommitState {
+  /** The committed offset: the lowest unfinished one. */
+  readonly frontier: number;
+  readonly epoch: number;
+  /** True when nothing had been started since the partition was taken, or everything started had settled at a clean stop. */
+  readonly clean: boolean;
+  /** Identifies the state topic this epoch counts in; '' where topics have no ids. */
+  readonly statePin: string;
+  readonly doneBelow: number;
+  /** Keys with something unfinished below `doneBelow`, by their first unfinished offset. */
+  readonly lanes: readonly UnfinishedLane[];
+}
+
+export interface UnfinishedLane {
+  readonly hash: string;
+  readonly offset: number;
+  /** Failed attempts of the task at `offset`. */
+  readonly attempts: number;
+  /** When the first of them failed, epoch milliseconds; undefined when attempts is 0. */
+  readonly firstFailedAtMs: number | undefined;
+}
+
+export type DecodedMetadata =
+  | { readonly kind: 'state'; readonly state: CommitState }
+  /** Not written by keylane (another tool, or none). */
+  | { readonly kind: 'foreign' }
+  /** Ours, but not as it was written, or written for another offset. */
+  | { readonly kind: 'damaged' };
+
+/** Brokers take 4,095 characters (`offset.metadata.max.bytes`, measured); we stay below. */
+export const METADATA_LIMIT = 4_000;
+
+const prefix = 'kl1.';
+
+/** The metadata text, and the state it really holds when not everything fitted. */
+export function encodeMetadata(full: CommitState): { readonly text: string; readonly doneBelow: number } {
+  const lanes = [...full.lanes].sort((a, b) => a.offset - b.offset);
+  let text = render(full, full.doneBelow, lanes, true);
+  if (text.length <= METADATA_LIMIT) return { text, doneBelow: full.doneBelow };
+  text = render(full, full.doneBelow, lanes, false);
+  if (text.length <= METADATA_LIMIT) return { text, doneBelow: full.doneBelow };
+  // Too many keys are unfinished: say less. Below the first key left out everything said is still true.
+  let fits = 0;
+  let tooMany = lanes.length;
+  while (fits + 1 < tooMany) {
+    const half = (fits + tooMany) >> 1;
+    if (renderFirst(full, lanes, half).length <= METADATA_LIMIT) fits = half;
+    else tooMany = half;
+  }
+  return { text: renderFirst(full, lanes, fits), doneBelow: lanes[fits]?.offset ?? full.doneBelow };
+}
+
+/** Length that these lanes would need at most, without attempts: what the start gate asks. */
+export function metadataFits(full: CommitState): boolean {
+  const lanes = [...full.lanes].sort((a, b) => a.offset - b.offset);
+  return render(full, full.doneBelow, lanes, false).length <= METADATA_LIMIT;
+}
+
+/** Lanes that fit whatever their offsets are: below this the start gate need not look closer. */
+export const LANES_THAT_ALWAYS_FIT = Math.floor((METADATA_LIMIT - 90) / (KEY_HASH_LENGTH + 12));
+
+function renderFirst(full: CommitState, lanes: readonly UnfinishedLane[], count: number): string {
+  return render(full, lanes[count]?.offset ?? full.doneBelow, lanes.slice(0, count), false);
+}
+
+function render(
+  state: CommitState,
+  doneBelow: number,
+  lanes: readonly UnfinishedLane[],
+  attempts: boolean,
+): string {
+  let list = '';
+  let last = state.frontier;
+  for (const lane of lanes) {
+    list += `${lane.hash}${(lane.offset - last).toString(36)}`;
+    if (attempts && lane.attempts > 0) {
+      list += `~${lane.attempts.toString(36)}~${(lane.firstFailedAtMs ?? 0).toString(36)}`;
+    }
+    list += ',';
+    last = lane.offset;
+  }
+  const body = [
+    state.epoch.toString(36),
+    state.clean ? 'c' : 'u',
+    state.statePin,
+    (doneBelow - state.frontier).toString(36),
+    list,
+  ].join('.');
+  return `${prefix}${checksum(state.frontier, body)}.${body}`;
+}
+
+/** Reads metadata found beside a committed offset. */
+export function decodeMetadata(text: string, offset: number): DecodedMetadata {
+  if (!text.startsWith('kl')) return { kind: 'foreign' };
+  if (!text.startsWith(prefix)) return { kind: 'damaged' };
+  const dot = text.indexOf('.', prefix.length);
+  const body = text.slice(dot + 1);
+  if (dot < 0 || text.slice(prefix.length, dot) !== checksum(offset, body)) return { kind: 'damaged' };
+  const [epoch, clean, statePin, span, list, ...rest] = body.split('.');
+  if (
+    epoch === undefined ||
+    statePin === undefined ||
+    span === undefined ||
+    list === undefined ||
+    rest.length > 0
+  ) {
+    return { kind: 'damaged' };
+  }
+  const lanes: UnfinishedLane[] = [];
+  let last = offset;
+  for (const item of list.split(',')) {
+    if (item === '') continue;
+    const [delta, attempts, firstFailed] = item.slice(KEY_HASH_LENGTH).split('~');
+    last += Number.parseInt(delta ?? '', 36);
+    lanes.push({
+      hash: item.slice(0, KEY_HASH_LENGTH),
+      offset: last,
+      attempts: attempts === undefined ? 0 : Number.parseInt(attempts, 36),
+      firstFailedAtMs: firstFailed === undefined ? undefined : Number.parseInt(firstFailed, 36),
+    });
+  }
+  const state: CommitState = {
+    frontier: offset,
+    epoch: Number.parseInt(epoch, 36),
+    clean: clean === 'c',
+    statePin,
+    doneBelow: offset + Number.parseInt(span, 36),
+    lanes,
+  };
+  const numbers = [
+    state.epoch,
+    state.doneBelow,
+    ...lanes.map((l) => l.offset + l.attempts + (l.firstFailedAtMs ?? 0)),
+  ];
+  return numbers.every(Number.isSafeInteger) ? { kind: 'state', state } : { kind: 'damaged' };
+}
+
+/** FNV-1a over the offset and the body: the metadata belongs to the offset it was written with. */
+function checksum(offset: number, body: string): string {
+  const text = `${offset}.${body}`;
+  let h = 0x811c9dc5;
+  for (let i = 0; i < text.length; i += 1) {
+    h ^= text.charCodeAt(i);
+    h = Math.imul(h, 0x01000193);
+  }
+  return (h >>> 0).toString(36);
+}

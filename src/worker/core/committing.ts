@@ -1,0 +1,106 @@
+import type { CommitOutcome } from '../../kafka/port.ts';
+import { encodeMetadata } from './commit-metadata.ts';
+import type { CoreState } from './core-state.ts';
+import type { CommitItem } from './effects.ts';
+import { lose } from './giving-up.ts';
+import type { PartitionState } from './partition-state.ts';
+import { queueUp } from './scheduling.ts';
+import { takingCommitted, takingMetadata } from './taking.ts';
+
+const RETRY_COMMIT_MS = 50;
+const RETRY_COMMIT_MAX_MS = 2_000;
+
+/**
+ * One commit is under way at a time. It is built from what is true now, and what it says counts only when the group
+ * acknowledged it; after an error it is built anew, never sent again.
+ */
+export function commitIfDue(core: CoreState): void {
+  if (core.commitUnderWay) return;
+  // A partition that is being taken, given up or frozen is not kept waiting for the interval, but for after an error.
+  const urgent = core.commitUrgent && core.commitFailures === 0;
+  if (!urgent && core.nowMs < core.nextCommitAtMs) return;
+  core.commitUrgent = false;
+  const items: CommitItem[] = [];
+  for (const partition of core.partitions.values()) {
+    const item = itemFor(core, partition);
+    if (item !== undefined) items.push(item);
+  }
+  core.nextCommitAtMs = core.nowMs + core.config.commitIntervalMs;
+  if (items.length === 0) return;
+  core.commitUnderWay = true;
+  core.effects.push({ kind: 'commit', items });
+}
+
+function itemFor(core: CoreState, partition: PartitionState): CommitItem | undefined {
+  if (!partition.dirty) return undefined;
+  const { changes } = partition;
+  if (partition.phase === 'taking') return { partition, changes, ...takingMetadata(partition) };
+  if (partition.phase !== 'running' && partition.phase !== 'draining') return undefined;
+  const state = partition.commitState(core.statePin);
+  const { text, doneBelow } = encodeMetadata(state);
+  return { partition, changes, offset: state.frontier, metadata: text, doneBelow };
+}
+
+/** The group has answered a commit. */
+export function committed(
+  core: CoreState,
+  items: readonly CommitItem[],
+  outcomes: readonly CommitOutcome[],
+): void {
+  core.commitUnderWay = false;
+  const outcomeOf = new Map(outcomes.map((outcome) => [outcome.partition, outcome]));
+  let failed = false;
+  let fenced = false;
+  for (const item of items) {
+    const { partition } = item;
+    if (partition.phase === 'gone') continue;
+    const outcome = outcomeOf.get(partition.partition);
+    if (outcome !== undefined && outcome.failure === undefined) {
+      acknowledge(core, item);
+    } else {
+      failed = true;
+      fenced ||= outcome?.failure?.kind === 'fenced';
+    }
+  }
+  // A member that the group does not know owns nothing any more, whatever it was told.
+  if (fenced) lose(core, [...core.partitions.keys()]);
+  core.commitFailures = failed && !fenced ? core.commitFailures + 1 : 0;
+  if (core.commitFailures > 0) {
+    const delayMs = Math.min(RETRY_COMMIT_MAX_MS, RETRY_COMMIT_MS * 2 ** Math.min(core.commitFailures, 10));
+    core.nextCommitAtMs = core.nowMs + delayMs;
+  }
+}
+
+function acknowledge(core: CoreState, item: CommitItem): void {
+  const { partition } = item;
+  partition.committedChanges = item.changes;
+  if (partition.phase === 'taking') takingCommitted(core, partition);
+  if (partition.phase === 'running' && item.changes >= partition.frozenUntil) queueUp(core, partition);
+  core.effects.push({ kind: 'committed', item });
+}
+
+/**
+ * The clock has jumped: the process was stopped, and may have been replaced meanwhile. Nothing starts before a commit
+ * sent after the jump is acknowledged.
+ */
+export function freeze(core: CoreState): void {
+  for (const partition of core.partitions.values()) {
+    if (partition.phase !== 'taking' && partition.phase !== 'confirming' && partition.phase !== 'running')
+      continue;
+    partition.changes += 1;
+    partition.frozenUntil = partition.changes;
+  }
+  core.commitUrgent = true;
+}
+
+/** Owners restate their frontier in the journal now and then. */
+export function confirmPeriodically(core: CoreState): void {
+  if (core.nowMs < core.nextConfirmAtMs) return;
+  core.nextConfirmAtMs = core.nowMs + Math.min(1_000, core.config.confirmIntervalMs);
+  for (const partition of core.partitions.values()) {
+    if (partition.phase !== 'running' || core.nowMs < partition.nextConfirmAtMs || partition.dirty) continue;
+    partition.nextConfirmAtMs = core.nowMs + core.config.confirmIntervalMs;
+    const { frontier } = partition.commitState(core.statePin);
+    core.effects.push({ kind: 'confirm', partition, frontier, reason: 'periodic' });
+  }
+}

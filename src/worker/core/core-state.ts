@@ -1,0 +1,110 @@
+import type { Effect, Run } from './effects.ts';
+import type { Lane } from './lane.ts';
+import type { LiveKeys } from './live-keys.ts';
+import { MinHeap } from './min-heap.ts';
+import { OutageDetector } from './outage.ts';
+import type { PartitionState } from './partition-state.ts';
+import type { RetryPolicy } from './retry.ts';
+import type { SharedBudget } from './shared-budget.ts';
+
+/** What the core decides by. All times in milliseconds of the monotonic clock, but for those that are written down. */
+export interface CoreConfig {
+  /** Names the queue's keys among those of other queues and groups of the process. */
+  readonly scope: string;
+  readonly concurrency: number;
+  readonly commitIntervalMs: number;
+  readonly drainMs: number;
+  readonly retry: RetryPolicy;
+  /** First and longest pause between two probes of a type in outage. */
+  readonly probe: { readonly minMs: number; readonly maxMs: number };
+  /** Bytes of records a partition may hold before its reading pauses. */
+  readonly partitionBytes: number;
+  /** Records a lane that cannot run keeps when memory is short. */
+  readonly lookAheadCount: number;
+  /** Unfinished tasks of a partition that are kept track of at once. */
+  readonly trackedTasks: number;
+  /** How often an owner restates its frontier in the journal. */
+  readonly confirmIntervalMs: number;
+}
+
+export interface TypeState {
+  readonly outage: OutageDetector;
+  runningCount: number;
+  /** Lanes that wait for the end of the outage. */
+  readonly waiting: Map<Lane, PartitionState>;
+}
+
+export interface Revocation {
+  readonly id: number;
+  readonly partitions: Set<PartitionState>;
+  /** Until then handlers may run on. */
+  readonly drainUntilMs: number;
+  /** Until then the last commit is tried. */
+  readonly commitUntilMs: number;
+  expired: boolean;
+}
+
+interface Due {
+  readonly lane: Lane;
+  readonly partition: PartitionState;
+}
+
+/** Everything a worker's core knows. The files beside this one read and change it; nothing else does. */
+export class CoreState {
+  readonly config: CoreConfig;
+  readonly budget: SharedBudget;
+  readonly liveKeys: LiveKeys;
+  readonly partitions = new Map<number, PartitionState>();
+  readonly types = new Map<string, TypeState>();
+  readonly revocations = new Map<number, Revocation>();
+  /** Starts whose end has not come yet, those that no longer count included. */
+  readonly runs = new Set<Run>();
+  /** The run a lane has now. */
+  readonly runOf = new Map<Lane, Run>();
+  readonly due = new MinHeap<Due>();
+  /** Partitions with something to start, in turn. */
+  readonly turn: PartitionState[] = [];
+  /** Partitions whose taking failed and is to be tried again. */
+  readonly takingAgain = new Set<PartitionState>();
+  /** Partitions whose reading is paused. */
+  readonly paused = new Set<PartitionState>();
+  /** Partitions with a lane that has run out of records. */
+  readonly sweepWanted = new Set<PartitionState>();
+  effects: Effect[] = [];
+  statePin = '';
+  stopping = false;
+  nowMs = 0;
+  /** Time as people and records count it: only for first-failure times that are written into commits. */
+  wallMs = 0;
+  commitUnderWay = false;
+  /** A partition waits for a commit: it is sent at once, not at the next interval. */
+  commitUrgent = false;
+  nextCommitAtMs = 0;
+  commitFailures = 0;
+  nextConfirmAtMs = 0;
+  /** A running mean of record sizes, for how many to ask for. */
+  meanBytes = 4_096;
+
+  constructor(config: CoreConfig, shared: { readonly budget: SharedBudget; readonly liveKeys: LiveKeys }) {
+    this.config = config;
+    this.budget = shared.budget;
+    this.liveKeys = shared.liveKeys;
+  }
+
+  get runningCount(): number {
+    return this.runs.size;
+  }
+
+  type(name: string): TypeState {
+    let state = this.types.get(name);
+    if (state === undefined) {
+      state = { outage: new OutageDetector(this.config.probe), runningCount: 0, waiting: new Map() };
+      this.types.set(name, state);
+    }
+    return state;
+  }
+
+  keyName(lane: Lane): string {
+    return `${this.config.scope}\n${lane.key}`;
+  }
+}

@@ -1,0 +1,123 @@
+import type { ConfirmReason } from './journal.ts';
+import type { StopReason, TakingNote } from './judge-taking.ts';
+import type { HoldReason, Item, Lane } from './lane.ts';
+import type { PartitionState } from './partition-state.ts';
+
+/**
+ * One start of a task. It is its own identity: what arrives late is compared with the run its lane has now, so the end
+ * of an older start can never be taken for the end of a newer one.
+ */
+export interface Run {
+  readonly partition: PartitionState;
+  readonly lane: Lane;
+  readonly item: Item;
+  /** 1 for the first try. */
+  readonly attempt: number;
+}
+
+/** How a handler's end is to be taken. */
+export type Verdict =
+  | {
+      readonly kind: 'retry';
+      readonly delayMs: number | undefined;
+      readonly countAttempt: boolean;
+      readonly error: unknown;
+    }
+  /** No further try: the handler asked for it. */
+  | { readonly kind: 'give-up'; readonly error: unknown }
+  /** Finished on purpose without its work. */
+  | { readonly kind: 'discard'; readonly reason: string }
+  /** Nothing was tried: this process cannot run it. */
+  | {
+      readonly kind: 'hold';
+      readonly reason: 'unknown-type' | 'newer-version' | 'undecodable';
+      readonly error: unknown;
+    };
+
+/** One partition's part of a commit. `changes` says which state of the partition it holds. */
+export interface CommitItem {
+  readonly partition: PartitionState;
+  readonly offset: number;
+  readonly metadata: string;
+  readonly changes: number;
+  /** Everything below is said to be finished, but for what the metadata names. */
+  readonly doneBelow: number;
+}
+
+export type AbortReason = 'partition-lost' | 'shutdown';
+
+/** What the core wants done. Each is answered by the method of the core that its comment names. */
+export type Effect =
+  /** Append a CLAIM: `claimed` or `takingFailed`. */
+  | { readonly kind: 'claim'; readonly partition: PartitionState }
+  /** Read committed offset, log ends and the journal up to the claim: `inspected` or `takingFailed`. */
+  | { readonly kind: 'inspect'; readonly partition: PartitionState }
+  /** Append a CONFIRM: `confirmed` or `takingFailed` when the reason is 'taken'; otherwise unanswered. */
+  | {
+      readonly kind: 'confirm';
+      readonly partition: PartitionState;
+      readonly frontier: number;
+      readonly reason: ConfirmReason;
+    }
+  /** Commit: `committed` once with one outcome an item. */
+  | { readonly kind: 'commit'; readonly items: readonly CommitItem[] }
+  /** The group acknowledged this; for whoever wants to know. */
+  | { readonly kind: 'committed'; readonly item: CommitItem }
+  /** Read the tail from here: records come by `records`. */
+  | { readonly kind: 'read'; readonly partition: PartitionState; readonly offset: number }
+  | { readonly kind: 'stop-reading'; readonly partition: PartitionState }
+  | { readonly kind: 'pause' | 'resume'; readonly partition: PartitionState }
+  /** Read [from, to) again: records come by `swept`. Replaces an earlier sweep of the partition. */
+  | { readonly kind: 'sweep'; readonly partition: PartitionState; readonly from: number }
+  | { readonly kind: 'stop-sweep'; readonly partition: PartitionState }
+  /** Offsets are missing from what was read: `gapChecked`. */
+  | { readonly kind: 'check-gap'; readonly partition: PartitionState; readonly found: number }
+  /** Run the task: `finished` or `failed`, once. */
+  | { readonly kind: 'start'; readonly run: Run }
+  /** The partition is being given up: tell the handler to come to an end. */
+  | { readonly kind: 'drain'; readonly run: Run }
+  /** What this handler does no longer counts. */
+  | { readonly kind: 'abort'; readonly run: Run; readonly reason: AbortReason }
+  /** Call `keyFreed` once no handler of the lane's key is alive in this process. */
+  | { readonly kind: 'await-key'; readonly partition: PartitionState; readonly lane: Lane }
+  | { readonly kind: 'answer-revoke'; readonly revocation: number }
+  | { readonly kind: 'report'; readonly report: CoreReport };
+
+/** What a user may want to know. */
+export type CoreReport =
+  | {
+      readonly kind: 'partition-started';
+      readonly partition: number;
+      readonly epoch: number;
+      readonly offset: number;
+    }
+  | { readonly kind: 'partition-note'; readonly partition: number; readonly note: TakingNote }
+  | {
+      readonly kind: 'partition-halted';
+      readonly partition: number;
+      readonly reason: StopReason;
+      readonly from: number;
+      readonly to: number;
+    }
+  | { readonly kind: 'partition-full'; readonly partition: number; readonly openKeys: number }
+  | {
+      readonly kind: 'task-failed';
+      readonly run: Run;
+      readonly error: unknown;
+      readonly retryInMs: number;
+      readonly counted: boolean;
+    }
+  | { readonly kind: 'task-discarded'; readonly run: Run; readonly reason: string }
+  | {
+      readonly kind: 'key-held';
+      readonly partition: number;
+      readonly item: Item | undefined;
+      readonly offset: number;
+      readonly key: string;
+      readonly reason: HoldReason;
+      readonly attempts: number;
+      readonly error: unknown;
+    }
+  | { readonly kind: 'outage-began' | 'outage-ended'; readonly type: string }
+  | { readonly kind: 'drain-expired'; readonly partition: number; readonly runningCount: number }
+  | { readonly kind: 'revoked-uncommitted'; readonly partition: number };

@@ -1,0 +1,361 @@
+import type { CoreState } from './core-state.ts';
+import { halt } from './halting.ts';
+import { type Item, Lane } from './lane.ts';
+import type { PartitionState, RestoredRange, Sweep } from './partition-state.ts';
+import { advanceLane, holdLane } from './scheduling.ts';
+
+/** Asks for the tail of a partition from the first offset that is not known. */
+export function startReading(core: CoreState, partition: PartitionState): void {
+  core.effects.push({ kind: 'read', partition, offset: partition.nextOffset });
+}
+
+/** How many records to ask for now; 0 = none. Memory is the gate: what is here already is never dropped for it. */
+export function wantedCount(core: CoreState): number {
+  if (core.stopping || core.partitions.size === 0) return 0;
+  if (!core.budget.open) {
+    makeRoom(core);
+    if (!core.budget.open) return 0;
+  }
+  return Math.max(1, Math.min(1_000, Math.floor(core.budget.roomBytes / core.meanBytes)));
+}
+
+/** Records from the tail of a partition, in log order. */
+export function takeRecords(core: CoreState, partition: PartitionState, items: readonly Item[]): void {
+  if (partition.phase !== 'running' || partition.checkingGap) return;
+  for (const item of items) {
+    if (item.offset < partition.nextOffset) continue;
+    if (item.offset > partition.nextOffset) {
+      partition.checkingGap = true;
+      core.effects.push({ kind: 'check-gap', partition, found: item.offset });
+      break;
+    }
+    partition.nextOffset = item.offset + 1;
+    takeTailItem(core, partition, item);
+  }
+  limitBuffer(core, partition);
+}
+
+function takeTailItem(core: CoreState, partition: PartitionState, item: Item): void {
+  core.meanBytes += (item.bytes - core.meanBytes) / 64;
+  const lane = laneOf(partition, item.key);
+  const wasEmpty = lane.length === 0;
+  if (cannotUse(core, partition, lane)) {
+    lane.pushTail(item.offset);
+  } else {
+    lane.pushTail(item);
+    hold(core, partition, item.bytes);
+  }
+  if (wasEmpty && lane.length > 0) advanceLane(core, partition, lane);
+}
+
+/** A lane that waits keeps only a few records once its partition holds a lot: the rest is read again when it goes on. */
+function cannotUse(core: CoreState, partition: PartitionState, lane: Lane): boolean {
+  if (lane.keptCount < core.config.lookAheadCount || partition.bufferedBytes < core.config.partitionBytes / 2)
+    return false;
+  return (
+    lane.state === 'held' || lane.state === 'blocked' || lane.state === 'gated' || lane.later !== undefined
+  );
+}
+
+function laneOf(partition: PartitionState, key: string): Lane {
+  let lane = partition.lanes.get(key);
+  if (lane === undefined) {
+    lane = new Lane(key);
+    if (partition.restored.size > 0 && partition.restored.has(lane.hash)) lane.later = [];
+    partition.lanes.set(key, lane);
+  }
+  return lane;
+}
+
+function hold(core: CoreState, partition: PartitionState, bytes: number): void {
+  partition.bufferedBytes += bytes;
+  core.budget.take(bytes);
+}
+
+function letGo(core: CoreState, partition: PartitionState, bytes: number): void {
+  partition.bufferedBytes -= bytes;
+  core.budget.release(bytes);
+}
+
+/** A partition that holds its share first lets go of what cannot run, then its reading pauses, until half is gone. */
+function limitBuffer(core: CoreState, partition: PartitionState): void {
+  const { partitionBytes, trackedTasks } = core.config;
+  if (partition.bufferedBytes > partitionBytes) dropWaiting(core, partition, partitionBytes / 2);
+  const over = partition.bufferedBytes > partitionBytes || trackedCount(partition) > trackedTasks;
+  if (over && !partition.paused) {
+    partition.paused = true;
+    core.paused.add(partition);
+    core.effects.push({ kind: 'pause', partition });
+  }
+}
+
+/** Reading goes on where there is room again. */
+export function resumeReading(core: CoreState): void {
+  const { partitionBytes, trackedTasks } = core.config;
+  for (const partition of core.paused) {
+    if (partition.phase !== 'running') {
+      core.paused.delete(partition);
+      continue;
+    }
+    if (partition.bufferedBytes > partitionBytes / 2) continue;
+    if (trackedCount(partition) > trackedTasks * 0.75) continue;
+    partition.paused = false;
+    core.paused.delete(partition);
+    core.effects.push({ kind: 'resume', partition });
+  }
+}
+
+function trackedCount(partition: PartitionState): number {
+  let count = 0;
+  for (const lane of partition.open) count += lane.length;
+  return count;
+}
+
+/** Drops records of lanes that wait, down to their look-ahead. */
+function dropWaiting(core: CoreState, partition: PartitionState, downToBytes: number): void {
+  for (const lane of partition.open) {
+    if (partition.bufferedBytes <= downToBytes) return;
+    const running = lane.state === 'running';
+    if (running && (core.runs.size >= core.config.concurrency || partition.peekReady() !== undefined))
+      continue;
+    letGo(core, partition, lane.dropBeyond(core.config.lookAheadCount));
+  }
+  for (const lane of partition.open) {
+    if (partition.bufferedBytes <= downToBytes) return;
+    if (lane.state !== 'running') letGo(core, partition, lane.dropBeyond(0));
+  }
+}
+
+/** A lane begins to wait: see whether its partition can afford what it keeps. */
+export function dropIfUnwanted(core: CoreState, partition: PartitionState, lane: Lane): void {
+  if (partition.bufferedBytes < core.config.partitionBytes / 2 && core.budget.open) return;
+  letGo(core, partition, lane.dropBeyond(core.config.lookAheadCount));
+}
+
+/**
+ * The process holds all it may. When nothing that is here can run although slots are free, records that wait are let
+ * go, so that what could run can be read.
+ */
+function makeRoom(core: CoreState): void {
+  for (const partition of core.partitions.values()) dropWaiting(core, partition, 0);
+  if (core.budget.open || core.runs.size >= core.config.concurrency || core.turn.length > 0) return;
+  for (const partition of core.partitions.values()) {
+    if (partition.phase !== 'running' || partition.peekReady() === undefined) continue;
+    // Only a full partition has ready lanes that do not start. Keep each lane's first record.
+    for (const lane of partition.lanes.values()) letGo(core, partition, lane.dropBeyond(1));
+  }
+}
+
+/** Nothing arrives although the log goes on: either its start has passed us, or the reading is done again. */
+export function tailStalled(core: CoreState, partition: PartitionState, logStart: number): void {
+  if (partition.phase !== 'running' || partition.paused) return;
+  if (logStart > partition.nextOffset) {
+    halt(core, partition, { reason: 'data-loss', from: partition.nextOffset, to: logStart });
+    return;
+  }
+  partition.checkingGap = false;
+  startReading(core, partition);
+}
+
+/** What really is at the offsets that were missing from the tail. */
+export function gapChecked(
+  core: CoreState,
+  partition: PartitionState,
+  logStart: number,
+  found: number,
+): void {
+  if (partition.phase !== 'running' || !partition.checkingGap) return;
+  partition.checkingGap = false;
+  if (logStart > partition.nextOffset) {
+    halt(core, partition, { reason: 'data-loss', from: partition.nextOffset, to: logStart });
+    return;
+  }
+  // Offsets that never held a task: control records of somebody's transaction.
+  partition.nextOffset = Math.max(partition.nextOffset, found);
+  startReading(core, partition);
+}
+
+/** Opens the sweeps that lanes have come to need. */
+export function planSweeps(core: CoreState): void {
+  for (const partition of core.sweepWanted) planSweep(core, partition);
+  core.sweepWanted.clear();
+}
+
+/** Opens a sweep when a lane needs records that were dropped, or restored keys are not known in full yet. */
+export function planSweep(core: CoreState, partition: PartitionState): void {
+  if (partition.phase !== 'running' || partition.sweep !== undefined) return;
+  let from = Number.POSITIVE_INFINITY;
+  let below = 0;
+  for (const range of partition.restored.values()) {
+    from = Math.min(from, range.from);
+    below = partition.restoredBelow;
+  }
+  for (const lane of partition.open) {
+    if (lane.state !== 'fetching') continue;
+    from = Math.min(from, lane.firstOffset ?? from);
+    below = Math.max(below, lane.missingBelow);
+  }
+  if (below === 0) return;
+  if (from >= below) {
+    closeSweep(core, partition);
+    return;
+  }
+  partition.sweepCount += 1;
+  partition.sweep = { at: from, below, number: partition.sweepCount };
+  core.effects.push({ kind: 'sweep', partition, from });
+}
+
+/** Records of a sweep, in log order. */
+export function takeSwept(core: CoreState, partition: PartitionState, items: readonly Item[]): void {
+  for (const item of items) {
+    const { sweep } = partition;
+    if (partition.phase !== 'running' || sweep === undefined || item.offset < sweep.at) return;
+    if (item.offset < sweep.below) takeSweptItem(core, partition, item);
+    sweep.at = item.offset + 1;
+    if (sweep.at >= sweep.below || hasSweptEnough(core, partition, sweep.at)) {
+      partition.sweep = undefined;
+      core.effects.push({ kind: 'stop-sweep', partition });
+      holdMissing(core, partition, sweep);
+      closeSweep(core, partition);
+      return;
+    }
+  }
+}
+
+/** Lanes that already waited when the sweep was opened and whose record it passed without finding it. */
+function holdMissing(core: CoreState, partition: PartitionState, sweep: Sweep): void {
+  for (const lane of [...partition.open]) {
+    if (lane.state !== 'fetching' || lane.fetchingSince >= sweep.number) continue;
+    const offset = lane.firstOffset;
+    if (offset !== undefined && offset < sweep.at) holdLost(core, partition, lane, offset);
+  }
+}
+
+function takeSweptItem(core: CoreState, partition: PartitionState, item: Item): void {
+  if (item.offset < partition.restoredBelow && partition.restored.size > 0) {
+    const lane = partition.lanes.get(item.key) ?? new Lane(item.key);
+    const range = partition.restored.get(lane.hash);
+    if (range !== undefined) {
+      if (item.offset < range.from) return;
+      takeRestored(core, partition, { lane, item, range });
+      return;
+    }
+  }
+  const lane = partition.lanes.get(item.key);
+  if (lane === undefined || !wantsRecord(core, partition, lane, item.offset)) return;
+  if (!lane.refill(item)) return;
+  hold(core, partition, item.bytes);
+  if (lane.state === 'fetching' && typeof lane.first === 'object') advanceLane(core, partition, lane);
+}
+
+function takeRestored(
+  core: CoreState,
+  partition: PartitionState,
+  found: {
+    readonly lane: Lane;
+    readonly item: Item;
+    readonly range: RestoredRange;
+  },
+): void {
+  const { lane, item, range } = found;
+  lane.later ??= [];
+  partition.lanes.set(item.key, lane);
+  const wasEmpty = lane.length === 0;
+  const room = core.budget.open && partition.bufferedBytes < core.config.partitionBytes;
+  if (lane.keptCount < core.config.lookAheadCount || room) {
+    lane.pushSwept(item);
+    hold(core, partition, item.bytes);
+  } else {
+    lane.pushSwept(item.offset);
+  }
+  if (!wasEmpty) return;
+  if (item.offset === range.from) {
+    lane.attempts = range.attempts;
+    lane.firstFailedAtMs = range.firstFailedAtMs;
+  }
+  advanceLane(core, partition, lane);
+}
+
+/** Whether a record that was dropped is wanted back now: what runs dry always, the rest while there is room. */
+function wantsRecord(core: CoreState, partition: PartitionState, lane: Lane, offset: number): boolean {
+  switch (lane.state) {
+    case 'fetching':
+      return lane.firstOffset === offset || hasRoom(core, partition);
+    case 'ready':
+    case 'running':
+      return hasRoom(core, partition);
+    default:
+      return lane.keptCount < core.config.lookAheadCount && hasRoom(core, partition);
+  }
+}
+
+function hasRoom(core: CoreState, partition: PartitionState): boolean {
+  return core.budget.open && partition.bufferedBytes < core.config.partitionBytes;
+}
+
+/** A sweep that only refills lanes ends early when there is no room and nobody waits for it; it is opened again later. */
+function hasSweptEnough(core: CoreState, partition: PartitionState, at: number): boolean {
+  if (partition.restored.size > 0 || hasRoom(core, partition)) return false;
+  for (const lane of partition.open) {
+    if (lane.state === 'fetching' && (lane.firstOffset ?? 0) >= at) return false;
+  }
+  return true;
+}
+
+function closeSweep(core: CoreState, partition: PartitionState): void {
+  if (partition.restored.size > 0) {
+    partition.restored.clear();
+    partition.changes += 1;
+    for (const lane of [...partition.lanes.values()]) {
+      if (lane.later === undefined) continue;
+      const wasEmpty = lane.length === 0;
+      lane.closeSweep();
+      if (wasEmpty) advanceLane(core, partition, lane);
+    }
+  }
+  planSweep(core, partition);
+}
+
+/** The log no longer holds [.., logStart): lanes whose tasks were there are held, and said to be lost. */
+export function sweepLost(core: CoreState, partition: PartitionState, logStart: number): void {
+  const { sweep } = partition;
+  if (partition.phase !== 'running' || sweep === undefined || logStart <= sweep.at) return;
+  const from = sweep.at;
+  partition.sweep = undefined;
+  core.effects.push({ kind: 'stop-sweep', partition });
+  if (partition.restored.size > 0) {
+    halt(core, partition, { reason: 'data-loss', from, to: Math.min(logStart, sweep.below) });
+    return;
+  }
+  for (const lane of [...partition.open]) {
+    const offset = lane.firstOffset;
+    if (lane.state === 'fetching' && offset !== undefined && offset < logStart)
+      holdLost(core, partition, lane, offset);
+  }
+  planSweep(core, partition);
+}
+
+function holdLost(core: CoreState, partition: PartitionState, lane: Lane, offset: number): void {
+  holdLane(core, partition, lane, { reason: 'data-loss', dueMs: Number.POSITIVE_INFINITY });
+  core.effects.push({
+    kind: 'report',
+    report: {
+      kind: 'key-held',
+      partition: partition.partition,
+      item: undefined,
+      offset,
+      key: lane.key,
+      reason: 'data-loss',
+      attempts: lane.attempts,
+      error: undefined,
+    },
+  });
+}
+
+/** Gives back the memory of a partition that nothing starts in any more; only what is running is kept. */
+export function forgetRecords(core: CoreState, partition: PartitionState): void {
+  for (const lane of partition.lanes.values()) {
+    const keep = lane.state === 'running' ? 1 : 0;
+    letGo(core, partition, lane.dropBeyond(keep));
+  }
+}

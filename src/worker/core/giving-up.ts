@@ -1,0 +1,107 @@
+import type { CoreState, Revocation } from './core-state.ts';
+import { forgetRecords } from './flow.ts';
+import type { PartitionState } from './partition-state.ts';
+import { runsOf, voidRun } from './settling.ts';
+
+/** How long the last commit of a partition is tried after its handlers are done. */
+const LAST_COMMIT_MS = 10_000;
+
+/** The group wants partitions back. Nothing of them starts any more; what runs may come to its end. */
+export function revoke(core: CoreState, id: number, numbers: readonly number[]): void {
+  const revocation: Revocation = {
+    id,
+    partitions: new Set(),
+    drainUntilMs: core.nowMs + core.config.drainMs,
+    commitUntilMs: core.nowMs + core.config.drainMs + LAST_COMMIT_MS,
+    expired: false,
+  };
+  core.revocations.set(id, revocation);
+  for (const number of numbers) {
+    const partition = core.partitions.get(number);
+    if (partition === undefined) continue;
+    if (!wasWorkedOn(partition)) {
+      remove(core, partition);
+      continue;
+    }
+    if (partition.phase === 'running') core.effects.push({ kind: 'stop-reading', partition });
+    if (partition.sweep !== undefined) core.effects.push({ kind: 'stop-sweep', partition });
+    partition.move('draining');
+    partition.revocation = id;
+    revocation.partitions.add(partition);
+    forgetRecords(core, partition);
+    for (const run of runsOf(core, partition)) core.effects.push({ kind: 'drain', run });
+  }
+  checkRevocation(core, revocation);
+}
+
+/** The group has taken partitions away already. */
+export function lose(core: CoreState, numbers: readonly number[]): void {
+  for (const number of numbers) {
+    const partition = core.partitions.get(number);
+    if (partition === undefined) continue;
+    if (partition.phase === 'running') core.effects.push({ kind: 'stop-reading', partition });
+    if (partition.sweep !== undefined) core.effects.push({ kind: 'stop-sweep', partition });
+    for (const run of runsOf(core, partition)) voidRun(core, run, 'partition-lost');
+    forgetRecords(core, partition);
+    remove(core, partition);
+  }
+  for (const revocation of core.revocations.values()) checkRevocation(core, revocation);
+}
+
+/** A run has ended, a commit was answered or time has passed: see which revokes can be answered. */
+export function checkRevocations(core: CoreState): void {
+  for (const revocation of core.revocations.values()) checkRevocation(core, revocation);
+}
+
+function checkRevocation(core: CoreState, revocation: Revocation): void {
+  if (!revocation.expired && core.nowMs >= revocation.drainUntilMs) expire(core, revocation);
+  for (const partition of revocation.partitions) {
+    if (partition.phase === 'gone') {
+      revocation.partitions.delete(partition);
+      continue;
+    }
+    if (partition.runningCount > 0) continue;
+    if (partition.dirty && core.nowMs < revocation.commitUntilMs) {
+      core.commitUrgent = true;
+      continue;
+    }
+    if (partition.dirty) {
+      core.effects.push({
+        kind: 'report',
+        report: { kind: 'revoked-uncommitted', partition: partition.partition },
+      });
+    } else {
+      const { frontier } = partition.commitState(core.statePin);
+      core.effects.push({ kind: 'confirm', partition, frontier, reason: 'stopped' });
+    }
+    revocation.partitions.delete(partition);
+    remove(core, partition);
+  }
+  if (revocation.partitions.size > 0) return;
+  core.revocations.delete(revocation.id);
+  core.effects.push({ kind: 'answer-revoke', revocation: revocation.id });
+}
+
+/** Handlers had their time: from here on their work is void. */
+function expire(core: CoreState, revocation: Revocation): void {
+  revocation.expired = true;
+  for (const partition of revocation.partitions) {
+    const runs = runsOf(core, partition);
+    if (runs.length === 0) continue;
+    core.effects.push({
+      kind: 'report',
+      report: { kind: 'drain-expired', partition: partition.partition, runningCount: runs.length },
+    });
+    for (const run of runs) voidRun(core, run, core.stopping ? 'shutdown' : 'partition-lost');
+  }
+}
+
+/** Only a partition that was started can hold anything to be drained or committed. */
+function wasWorkedOn(partition: PartitionState): boolean {
+  return partition.phase === 'running' || (partition.phase === 'halted' && partition.runningCount > 0);
+}
+
+function remove(core: CoreState, partition: PartitionState): void {
+  partition.move('gone');
+  core.partitions.delete(partition.partition);
+}

@@ -1,0 +1,186 @@
+import type { IncomingRecord } from '../../kafka/port.ts';
+import { keyHash } from './key-hash.ts';
+
+/** A record as the core sees it: what ordering and flow control need, and the record itself for whoever runs it. */
+export interface Item {
+  readonly offset: number;
+  /** The record's key, byte for byte (latin1). */
+  readonly key: string;
+  /** The task type written on the record; '' when there is none. */
+  readonly type: string;
+  /** What it counts against the budget. */
+  readonly bytes: number;
+  readonly record: IncomingRecord;
+}
+
+/** Why a lane waits although its first task could be read. */
+export type HoldReason =
+  | 'retry'
+  | 'gave-up'
+  | 'unknown-type'
+  | 'newer-version'
+  | 'undecodable'
+  /** The records of its unfinished tasks are gone from the log. */
+  | 'data-loss';
+
+/**
+ * - `idle`: nothing of it is unfinished that we know of
+ * - `ready`: its first task may start; the lane is in its partition's heap
+ * - `running`: its first task is being handled
+ * - `held`: waits for a time, or for good, see {@link HoldReason}
+ * - `fetching`: its first task's record was dropped from memory and is being read again
+ * - `blocked`: an older handler of the same key is still alive in this process
+ * - `gated`: its first task's type is in outage
+ */
+export type LaneState = 'idle' | 'ready' | 'running' | 'held' | 'fetching' | 'blocked' | 'gated';
+
+/** States in which a lane has something unfinished and is not in the heap of what may start. */
+export function isOpen(state: LaneState): boolean {
+  return state !== 'idle' && state !== 'ready';
+}
+
+/**
+ * The serial line of one key's unfinished tasks in one partition, in offset order. A task whose record was dropped to
+ * save memory is its bare offset.
+ */
+export class Lane {
+  readonly key: string;
+  state: LaneState = 'idle';
+  hold: HoldReason | undefined;
+  /** When a held lane may go on; Infinity = not by time. */
+  dueMs = 0;
+  /** Failed attempts of the first task, and when the first of them failed. */
+  attempts = 0;
+  firstFailedAtMs: number | undefined;
+  /**
+   * Tasks read from the tail while older ones of this lane may still turn up in a sweep; they join the line when the
+   * sweep has passed. Undefined when no such sweep is open.
+   */
+  later: (Item | number)[] | undefined;
+  /** While fetching: how many sweeps of its partition had been opened when it began to. */
+  fetchingSince = 0;
+  /** Bytes and number of the records kept. */
+  keptBytes = 0;
+  keptCount = 0;
+  #hash: string | undefined;
+  #line: (Item | number)[] = [];
+  #at = 0;
+
+  constructor(key: string) {
+    this.key = key;
+  }
+
+  get hash(): string {
+    this.#hash ??= keyHash(this.key);
+    return this.#hash;
+  }
+
+  get length(): number {
+    return this.#line.length - this.#at;
+  }
+
+  get first(): Item | number | undefined {
+    return this.#line[this.#at];
+  }
+
+  /** The lowest unfinished offset, or undefined when the line is empty. */
+  get firstOffset(): number | undefined {
+    const first = this.first;
+    return typeof first === 'object' ? first.offset : first;
+  }
+
+  /** One past the highest offset whose record is missing; 0 when none is. */
+  get missingBelow(): number {
+    for (let i = this.#line.length - 1; i >= this.#at; i -= 1) {
+      const entry = this.#line[i];
+      if (typeof entry === 'number') return entry + 1;
+    }
+    return 0;
+  }
+
+  /** A task read from the tail of the log. */
+  pushTail(entry: Item | number): void {
+    (this.later ?? this.#line).push(entry);
+    this.#count(entry);
+  }
+
+  /** A task that a sweep found, older than all that came from the tail. */
+  pushSwept(entry: Item | number): void {
+    this.#line.push(entry);
+    this.#count(entry);
+  }
+
+  #count(entry: Item | number): void {
+    if (typeof entry !== 'object') return;
+    this.keptBytes += entry.bytes;
+    this.keptCount += 1;
+  }
+
+  /** The first task is finished: the next one steps up. */
+  shift(): void {
+    const first = this.#line[this.#at];
+    if (typeof first === 'object') this.#uncount(first.bytes);
+    this.#line[this.#at] = 0; // lets go of the record
+    this.#at += 1;
+    this.attempts = 0;
+    this.firstFailedAtMs = undefined;
+    if (this.#at === this.#line.length) {
+      this.#line = [];
+      this.#at = 0;
+    } else if (this.#at >= 1024 && this.#at * 2 >= this.#line.length) {
+      this.#line = this.#line.slice(this.#at);
+      this.#at = 0;
+    }
+  }
+
+  /** The sweep has passed: what came from the tail follows what it found. */
+  closeSweep(): void {
+    const later = this.later ?? [];
+    this.later = undefined;
+    for (const entry of later) {
+      this.#line.push(entry);
+    }
+  }
+
+  /** Puts a record back in its place. False when that offset is not unfinished here, or its record is not missing. */
+  refill(item: Item): boolean {
+    let low = this.#at;
+    let high = this.#line.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (offsetOf(this.#line[middle]) < item.offset) low = middle + 1;
+      else high = middle;
+    }
+    if (this.#line[low] !== item.offset || low >= this.#line.length) return false;
+    this.#line[low] = item;
+    this.#count(item);
+    return true;
+  }
+
+  /** Forgets records, the last ones first, until at most `keep` are left at the front; returns the bytes set free. */
+  dropBeyond(keep: number): number {
+    if (this.keptCount <= keep) return 0;
+    const before = this.keptBytes;
+    if (this.later !== undefined) this.#dropFrom(this.later, 0);
+    this.#dropFrom(this.#line, this.#at + keep);
+    return before - this.keptBytes;
+  }
+
+  #dropFrom(line: (Item | number)[], from: number): void {
+    for (let i = line.length - 1; i >= from; i -= 1) {
+      const entry = line[i];
+      if (typeof entry !== 'object') continue;
+      line[i] = entry.offset;
+      this.#uncount(entry.bytes);
+    }
+  }
+
+  #uncount(bytes: number): void {
+    this.keptBytes -= bytes;
+    this.keptCount -= 1;
+  }
+}
+
+function offsetOf(entry: Item | number | undefined): number {
+  return typeof entry === 'object' ? entry.offset : (entry ?? Number.POSITIVE_INFINITY);
+}

@@ -1,0 +1,160 @@
+import type { CommitState, UnfinishedLane } from './commit-metadata.ts';
+import type { Lane } from './lane.ts';
+import { MinHeap } from './min-heap.ts';
+
+/**
+ * Life of a partition in one worker. It exists from its assignment until it is given up; an object that is `gone` never
+ * comes back, so a late answer that names it is recognised by that alone.
+ */
+export type Phase =
+  | 'claiming'
+  | 'inspecting'
+  | 'taking'
+  | 'confirming'
+  | 'running'
+  /** Owned, but not worked on: see the report that said why. */
+  | 'halted'
+  /** Being given up: what runs may come to its end, nothing starts. */
+  | 'draining'
+  | 'gone';
+
+const next: Readonly<Record<Phase, readonly Phase[]>> = {
+  claiming: ['inspecting', 'gone'],
+  inspecting: ['taking', 'halted', 'claiming', 'gone'],
+  taking: ['confirming', 'claiming', 'gone'],
+  confirming: ['running', 'claiming', 'gone'],
+  running: ['draining', 'halted', 'gone'],
+  halted: ['draining', 'gone'],
+  draining: ['gone'],
+  gone: [],
+};
+
+/** A key restored from commit metadata, known by its hash only: something of it is unfinished from `from` on. */
+export interface RestoredRange {
+  readonly from: number;
+  readonly attempts: number;
+  readonly firstFailedAtMs: number | undefined;
+}
+
+/** Reading a stretch of the log again. */
+export interface Sweep {
+  /** The next offset it brings. */
+  at: number;
+  readonly below: number;
+  readonly number: number;
+}
+
+export class PartitionState {
+  readonly partition: number;
+  #phase: Phase = 'claiming';
+  /** The offset of our claim in the journal; -1 until it is made. */
+  epoch = -1;
+  /** Where this owner began; what a taking commit and CONFIRM say. */
+  takenState: CommitState | undefined;
+  readonly lanes = new Map<string, Lane>();
+  /** Lanes with something unfinished that are not in the heap. */
+  readonly open = new Set<Lane>();
+  /** Lanes that may start, lowest offset first. An item whose lane has moved on since is stale. */
+  readonly ready = new MinHeap<Lane>();
+  runningCount = 0;
+  /** The offset the next record from the tail must have. */
+  nextOffset = 0;
+  /** One past the highest offset ever started or restored as finished. Below it, what is not listed is finished. */
+  startedBelow = 0;
+  /** Restored keys whose unfinished tasks below `restoredBelow` are not all known yet, by hash. */
+  readonly restored = new Map<string, RestoredRange>();
+  restoredBelow = 0;
+  /** The open sweep: the next offset it brings, and where it ends. */
+  sweep: Sweep | undefined;
+  sweepCount = 0;
+  bufferedBytes = 0;
+  paused = false;
+  checkingGap = false;
+  /** Reported as full and not since relieved. */
+  full = false;
+  /** Has a place in the queue of partitions that have something to start. */
+  queued = false;
+  /** Something was started since the partition was taken. */
+  touched = false;
+  /** Handlers that did not settle in time when the partition was given up. */
+  leftRunning = 0;
+  /** Counts changes of what a commit would say; the last one acknowledged. */
+  changes = 0;
+  committedChanges = 0;
+  /** After a gap in the clock: nothing starts before this change is acknowledged. */
+  frozenUntil = 0;
+  retryTakingAtMs = 0;
+  takingFailures = 0;
+  nextConfirmAtMs = 0;
+  revocation: number | undefined;
+
+  constructor(partition: number) {
+    this.partition = partition;
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  move(to: Phase): void {
+    if (!next[this.#phase].includes(to)) {
+      throw new Error(`partition ${this.partition} cannot go from ${this.#phase} to ${to}`);
+    }
+    this.#phase = to;
+  }
+
+  get dirty(): boolean {
+    return this.changes !== this.committedChanges;
+  }
+
+  /** What this owner can say is finished. */
+  commitState(statePin: string): CommitState {
+    const lanes = new Map<string, UnfinishedLane>();
+    let lowest = this.nextOffset;
+    const list = (lane: UnfinishedLane): void => {
+      lowest = Math.min(lowest, lane.offset);
+      if (lane.offset >= this.startedBelow) return;
+      const same = lanes.get(lane.hash);
+      if (same === undefined || lane.offset < same.offset) lanes.set(lane.hash, lane);
+    };
+    for (const lane of this.open) listLane(lane, list);
+    this.ready.forEachBelow(this.startedBelow, (lane, offset) => {
+      if (lane.state === 'ready' && lane.firstOffset === offset) listLane(lane, list);
+    });
+    for (const [hash, range] of this.restored) {
+      const offset = Math.max(range.from, this.sweep?.at ?? 0);
+      if (offset < this.restoredBelow) list({ ...range, hash, offset });
+    }
+    lowest = Math.min(lowest, this.#lowestReady());
+    const clean =
+      !this.touched || (this.runningCount === 0 && this.leftRunning === 0 && this.#phase === 'draining');
+    return {
+      frontier: lowest,
+      epoch: this.epoch,
+      clean,
+      statePin,
+      doneBelow: Math.max(this.startedBelow, lowest),
+      lanes: [...lanes.values()],
+    };
+  }
+
+  /** The lane that may start next, or undefined. Discards stale items on the way. */
+  peekReady(): Lane | undefined {
+    for (;;) {
+      const lane = this.ready.peek();
+      if (lane === undefined) return undefined;
+      if (lane.state === 'ready' && lane.firstOffset === this.ready.peekRank()) return lane;
+      this.ready.pop();
+    }
+  }
+
+  #lowestReady(): number {
+    return this.peekReady()?.firstOffset ?? Number.POSITIVE_INFINITY;
+  }
+}
+
+function listLane(lane: Lane, list: (lane: UnfinishedLane) => void): void {
+  const offset = lane.firstOffset;
+  if (offset === undefined) return;
+  list({ hash: lane.hash, offset, attempts: lane.attempts, firstFailedAtMs: lane.firstFailedAtMs });
+}

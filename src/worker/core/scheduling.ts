@@ -1,0 +1,186 @@
+import { LANES_THAT_ALWAYS_FIT, metadataFits } from './commit-metadata.ts';
+import type { CoreState } from './core-state.ts';
+import type { HoldReason, Lane, LaneState } from './lane.ts';
+import { isOpen } from './lane.ts';
+import type { PartitionState } from './partition-state.ts';
+
+/** The one place where a lane changes its state. */
+export function moveLane(core: CoreState, partition: PartitionState, lane: Lane, to: LaneState): void {
+  const wasOpen = isOpen(lane.state);
+  lane.state = to;
+  if (isOpen(to)) {
+    partition.open.add(lane);
+  } else if (wasOpen) {
+    partition.open.delete(lane);
+    if (partition.full) {
+      partition.full = false;
+      queueUp(core, partition);
+    }
+  }
+  if (to === 'ready') {
+    const offset = lane.firstOffset;
+    if (offset === undefined) throw new Error('a lane without tasks cannot be ready');
+    partition.ready.push(offset, lane);
+    queueUp(core, partition);
+  }
+}
+
+/** After a lane's first task has changed: what the lane is to do next. */
+export function advanceLane(core: CoreState, partition: PartitionState, lane: Lane): void {
+  lane.hold = undefined;
+  const first = lane.first;
+  if (first === undefined) {
+    moveLane(core, partition, lane, 'idle');
+    if (lane.later === undefined) partition.lanes.delete(lane.key);
+  } else if (typeof first === 'number') {
+    moveLane(core, partition, lane, 'fetching');
+    lane.fetchingSince = partition.sweepCount;
+    core.sweepWanted.add(partition);
+  } else if (core.liveKeys.has(core.keyName(lane))) {
+    moveLane(core, partition, lane, 'blocked');
+    core.effects.push({ kind: 'await-key', partition, lane });
+  } else {
+    moveLane(core, partition, lane, 'ready');
+  }
+}
+
+/** Holds a lane until a time, or for good (Infinity). */
+export function holdLane(
+  core: CoreState,
+  partition: PartitionState,
+  lane: Lane,
+  hold: { readonly reason: HoldReason; readonly dueMs: number },
+): void {
+  lane.hold = hold.reason;
+  lane.dueMs = hold.dueMs;
+  moveLane(core, partition, lane, 'held');
+  if (hold.dueMs !== Number.POSITIVE_INFINITY) core.due.push(hold.dueMs, { lane, partition });
+}
+
+/** Lanes whose pause is over go on. */
+export function releaseDue(core: CoreState): void {
+  for (;;) {
+    const dueMs = core.due.peekRank();
+    if (dueMs === undefined || dueMs > core.nowMs) return;
+    const due = core.due.pop();
+    if (due === undefined) return;
+    const { lane, partition } = due;
+    if (lane.state === 'held' && lane.dueMs === dueMs && partition.phase === 'running') {
+      advanceLane(core, partition, lane);
+    }
+  }
+}
+
+export function queueUp(core: CoreState, partition: PartitionState): void {
+  if (partition.queued || partition.phase !== 'running') return;
+  partition.queued = true;
+  core.turn.push(partition);
+}
+
+/** Starts what may start: partitions take turns, within a partition the lowest offset goes first. */
+export function startReady(core: CoreState): void {
+  releaseProbes(core);
+  const { turn } = core;
+  let at = 0;
+  while (at < turn.length && !core.stopping && core.runs.size < core.config.concurrency) {
+    const partition = turn[at];
+    at += 1;
+    if (partition === undefined) break;
+    partition.queued = false;
+    if (partition.phase !== 'running' || partition.committedChanges < partition.frozenUntil) continue;
+    if (startFirst(core, partition)) queueUp(core, partition);
+  }
+  turn.splice(0, at);
+}
+
+/** True when the partition may have more to start. */
+function startFirst(core: CoreState, partition: PartitionState): boolean {
+  const lane = partition.peekReady();
+  if (lane === undefined) return false;
+  const item = lane.first;
+  if (typeof item !== 'object') throw new Error('a ready lane has lost its record');
+  if (!fitsOneMore(partition, lane, item.offset)) {
+    partition.full = true;
+    core.effects.push({
+      kind: 'report',
+      report: { kind: 'partition-full', partition: partition.partition, openKeys: partition.open.size },
+    });
+    return false;
+  }
+  partition.ready.pop();
+  // While the lane was ready another worker of this process may have been handling the key.
+  const name = core.keyName(lane);
+  if (core.liveKeys.has(name)) {
+    moveLane(core, partition, lane, 'blocked');
+    core.effects.push({ kind: 'await-key', partition, lane });
+    return true;
+  }
+  const type = core.type(item.type);
+  if (type.outage.down && (type.runningCount > 0 || core.nowMs < type.outage.probeAtMs)) {
+    moveLane(core, partition, lane, 'gated');
+    type.waiting.set(lane, partition);
+    return true;
+  }
+  const run = { partition, lane, item, attempt: lane.attempts + 1 };
+  moveLane(core, partition, lane, 'running');
+  partition.runningCount += 1;
+  if (!partition.touched) {
+    partition.touched = true;
+    partition.changes += 1;
+  }
+  partition.startedBelow = Math.max(partition.startedBelow, item.offset + 1);
+  type.runningCount += 1;
+  core.liveKeys.add(name);
+  core.runs.add(run);
+  core.runOf.set(lane, run);
+  core.effects.push({ kind: 'start', run });
+  return true;
+}
+
+/**
+ * A task starts only when a commit can still say exactly what is finished with it finished and all else not. Starts go
+ * by offset, so the keys with something unfinished below the highest start are those that cannot start now.
+ */
+function fitsOneMore(partition: PartitionState, lane: Lane, offset: number): boolean {
+  const openCount = partition.open.size + partition.restored.size;
+  if (openCount < LANES_THAT_ALWAYS_FIT || offset < partition.startedBelow) return true;
+  const state = partition.commitState('');
+  const own = { hash: lane.hash, offset, attempts: 0, firstFailedAtMs: undefined };
+  return metadataFits({ ...state, doneBelow: offset + 1, lanes: [...state.lanes, own] });
+}
+
+/** A type in outage is probed with one task at a time: one whose key has not failed yet if there is one. */
+function releaseProbes(core: CoreState): void {
+  for (const type of core.types.values()) {
+    if (!type.outage.down || type.waiting.size === 0 || type.runningCount > 0) continue;
+    if (core.nowMs < type.outage.probeAtMs) continue;
+    const probe = chooseProbe(type.waiting);
+    if (probe === undefined) continue;
+    type.waiting.delete(probe.lane);
+    advanceLane(core, probe.partition, probe.lane);
+  }
+}
+
+function chooseProbe(
+  waiting: Map<Lane, PartitionState>,
+): { lane: Lane; partition: PartitionState } | undefined {
+  let chosen: { lane: Lane; partition: PartitionState } | undefined;
+  for (const [lane, partition] of waiting) {
+    if (lane.state !== 'gated' || partition.phase !== 'running') {
+      waiting.delete(lane);
+      continue;
+    }
+    if (lane.attempts === 0) return { lane, partition };
+    chosen ??= { lane, partition };
+  }
+  return chosen;
+}
+
+/** The outage of a type is over: all that waited for it goes on at once. */
+export function reopenType(core: CoreState, waiting: Map<Lane, PartitionState>): void {
+  const lanes = [...waiting];
+  waiting.clear();
+  for (const [lane, partition] of lanes) {
+    if (lane.state === 'gated' && partition.phase === 'running') advanceLane(core, partition, lane);
+  }
+}

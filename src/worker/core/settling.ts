@@ -1,0 +1,160 @@
+import type { CoreState } from './core-state.ts';
+import type { Run, Verdict } from './effects.ts';
+import { dropIfUnwanted } from './flow.ts';
+import type { HoldReason, Lane } from './lane.ts';
+import type { PartitionState } from './partition-state.ts';
+import { isGivenUp, retryDelayMs } from './retry.ts';
+import { advanceLane, holdLane, moveLane, reopenType } from './scheduling.ts';
+
+/** A handler has come to its end well: the next task of its key may follow. */
+export function settleFinished(core: CoreState, run: Run): void {
+  if (!endRun(core, run)) return;
+  const type = core.type(run.item.type);
+  if (type.outage.succeeded()) {
+    core.effects.push({ kind: 'report', report: { kind: 'outage-ended', type: run.item.type } });
+    reopenType(core, type.waiting);
+  }
+  stepOn(core, run);
+}
+
+/** A handler has failed, or could not be run at all. */
+export function settleFailed(core: CoreState, run: Run, verdict: Verdict): void {
+  if (!endRun(core, run)) return;
+  const { partition, lane } = run;
+  switch (verdict.kind) {
+    case 'discard':
+      core.effects.push({ kind: 'report', report: { kind: 'task-discarded', run, reason: verdict.reason } });
+      stepOn(core, run);
+      return;
+    case 'hold':
+      holdForGood(core, run, verdict.reason, verdict.error);
+      return;
+    case 'give-up':
+      countFailure(core, lane);
+      holdForGood(core, run, 'gave-up', verdict.error);
+      return;
+    case 'retry':
+      partition.changes += 1;
+      retry(core, run, verdict);
+  }
+}
+
+function retry(core: CoreState, run: Run, verdict: Extract<Verdict, { kind: 'retry' }>): void {
+  const { partition, lane, item } = run;
+  const { retry: policy } = core.config;
+  const type = core.type(item.type);
+  const wasDown = type.outage.down;
+  // A handler that asks for a pause is at work; only plain failures speak of a dependency that is down.
+  const began = verdict.delayMs === undefined && type.outage.failed(lane.key, type.runningCount, core.nowMs);
+  const counted = verdict.countAttempt && !wasDown;
+  if (counted) countFailure(core, lane);
+  const failure = {
+    attempts: lane.attempts,
+    firstFailedAtMs: lane.firstFailedAtMs ?? core.wallMs,
+    nowMs: core.wallMs,
+  };
+  if (counted && !began && isGivenUp(policy, failure)) {
+    holdForGood(core, run, 'gave-up', verdict.error);
+    return;
+  }
+  const delayMs = verdict.delayMs ?? retryDelayMs(policy, Math.max(1, lane.attempts), item.offset);
+  core.effects.push({
+    kind: 'report',
+    report: { kind: 'task-failed', run, error: verdict.error, retryInMs: delayMs, counted },
+  });
+  if (type.outage.down && verdict.delayMs === undefined) {
+    moveLane(core, partition, lane, 'gated');
+    type.waiting.set(lane, partition);
+  } else {
+    holdLane(core, partition, lane, { reason: 'retry', dueMs: core.nowMs + delayMs });
+  }
+  dropIfUnwanted(core, partition, lane);
+  if (began) beginOutage(core, item.type);
+}
+
+/** Keys of the type that wait for their next try wait for the end of the outage instead: then all go on at once. */
+function beginOutage(core: CoreState, name: string): void {
+  const type = core.type(name);
+  for (const partition of core.partitions.values()) {
+    if (partition.phase !== 'running') continue;
+    for (const lane of partition.open) {
+      if (lane.state !== 'held' || lane.hold !== 'retry' || typeOfFirst(lane) !== name) continue;
+      moveLane(core, partition, lane, 'gated');
+      type.waiting.set(lane, partition);
+    }
+  }
+  core.effects.push({ kind: 'report', report: { kind: 'outage-began', type: name } });
+}
+
+function typeOfFirst(lane: Lane): string | undefined {
+  return typeof lane.first === 'object' ? lane.first.type : undefined;
+}
+
+function countFailure(core: CoreState, lane: Lane): void {
+  lane.attempts += 1;
+  lane.firstFailedAtMs ??= core.wallMs;
+}
+
+function holdForGood(core: CoreState, run: Run, reason: HoldReason, error: unknown): void {
+  const { partition, lane, item } = run;
+  partition.changes += 1;
+  holdLane(core, partition, lane, { reason, dueMs: Number.POSITIVE_INFINITY });
+  dropIfUnwanted(core, partition, lane);
+  core.effects.push({
+    kind: 'report',
+    report: {
+      kind: 'key-held',
+      partition: partition.partition,
+      item,
+      offset: item.offset,
+      key: lane.key,
+      reason,
+      attempts: lane.attempts,
+      error,
+    },
+  });
+}
+
+/** The first task of the lane is finished. */
+function stepOn(core: CoreState, run: Run): void {
+  const { partition, lane, item } = run;
+  lane.shift();
+  partition.changes += 1;
+  partition.bufferedBytes -= item.bytes;
+  core.budget.release(item.bytes);
+  advanceLane(core, partition, lane);
+}
+
+/**
+ * A handler's promise has settled. True when its end still counts: its lane has this run and no other, and the
+ * partition was not given up meanwhile.
+ */
+function endRun(core: CoreState, run: Run): boolean {
+  if (!core.runs.delete(run)) return false;
+  const { partition, lane } = run;
+  const type = core.type(run.item.type);
+  type.runningCount -= 1;
+  core.liveKeys.delete(core.keyName(lane));
+  if (core.runOf.get(lane) !== run) {
+    core.budget.release(run.item.bytes);
+    return false;
+  }
+  core.runOf.delete(lane);
+  partition.runningCount -= 1;
+  return true;
+}
+
+/** What this run does no longer counts. Its slot, its bytes and its key stay taken until its promise settles. */
+export function voidRun(core: CoreState, run: Run, reason: 'partition-lost' | 'shutdown'): void {
+  if (core.runOf.get(run.lane) !== run) return;
+  core.runOf.delete(run.lane);
+  run.partition.runningCount -= 1;
+  run.partition.bufferedBytes -= run.item.bytes;
+  run.partition.leftRunning += 1;
+  core.effects.push({ kind: 'abort', run, reason });
+}
+
+/** The runs of a partition that still count. */
+export function runsOf(core: CoreState, partition: PartitionState): Run[] {
+  return [...core.runs].filter((run) => run.partition === partition && core.runOf.get(run.lane) === run);
+}

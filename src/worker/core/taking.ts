@@ -1,0 +1,132 @@
+import { encodeMetadata } from './commit-metadata.ts';
+import type { CoreState } from './core-state.ts';
+import { planSweep, startReading } from './flow.ts';
+import { halt } from './halting.ts';
+import { judgeTaking, type TakingFinding } from './judge-taking.ts';
+import { PartitionState } from './partition-state.ts';
+
+const RETRY_TAKING_MS = 250;
+const RETRY_TAKING_MAX_MS = 5_000;
+
+/** The group gave us partitions. Each is taken by CLAIM, taking commit and CONFIRM before anything of it starts. */
+export function assign(core: CoreState, partitions: readonly number[]): void {
+  for (const number of partitions) {
+    if (core.partitions.has(number)) continue;
+    const partition = new PartitionState(number);
+    core.partitions.set(number, partition);
+    core.effects.push({ kind: 'claim', partition });
+  }
+}
+
+/** The CLAIM is in the journal; its offset is the epoch. */
+export function claimed(core: CoreState, partition: PartitionState, epoch: number): void {
+  if (partition.phase !== 'claiming') return;
+  partition.epoch = epoch;
+  partition.move('inspecting');
+  core.effects.push({ kind: 'inspect', partition });
+}
+
+/** All that is known of the partition up to our claim. Decides where to start, or that somebody must look first. */
+export function inspected(core: CoreState, partition: PartitionState, finding: TakingFinding): void {
+  if (partition.phase !== 'inspecting') return;
+  core.statePin = finding.statePin;
+  const verdict = judgeTaking(finding);
+  if (verdict.kind === 'stop') {
+    halt(core, partition, verdict);
+    return;
+  }
+  if (verdict.note !== undefined) {
+    core.effects.push({
+      kind: 'report',
+      report: { kind: 'partition-note', partition: partition.partition, note: verdict.note },
+    });
+  }
+  partition.takenState = {
+    frontier: verdict.frontier,
+    epoch: partition.epoch,
+    clean: verdict.clean,
+    statePin: finding.statePin,
+    doneBelow: verdict.doneBelow,
+    lanes: verdict.lanes,
+  };
+  partition.nextOffset = verdict.doneBelow;
+  partition.startedBelow = verdict.doneBelow;
+  partition.restoredBelow = verdict.doneBelow;
+  for (const lane of verdict.lanes) {
+    const same = partition.restored.get(lane.hash);
+    if (same !== undefined && same.from <= lane.offset) continue;
+    partition.restored.set(lane.hash, {
+      from: lane.offset,
+      attempts: lane.attempts,
+      firstFailedAtMs: lane.firstFailedAtMs,
+    });
+  }
+  partition.move('taking');
+  partition.changes = 1;
+  core.commitUrgent = true;
+}
+
+/** The group acknowledged the taking commit: whoever had the partition before is fenced off. */
+export function takingCommitted(core: CoreState, partition: PartitionState): void {
+  partition.move('confirming');
+  const state = partition.takenState;
+  if (state === undefined) throw new Error('a partition is confirmed before it was inspected');
+  core.effects.push({ kind: 'confirm', partition, frontier: state.frontier, reason: 'taken' });
+}
+
+/** The CONFIRM is in the journal: work may begin. */
+export function confirmed(core: CoreState, partition: PartitionState): void {
+  if (partition.phase !== 'confirming') return;
+  partition.move('running');
+  partition.nextConfirmAtMs = core.nowMs + core.config.confirmIntervalMs;
+  core.effects.push({
+    kind: 'report',
+    report: {
+      kind: 'partition-started',
+      partition: partition.partition,
+      epoch: partition.epoch,
+      offset: partition.takenState?.frontier ?? partition.nextOffset,
+    },
+  });
+  startReading(core, partition);
+  planSweep(core, partition);
+}
+
+/** A step of taking failed: all of it is done again under a new claim, after a pause. */
+export function takingFailed(core: CoreState, partition: PartitionState): void {
+  if (!['claiming', 'inspecting', 'taking', 'confirming'].includes(partition.phase)) return;
+  if (partition.phase !== 'claiming') partition.move('claiming');
+  partition.epoch = -1;
+  partition.restored.clear();
+  partition.takenState = undefined;
+  partition.changes = 0;
+  partition.committedChanges = 0;
+  const delayMs = Math.min(
+    RETRY_TAKING_MAX_MS,
+    RETRY_TAKING_MS * 2 ** Math.min(partition.takingFailures, 10),
+  );
+  partition.takingFailures += 1;
+  partition.retryTakingAtMs = core.nowMs + delayMs;
+  core.takingAgain.add(partition);
+}
+
+/** Tries again what failed while taking. */
+export function retryTaking(core: CoreState): void {
+  for (const partition of core.takingAgain) {
+    if (partition.phase === 'claiming' && core.nowMs < partition.retryTakingAtMs) continue;
+    core.takingAgain.delete(partition);
+    if (partition.phase === 'claiming') core.effects.push({ kind: 'claim', partition });
+  }
+}
+
+/** The text of a taking commit. */
+export function takingMetadata(partition: PartitionState): {
+  offset: number;
+  metadata: string;
+  doneBelow: number;
+} {
+  const state = partition.takenState;
+  if (state === undefined) throw new Error('a partition is taken before it was inspected');
+  const { text, doneBelow } = encodeMetadata(state);
+  return { offset: state.frontier, metadata: text, doneBelow };
+}

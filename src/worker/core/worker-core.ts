@@ -1,0 +1,199 @@
+import type { CommitOutcome } from '../../kafka/port.ts';
+import { commitIfDue, committed, confirmPeriodically, freeze } from './committing.ts';
+import { type CoreConfig, CoreState } from './core-state.ts';
+import type { CommitItem, Effect, Run, Verdict } from './effects.ts';
+import {
+  gapChecked,
+  planSweeps,
+  resumeReading,
+  sweepLost,
+  tailStalled,
+  takeRecords,
+  takeSwept,
+  wantedCount,
+} from './flow.ts';
+import { checkRevocations, lose, revoke } from './giving-up.ts';
+import type { TakingFinding } from './judge-taking.ts';
+import type { Item, Lane } from './lane.ts';
+import type { LiveKeys } from './live-keys.ts';
+import type { PartitionState } from './partition-state.ts';
+import { advanceLane, releaseDue, startReady } from './scheduling.ts';
+import { runsOf, settleFailed, settleFinished } from './settling.ts';
+import type { SharedBudget } from './shared-budget.ts';
+import { assign, claimed, confirmed, inspected, retryTaking, takingFailed } from './taking.ts';
+
+/** The time of an event: of the monotonic clock, and as people count it. */
+export interface Moment {
+  readonly monotonicMs: number;
+  readonly wallMs: number;
+}
+
+/**
+ * Everything a worker decides, as a deterministic machine: it is told what happened, and says what is to be done. It
+ * reads no clock, does no I/O and never waits, so that a simulation can run it through any schedule.
+ *
+ * After each event the caller takes the effects and carries them out in order.
+ */
+export class WorkerCore {
+  readonly #core: CoreState;
+
+  constructor(config: CoreConfig, shared: { readonly budget: SharedBudget; readonly liveKeys: LiveKeys }) {
+    this.#core = new CoreState(config, shared);
+  }
+
+  // --- partitions come and go
+
+  assigned(at: Moment, partitions: readonly number[]): void {
+    this.#do(at, (core) => assign(core, partitions));
+  }
+
+  claimed(at: Moment, partition: PartitionState, epoch: number): void {
+    this.#do(at, (core) => claimed(core, partition, epoch));
+  }
+
+  inspected(at: Moment, partition: PartitionState, finding: TakingFinding): void {
+    this.#do(at, (core) => inspected(core, partition, finding));
+  }
+
+  confirmed(at: Moment, partition: PartitionState): void {
+    this.#do(at, (core) => confirmed(core, partition));
+  }
+
+  takingFailed(at: Moment, partition: PartitionState): void {
+    this.#do(at, (core) => takingFailed(core, partition));
+  }
+
+  /** `id` is given back by the effect that answers the revoke. */
+  revoked(at: Moment, id: number, partitions: readonly number[]): void {
+    this.#do(at, (core) => revoke(core, id, partitions));
+  }
+
+  lost(at: Moment, partitions: readonly number[]): void {
+    this.#do(at, (core) => lose(core, partitions));
+  }
+
+  /** Nothing starts from here on. The caller then leaves the group; the revoke that follows drains. */
+  stopping(at: Moment): void {
+    this.#do(at, (core) => {
+      core.stopping = true;
+      for (const partition of core.partitions.values()) {
+        for (const run of runsOf(core, partition)) core.effects.push({ kind: 'drain', run });
+      }
+    });
+  }
+
+  // --- records
+
+  /** How many records to ask the reader for now; 0 = none. */
+  wantedCount(): number {
+    return wantedCount(this.#core);
+  }
+
+  records(at: Moment, partition: PartitionState, items: readonly Item[]): void {
+    this.#do(at, (core) => takeRecords(core, partition, items));
+  }
+
+  swept(at: Moment, partition: PartitionState, items: readonly Item[]): void {
+    this.#do(at, (core) => takeSwept(core, partition, items));
+  }
+
+  gapChecked(
+    at: Moment,
+    partition: PartitionState,
+    log: { readonly start: number; readonly found: number },
+  ): void {
+    this.#do(at, (core) => gapChecked(core, partition, log.start, log.found));
+  }
+
+  /** The tail has brought nothing for long although the log has more. */
+  tailStalled(at: Moment, partition: PartitionState, logStart: number): void {
+    this.#do(at, (core) => tailStalled(core, partition, logStart));
+  }
+
+  /** The log's start has passed what a sweep was to read. */
+  sweepLost(at: Moment, partition: PartitionState, logStart: number): void {
+    this.#do(at, (core) => sweepLost(core, partition, logStart));
+  }
+
+  // --- handlers
+
+  finished(at: Moment, run: Run): void {
+    this.#do(at, (core) => settleFinished(core, run));
+  }
+
+  failed(at: Moment, run: Run, verdict: Verdict): void {
+    this.#do(at, (core) => settleFailed(core, run, verdict));
+  }
+
+  keyFreed(at: Moment, partition: PartitionState, lane: Lane): void {
+    this.#do(at, (core) => {
+      if (lane.state === 'blocked' && partition.phase === 'running') advanceLane(core, partition, lane);
+    });
+  }
+
+  // --- commits and time
+
+  committed(at: Moment, items: readonly CommitItem[], outcomes: readonly CommitOutcome[]): void {
+    this.#do(at, (core) => committed(core, items, outcomes));
+  }
+
+  /** The monotonic clock shows that the process stood still for longer than it may. */
+  stoodStill(at: Moment): void {
+    this.#do(at, freeze);
+  }
+
+  tick(at: Moment): void {
+    this.#do(at, () => {});
+  }
+
+  /** When `tick` is due at the latest; undefined = nothing waits for time. */
+  nextTickAtMs(): number | undefined {
+    return nextTickAtMs(this.#core);
+  }
+
+  takeEffects(): readonly Effect[] {
+    const { effects } = this.#core;
+    if (effects.length === 0) return effects;
+    this.#core.effects = [];
+    return effects;
+  }
+
+  get state(): Readonly<CoreState> {
+    return this.#core;
+  }
+
+  #do(at: Moment, event: (core: CoreState) => void): void {
+    const core = this.#core;
+    core.nowMs = at.monotonicMs;
+    core.wallMs = at.wallMs;
+    event(core);
+    releaseDue(core);
+    if (core.takingAgain.size > 0) retryTaking(core);
+    if (core.revocations.size > 0) checkRevocations(core);
+    confirmPeriodically(core);
+    startReady(core);
+    if (core.sweepWanted.size > 0) planSweeps(core);
+    if (core.paused.size > 0) resumeReading(core);
+    commitIfDue(core);
+  }
+}
+
+function nextTickAtMs(core: CoreState): number | undefined {
+  let next = core.due.peekRank() ?? Number.POSITIVE_INFINITY;
+  if (!core.commitUnderWay) {
+    for (const partition of core.partitions.values()) {
+      if (partition.dirty) next = Math.min(next, core.nextCommitAtMs);
+    }
+  }
+  for (const revocation of core.revocations.values()) {
+    next = Math.min(next, revocation.expired ? revocation.commitUntilMs : revocation.drainUntilMs);
+  }
+  for (const partition of core.partitions.values()) {
+    if (partition.phase === 'running') next = Math.min(next, partition.nextConfirmAtMs);
+  }
+  for (const partition of core.takingAgain) next = Math.min(next, partition.retryTakingAtMs);
+  for (const type of core.types.values()) {
+    if (type.outage.down && type.waiting.size > 0) next = Math.min(next, type.outage.probeAtMs);
+  }
+  return next === Number.POSITIVE_INFINITY ? undefined : next;
+}
