@@ -1,0 +1,101 @@
+import { type Clock, systemClock } from '../../clock/clock.ts';
+import type {
+  Admin,
+  ConfigMap,
+  GroupProtocol,
+  LogEnds,
+  TopicDescription,
+  TopicPartition,
+  TopicSpec,
+} from '../port.ts';
+import type { ClusterAddress } from '../security.ts';
+import { BrokerConnections } from './broker-connections.ts';
+import { connectionOptions, parseBroker } from './connection-options.ts';
+import { createTopics } from './create-topics.ts';
+import { readGroupProtocol, readOffersConsumerProtocol } from './groups.ts';
+import { loadLibrary } from './library.ts';
+import { readLogEnds } from './log-ends.ts';
+import { readMetadata } from './metadata.ts';
+import { readBrokerConfigs, readTopicConfigs } from './read-configs.ts';
+import { Requests } from './requests.ts';
+import { requireApis } from './require-apis.ts';
+
+/**
+ * The control plane of a real cluster, over `@platformatic/kafka` (no native code). Resolves when a broker has let us
+ * in.
+ *
+ * @throws KafkaRequestError `unreachable` after `connectTimeoutMs`, `authentication`, or `unsupported` by a cluster
+ * older than Kafka 3.7.
+ */
+export async function platformaticAdmin(address: ClusterAddress, clock: Clock = systemClock): Promise<Admin> {
+  const options = connectionOptions(address, clock);
+  const bootstrap = address.brokers.map(parseBroker);
+  const library = await loadLibrary();
+  const connections = new BrokerConnections(library, { clientId: address.clientId, bootstrap }, options);
+  const requests = new Requests({ library, connections }, clock, address.connectTimeoutMs);
+  try {
+    await requests.run(`Cannot connect to Kafka at ${address.brokers.join(', ')}`, requireApis);
+  } catch (error) {
+    requests.close();
+    throw error;
+  }
+  return new PlatformaticAdmin(requests);
+}
+
+class PlatformaticAdmin implements Admin {
+  readonly #requests: Requests;
+
+  constructor(requests: Requests) {
+    this.#requests = requests;
+  }
+
+  describeTopics(names: readonly string[]): Promise<ReadonlyMap<string, TopicDescription>> {
+    return this.#requests.run(
+      `Cannot describe topics ${names.join(', ')}`,
+      async (attempt) => (await readMetadata(attempt, names)).topics,
+    );
+  }
+
+  topicConfigs(name: string): Promise<ConfigMap> {
+    return this.#requests.run(`Cannot read the configs of topic ${name}`, (attempt) =>
+      readTopicConfigs(attempt, name),
+    );
+  }
+
+  brokerConfigs(): Promise<ConfigMap> {
+    return this.#requests.run("Cannot read a broker's configs", readBrokerConfigs);
+  }
+
+  brokerCount(): Promise<number> {
+    return this.#requests.run(
+      'Cannot count the brokers',
+      async (attempt) => (await readMetadata(attempt, [])).brokers.size,
+    );
+  }
+
+  async createTopics(
+    specs: readonly TopicSpec[],
+  ): Promise<{ readonly created: readonly string[]; readonly existed: readonly string[] }> {
+    if (specs.length === 0) return { created: [], existed: [] };
+    return createTopics(this.#requests, specs);
+  }
+
+  logEnds(partitions: readonly TopicPartition[]): Promise<readonly LogEnds[]> {
+    return this.#requests.run("Cannot read the logs' ends", (attempt) => readLogEnds(attempt, partitions));
+  }
+
+  groupProtocol(group: string): Promise<GroupProtocol | 'none'> {
+    return this.#requests.run(`Cannot describe group ${group}`, (attempt) =>
+      readGroupProtocol(attempt, group),
+    );
+  }
+
+  offersConsumerProtocol(): Promise<boolean> {
+    return this.#requests.run('Cannot ask which group protocols are offered', readOffersConsumerProtocol);
+  }
+
+  close(): Promise<void> {
+    this.#requests.close();
+    return Promise.resolve();
+  }
+}
