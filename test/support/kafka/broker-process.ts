@@ -14,12 +14,13 @@ exec 3<&0 </dev/null
 "$@" 3<&- >&2 &
 broker=$!
 echo "$broker"
-{ read -r _ <&3; kill -KILL "$broker"; rm -rf "$data"; } >/dev/null 2>&1 &
+{ read -r _ <&3; trap '' TERM; kill -KILL "$broker"; exit 9; } >/dev/null 2>&1 &
 guard=$!
 wait "$broker"
-code=$?
-kill -KILL "$guard" 2>/dev/null
-exit "$code"
+kill -TERM "$guard" 2>/dev/null
+wait "$guard"
+[ $? -eq 9 ] && rm -rf "$data"
+exit 0
 `;
 
 export interface BrokerCommand {
@@ -100,6 +101,7 @@ export class BrokerProcess {
 
   async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     if (this.#state.kind === 'down') return;
+    this.#state.keeper.ref();
     process.kill(this.#state.pid, signal);
     await this.#state.ended;
   }

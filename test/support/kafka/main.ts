@@ -23,5 +23,5 @@ console.error(`Logs: ${cluster.logFolder}. Ctrl-C stops the brokers and removes 
 // The brokers' pipes do not keep this process alive; this does.
 const alive = setInterval(() => undefined, 2 ** 30);
 await stopped;
-clearInterval(alive);
 await cluster.stop();
+clearInterval(alive);
