@@ -1,0 +1,113 @@
+/**
+ * What the processes of a fault run write down: one JSON line an event, each written in one synchronous call, so that a
+ * killed process has told everything it did up to the kill. The checker reads nothing else.
+ */
+
+interface Stamp {
+  /** Milliseconds of the machine's monotonic clock, which all processes of a run share. */
+  readonly at: number;
+  /** One life of one process; a restarted worker has a new name. */
+  readonly process: string;
+}
+
+/** Names one task where it was found in the log, and the claim it was run under. */
+export interface RunPlace {
+  readonly id: string;
+  readonly key: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** The fencing token. */
+  readonly epoch: number;
+}
+
+export interface PayloadPrint {
+  readonly hash: string;
+  readonly bytes: number;
+}
+
+/** Of this lane, everything from this offset on may be unfinished. */
+export interface UnfinishedFrom {
+  readonly lane: string;
+  readonly from: number;
+}
+
+/** What a commit says is finished: all below `offset`, and all below `doneBelow` but for what `unfinished` names. */
+export interface CommitClaim {
+  readonly partition: number;
+  readonly epoch: number;
+  readonly offset: number;
+  readonly doneBelow: number;
+  readonly unfinished: readonly UnfinishedFrom[];
+}
+
+export type ProducerEvent =
+  /** Written before the call, in call order. */
+  | ({
+      readonly event: 'enqueue-called';
+      readonly call: number;
+      readonly id: string;
+      readonly key: string;
+    } & PayloadPrint)
+  | {
+      readonly event: 'enqueue-acked';
+      readonly id: string;
+      readonly partition: number;
+      readonly offset: number;
+    }
+  | {
+      readonly event: 'enqueue-failed';
+      readonly id: string;
+      readonly outcome: 'absent' | 'unknown';
+      readonly code: string;
+    };
+
+export type WorkerEvent =
+  /** The group gave these partitions to the process. */
+  | { readonly event: 'assigned'; readonly partitions: readonly number[] }
+  /** Taken: tasks may start under this epoch. */
+  | { readonly event: 'taken'; readonly partition: number; readonly epoch: number; readonly offset: number }
+  /** The group wants these back; the process still owns them. */
+  | { readonly event: 'revoke-asked'; readonly partitions: readonly number[] }
+  /** The process owns these no more: it answered the revoke, or learned that the group had moved on. */
+  | { readonly event: 'given-up'; readonly partitions: readonly number[]; readonly how: 'revoked' | 'lost' }
+  /** The worker said itself that it gave this partition up without a last commit. */
+  | { readonly event: 'given-up-uncommitted'; readonly partition: number }
+  /** Written as the handler's first act. */
+  | ({ readonly event: 'task-started'; readonly attempt: number } & RunPlace)
+  /** Written as the handler's last act, with the print of what it was given. */
+  | ({ readonly event: 'task-finished' } & RunPlace & PayloadPrint)
+  | ({ readonly event: 'task-failed'; readonly error: string } & RunPlace)
+  /** The handler saw its signal abort and ended. */
+  | ({ readonly event: 'task-aborted'; readonly reason: string } & RunPlace)
+  | { readonly event: 'commit-sent'; readonly commit: number; readonly claims: readonly CommitClaim[] }
+  /** The broker's acknowledgement of one partition of an earlier commit-sent. */
+  | { readonly event: 'commit-acked'; readonly commit: number; readonly partition: number };
+
+export type ProcessEvent =
+  | { readonly event: 'process-started'; readonly pid: number }
+  | { readonly event: 'stop-requested' }
+  | { readonly event: 'stopped' }
+  /** An unhandled rejection, a worker that gave up, a halted partition: never part of a good run. */
+  | { readonly event: 'process-error'; readonly text: string };
+
+/** Written by the process that runs the scenario. `target` names the life it is about. */
+export type InjectorEvent =
+  | { readonly event: 'spawned'; readonly target: string }
+  /** Written once the signal was delivered. */
+  | { readonly event: 'killed'; readonly target: string; readonly during: 'work' | 'rebalance' }
+  | { readonly event: 'suspended'; readonly target: string }
+  | {
+      readonly event: 'exited';
+      readonly target: string;
+      readonly code: number | null;
+      readonly signal: string | null;
+    }
+  | {
+      readonly event: 'fault';
+      readonly fault: 'broker-killed' | 'broker-restarted';
+      readonly target: string;
+    };
+
+export type EventBody = ProducerEvent | WorkerEvent | ProcessEvent | InjectorEvent;
+
+export type LogEvent = Stamp & EventBody;
