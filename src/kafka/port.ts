@@ -114,7 +114,10 @@ export interface Appender {
  * All calls are safe in any order; the implementation runs them one after the other.
  */
 export interface Reader {
-  /** Adds partitions at exact offsets (or moves those already assigned). Records fetched before are never handed out after. */
+  /**
+   * Adds partitions at exact offsets (or moves those already assigned). Records fetched before are never handed out
+   * after. An assigned partition flows, also when it was paused before.
+   */
   assign(positions: readonly Position[]): Promise<void>;
   /** After it resolves no record of these partitions is handed out. Partitions not assigned are ignored. */
   unassign(partitions: readonly TopicPartition[]): Promise<void>;

@@ -1,0 +1,42 @@
+import type { EmbeddedLimits, KafkaDriver } from '../port.ts';
+import { DEFAULT_MAX_RECORD_BYTES } from './client-config.ts';
+import { ClientFactory } from './client-factory.ts';
+import { dataPlane } from './driver.ts';
+import { EmbeddedAdmin } from './embedded-admin.ts';
+import { type EmbeddedCluster, startEmbeddedCluster } from './embedded-cluster.ts';
+
+const limits: EmbeddedLimits = {
+  // Fixed in librdkafka's mock cluster.
+  partitionsPerTopic: 4,
+  // It evicts, silently, beyond 5 MiB or 100,000 records.
+  partitionBytes: 4_000_000,
+};
+
+/**
+ * Kafka inside this process: librdkafka's mock cluster, for a first run and for quick tests. Data is gone with
+ * `close()`. The cluster starts with the first connection.
+ */
+export function embeddedDriver(): KafkaDriver {
+  let starting: Promise<EmbeddedCluster> | undefined;
+  const cluster = () => {
+    starting ??= startEmbeddedCluster();
+    return starting;
+  };
+  const clients = async () =>
+    new ClientFactory((await cluster()).address, {
+      maxRecordBytes: DEFAULT_MAX_RECORD_BYTES,
+      // The mock does not wake a waiting fetch when a record arrives.
+      fetchWaitMs: 10,
+      // Topics come into being by being asked for.
+      producer: { 'allow.auto.create.topics': true },
+    });
+  return {
+    embedded: limits,
+    ...dataPlane(clients),
+    admin: async () => new EmbeddedAdmin(await cluster()),
+    close: async () => {
+      const started = await starting?.catch(() => undefined);
+      await started?.stop();
+    },
+  };
+}

@@ -1,0 +1,286 @@
+import type {
+  CommitOutcome,
+  CommittedOffset,
+  KafkaFailure,
+  Membership,
+  MembershipEvent,
+  MembershipOptions,
+  OffsetCommit,
+  TopicPartition,
+} from '../port.ts';
+import { KafkaRequestError } from '../request-error.ts';
+import { Commits } from './commits.ts';
+import { bounded, type LiveClient } from './connection.ts';
+import { errorCode, failureOfError } from './failure.ts';
+import type { MemberCallbacks, NativeConsumer, NativeError } from './native.ts';
+import { nativePartitions, PartitionTable } from './partition-table.ts';
+
+type LiveConsumer = LiveClient<NativeConsumer>;
+
+/** Connects a new consumer with these callbacks; rejects with a KafkaRequestError when it cannot. */
+export type MemberFactory = (callbacks: MemberCallbacks) => Promise<LiveConsumer>;
+
+/**
+ * new -> joining -> member -> leaving -> closing -> closed. `closing` = the client is being disconnected: it answers
+ * every revoke by itself, since an unanswered one would block the disconnect for ever. Any state may jump to `closing`.
+ */
+type State = 'new' | 'joining' | 'member' | 'leaving' | 'closing' | 'closed';
+
+/** Polled at least this often: commit acknowledgements and rebalances arrive only within a consume call. */
+const POLL_MS = 100;
+const DISCONNECT_MS = 10_000;
+const COMMITTED_MS = 10_000;
+/** How long after unsubscribing the final revoke may take to arrive; then disconnecting brings it about. */
+const FINAL_REVOKE_MS = 10_000;
+/** The partitions are paused, so this position is never fetched. Explicit, so that the client does not look one up. */
+const ANY_OFFSET = 0;
+const CLOSED: KafkaFailure = { kind: 'closed', code: undefined, message: 'The group member was closed' };
+
+interface OpenRevoke {
+  /** Gives the partitions up in the client; once. */
+  readonly answer: () => void;
+}
+
+/** A group member through librdkafka that owns partitions, commits, and fetches nothing. */
+export class ConfluentMembership implements Membership {
+  readonly #options: MembershipOptions;
+  readonly #connect: MemberFactory;
+  readonly #commits: Commits;
+  readonly #owned = new PartitionTable<true>();
+  #state: State = 'new';
+  #consumer: LiveConsumer | undefined;
+  #listener: (event: MembershipEvent) => void = () => {};
+  #openRevoke: OpenRevoke | undefined;
+  #polling = false;
+  #pollAgain = false;
+  #pollTimer: NodeJS.Timeout | undefined;
+  #ownsNothing: (() => void) | undefined;
+  #joining: Promise<void> | undefined;
+  #leaving: Promise<void> | undefined;
+  #ending: Promise<void> | undefined;
+
+  constructor(options: MembershipOptions, connect: MemberFactory) {
+    this.#options = options;
+    this.#connect = connect;
+    this.#commits = new Commits((offsets) => this.#client().commit(offsets));
+  }
+
+  join(listener: (event: MembershipEvent) => void): Promise<void> {
+    if (this.#state !== 'new') {
+      return Promise.reject(new KafkaRequestError('Could not join the group', CLOSED));
+    }
+    this.#state = 'joining';
+    this.#listener = listener;
+    this.#joining = this.#join();
+    return this.#joining;
+  }
+
+  async #join(): Promise<void> {
+    const consumer = await this.#connect({
+      queue_non_empty_cb: () => this.#poll(),
+      rebalance_cb: (error, partitions) => this.#onRebalance(error, partitions),
+      offset_commit_cb: (error) => this.#commits.onAcknowledged(error),
+    });
+    this.#consumer = consumer;
+    consumer.client.setDefaultConsumeTimeout(0);
+    consumer.events.onFailure((failure) => this.#problem(failure));
+    if (this.#state !== 'joining') return;
+    try {
+      consumer.client.subscribe(this.#options.topics);
+    } catch (error) {
+      throw new KafkaRequestError('Could not subscribe', failureOfError(error), error);
+    }
+    this.#state = 'member';
+    this.#poll();
+  }
+
+  commit(offsets: readonly OffsetCommit[]): Promise<readonly CommitOutcome[]> {
+    return this.#commits.commit(offsets);
+  }
+
+  async committed(partitions: readonly TopicPartition[]): Promise<readonly CommittedOffset[]> {
+    const what = `Could not read the committed offsets of group ${this.#options.group}`;
+    let asked: readonly TopicPartition[];
+    try {
+      asked = nativePartitions(partitions);
+    } catch (error) {
+      throw new KafkaRequestError(what, failureOfError(error), error);
+    }
+    if (asked.length === 0) return [];
+    return new Promise((resolve, reject) => {
+      const refuse = (error: unknown) => reject(new KafkaRequestError(what, failureOfError(error), error));
+      try {
+        this.#client().committed(asked, COMMITTED_MS, (error, entries) => {
+          if (error !== null && error !== undefined) return refuse(error);
+          const found: CommittedOffset[] = [];
+          for (const entry of entries) {
+            // A partition the broker would not answer for stands in the list as an Error.
+            if (entry instanceof Error) return refuse(entry);
+            const { topic, partition, offset, metadata } = entry;
+            found.push({ topic, partition, offset, metadata: metadata ?? '' });
+          }
+          resolve(found);
+        });
+      } catch (error) {
+        refuse(error);
+      }
+    });
+  }
+
+  leave(): Promise<void> {
+    this.#leaving ??= this.#leave();
+    return this.#leaving;
+  }
+
+  async #leave(): Promise<void> {
+    await this.#joining?.catch(() => {});
+    if (this.#state === 'member') {
+      this.#state = 'leaving';
+      try {
+        this.#client().unsubscribe();
+        this.#poll();
+        await this.#untilNothingIsOwned();
+      } catch (error) {
+        this.#problem(failureOfError(error));
+      }
+    }
+    await this.#end();
+  }
+
+  /** Bounded twice: for the revoke to arrive, and for the owner to answer it. */
+  async #untilNothingIsOwned(): Promise<void> {
+    if (this.#owned.size === 0 && this.#openRevoke === undefined) return;
+    const nothingOwned = new Promise<void>((resolve) => {
+      this.#ownsNothing = resolve;
+    });
+    await bounded(FINAL_REVOKE_MS, (done) => void nothingOwned.then(done));
+    if (this.#openRevoke === undefined) return;
+    await bounded(this.#options.maxPollIntervalMs, (done) => void nothingOwned.then(done));
+  }
+
+  abandon(): Promise<void> {
+    return this.#end();
+  }
+
+  #end(): Promise<void> {
+    this.#ending ??= this.#disconnect();
+    return this.#ending;
+  }
+
+  async #disconnect(): Promise<void> {
+    this.#state = 'closing';
+    clearTimeout(this.#pollTimer);
+    this.#ownsNothing?.();
+    await this.#joining?.catch(() => {});
+    this.#openRevoke?.answer();
+    this.#commits.close();
+    await this.#consumer?.disconnect(DISCONNECT_MS);
+    this.#owned.clear();
+    this.#state = 'closed';
+  }
+
+  #client(): NativeConsumer {
+    if (this.#consumer === undefined || this.#state === 'closing' || this.#state === 'closed') {
+      throw new KafkaRequestError(`The member of group ${this.#options.group} is not connected`, CLOSED);
+    }
+    return this.#consumer.client;
+  }
+
+  /** One consume call at a time, with an empty result: what it is for are the callbacks that run meanwhile. */
+  #poll(): void {
+    if (this.#state !== 'member' && this.#state !== 'leaving') return;
+    if (this.#polling) {
+      this.#pollAgain = true;
+      return;
+    }
+    this.#polling = true;
+    this.#pollAgain = false;
+    clearTimeout(this.#pollTimer);
+    const client = this.#client();
+    client.consume(1, (error, messages) => {
+      this.#polling = false;
+      if (error !== null && error !== undefined) this.#problem(failureOfError(error));
+      const leaked = messages?.[0];
+      // Fetched in the moment between being assigned and paused. Nobody reads here.
+      if (leaked !== undefined && this.#state === 'member') client.pause(nativePartitions([leaked]));
+      const more = this.#pollAgain || leaked !== undefined || (error !== null && error !== undefined);
+      this.#pollTimer = setTimeout(() => this.#poll(), more ? 0 : POLL_MS);
+    });
+  }
+
+  #onRebalance(error: NativeError | undefined, given: readonly TopicPartition[]): void {
+    const partitions = nativePartitions(given);
+    try {
+      if (error?.code === errorCode.assignPartitions) this.#onAssigned(partitions);
+      else if (error?.code === errorCode.revokePartitions) this.#onRevoked(partitions);
+      else {
+        this.#problem(failureOfError(error));
+        this.#consumer?.client.unassign();
+      }
+    } catch (thrown) {
+      this.#problem(failureOfError(thrown));
+    }
+  }
+
+  #onAssigned(partitions: readonly TopicPartition[]): void {
+    const client = this.#consumer?.client;
+    if (client === undefined) return;
+    client.incrementalAssign(partitions.map((one) => ({ ...one, offset: ANY_OFFSET })));
+    if (this.#state === 'closing' || this.#state === 'closed') return;
+    if (partitions.length > 0) client.pause(partitions);
+    for (const one of partitions) this.#owned.set(one, true);
+    this.#listener({ kind: 'assigned', partitions });
+  }
+
+  #onRevoked(partitions: readonly TopicPartition[]): void {
+    const client = this.#consumer?.client;
+    if (client === undefined) return;
+    const giveUp = () => {
+      client.incrementalUnassign(partitions);
+      for (const one of partitions) this.#owned.delete(one);
+    };
+    if (this.#state === 'closing' || this.#state === 'closed') {
+      giveUp();
+      return;
+    }
+    // Only now, while the client is surely connected: otherwise the call crashes the process.
+    if (client.assignmentLost()) {
+      giveUp();
+      this.#listener({ kind: 'lost', partitions });
+      this.#checkOwnsNothing();
+      return;
+    }
+    this.#openRevoke = {
+      answer: () => {
+        this.#openRevoke = undefined;
+        giveUp();
+        this.#checkOwnsNothing();
+      },
+    };
+    const open = this.#openRevoke;
+    this.#listener({
+      kind: 'revoked',
+      partitions,
+      // Answered already, by the caller or because the client is being disconnected: nothing is left to do.
+      answer: () => {
+        if (this.#openRevoke === open) open.answer();
+      },
+    });
+  }
+
+  #checkOwnsNothing(): void {
+    if (this.#owned.size === 0 && this.#openRevoke === undefined) this.#ownsNothing?.();
+  }
+
+  #problem(failure: KafkaFailure): void {
+    if (this.#state === 'closing' || this.#state === 'closed' || failure.kind === 'closed') return;
+    const explained = this.#consumer?.events.explain(failure) ?? failure;
+    // A consumer's fatal error means: another member took its static id, or the broker does not speak the protocol.
+    const fatal = failure.kind === 'producer-fatal';
+    this.#listener({
+      kind: 'problem',
+      failure: fatal ? { ...explained, kind: 'fenced' } : explained,
+      fatal,
+    });
+  }
+}
