@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { fitToCluster, planTopics, type TopicDeclaration, topicSpec } from './topic-plan.ts';
+
+const declaration: TopicDeclaration = {
+  queue: 'orders',
+  partitions: 768,
+  replicationFactor: undefined,
+  minInsyncReplicas: undefined,
+  maxRecordBytes: 2_000_000,
+};
+
+describe('planTopics', () => {
+  it('plans the queue as declared and a journal of at most 24 partitions', () => {
+    expect(planTopics(declaration).topics).toMatchObject([
+      { role: 'queue', name: 'orders', partitions: 768 },
+      { role: 'state', name: 'orders.state', partitions: 24 },
+    ]);
+    expect(planTopics({ ...declaration, partitions: 5 }).topics[1]).toMatchObject({ partitions: 5 });
+  });
+
+  it('refuses a name that no topic can have', () => {
+    expect(() => planTopics({ ...declaration, queue: 'my orders' })).toThrow(
+      expect.objectContaining({
+        code: 'OPTIONS_INVALID',
+        problems: [expect.objectContaining({ path: 'name', value: '"my orders"' })],
+      }),
+    );
+  });
+});
+
+describe('fitToCluster', () => {
+  it.each([
+    // brokers, declared replicas, declared in sync -> replicas, in sync, lowered
+    [3, undefined, undefined, 3, 2, false],
+    [9, undefined, undefined, 3, 2, false],
+    [2, undefined, undefined, 2, 1, true],
+    [1, undefined, undefined, 1, 1, true],
+    [0, undefined, undefined, 1, 1, true],
+    [1, 3, 2, 3, 2, false],
+    [5, 5, 3, 5, 3, false],
+    [3, 1, undefined, 1, 1, false],
+    [3, 2, undefined, 2, 1, false],
+    [3, undefined, 3, 3, 3, false],
+  ])(
+    '%i brokers, declared %s/%s: %i replicas, %i in sync',
+    (brokers, rf, min, replicationFactor, minInsyncReplicas, lowered) => {
+      const plan = planTopics({ ...declaration, replicationFactor: rf, minInsyncReplicas: min });
+      expect(fitToCluster(plan, brokers)).toMatchObject({ replicationFactor, minInsyncReplicas, lowered });
+    },
+  );
+});
+
+describe('topicSpec', () => {
+  it('keeps every record until its owner deletes it, on enough brokers', () => {
+    const plan = fitToCluster(planTopics(declaration), 3);
+    const [queue, state] = plan.topics.map((topic) => topicSpec(plan, topic));
+    expect(queue).toEqual({
+      name: 'orders',
+      partitions: 768,
+      replicationFactor: 3,
+      configs: {
+        'cleanup.policy': 'delete',
+        'retention.ms': '-1',
+        'retention.bytes': '-1',
+        'message.timestamp.type': 'LogAppendTime',
+        'min.insync.replicas': '2',
+        'unclean.leader.election.enable': 'false',
+        'max.message.bytes': '2000000',
+        'compression.type': 'producer',
+      },
+    });
+    expect(state?.configs).toMatchObject({ 'cleanup.policy': 'delete', 'max.message.bytes': '1048588' });
+  });
+});

@@ -1,0 +1,115 @@
+import { OptionsError } from '../errors/options-error.ts';
+import type { TopicSpec } from '../kafka/port.ts';
+import { queueNameProblem } from './queue-name.ts';
+
+/** What a topic is to its queue. */
+export type TopicRole = 'queue' | 'state';
+
+/** What a queue asks of the cluster; `undefined` leaves the choice to {@link fitToCluster}. */
+export interface TopicDeclaration {
+  /** The queue's name, and its topic's. */
+  readonly queue: string;
+  readonly partitions: number;
+  readonly replicationFactor: number | undefined;
+  readonly minInsyncReplicas: number | undefined;
+  /** The largest record the queue sends. Kafka: max.message.bytes. */
+  readonly maxRecordBytes: number;
+}
+
+export interface PlannedTopic {
+  readonly role: TopicRole;
+  readonly name: string;
+  readonly partitions: number;
+  /** The largest record that is sent to it. */
+  readonly maxRecordBytes: number;
+}
+
+/** The topics of one queue, before a cluster has been looked at. */
+export interface TopicPlan {
+  readonly queue: string;
+  readonly topics: readonly PlannedTopic[];
+  readonly replicationFactor: number | undefined;
+  readonly minInsyncReplicas: number | undefined;
+}
+
+/** A plan with the numbers that this cluster can have. */
+export interface FittedPlan extends TopicPlan {
+  readonly replicationFactor: number;
+  readonly minInsyncReplicas: number;
+  /** The defaults were lowered because the cluster is smaller than 3 brokers. */
+  readonly lowered: boolean;
+}
+
+/** More partitions make a journal no faster: its records are few and small. */
+const MOST_STATE_PARTITIONS = 24;
+
+/** Journal records stay under 1 KB, but a batch of them counts as one against max.message.bytes. */
+const STATE_RECORD_BYTES = 1_048_588;
+
+export const DEFAULT_REPLICATION = 3;
+export const DEFAULT_MIN_INSYNC = 2;
+
+/**
+ * The topics that a queue lives in.
+ *
+ * @throws OptionsError when the name cannot be a topic's.
+ */
+export function planTopics(declaration: TopicDeclaration): TopicPlan {
+  const { queue, partitions, replicationFactor, minInsyncReplicas, maxRecordBytes } = declaration;
+  const problem = queueNameProblem(queue);
+  if (problem !== undefined) {
+    throw new OptionsError('a queue', [{ path: 'name', value: JSON.stringify(queue), ...problem }]);
+  }
+  const topics: readonly PlannedTopic[] = [
+    { role: 'queue', name: queue, partitions, maxRecordBytes },
+    {
+      role: 'state',
+      name: stateTopicName(queue),
+      partitions: Math.min(MOST_STATE_PARTITIONS, partitions),
+      maxRecordBytes: STATE_RECORD_BYTES,
+    },
+  ];
+  return { queue, topics, replicationFactor, minInsyncReplicas };
+}
+
+/** The topic of a queue's journal. */
+export function stateTopicName(queue: string): string {
+  return `${queue}.state`;
+}
+
+/**
+ * Fills in what was not declared. Fewer than 3 brokers get what they can hold; declared numbers are never changed.
+ */
+export function fitToCluster(plan: TopicPlan, brokerCount: number): FittedPlan {
+  const room = Math.max(1, brokerCount);
+  const replicationFactor = plan.replicationFactor ?? Math.min(DEFAULT_REPLICATION, room);
+  // One replica fewer than there are, or a single dead broker stops the queue.
+  const minInsyncReplicas =
+    plan.minInsyncReplicas ?? Math.max(1, Math.min(DEFAULT_MIN_INSYNC, replicationFactor - 1));
+  const lowered = plan.replicationFactor === undefined && replicationFactor < DEFAULT_REPLICATION;
+  return { ...plan, replicationFactor, minInsyncReplicas, lowered };
+}
+
+/** How a planned topic is created. */
+export function topicSpec(plan: FittedPlan, topic: PlannedTopic): TopicSpec {
+  return {
+    name: topic.name,
+    partitions: topic.partitions,
+    replicationFactor: plan.replicationFactor,
+    configs: {
+      // Compaction keeps the last record of a key: every other task of that key would be gone.
+      'cleanup.policy': 'delete',
+      // Unfinished tasks have no age and no size at which they may go; what is finished is deleted by its owner.
+      'retention.ms': '-1',
+      'retention.bytes': '-1',
+      // Ages are judged by the brokers' clocks: producers' clocks are many and wrong.
+      'message.timestamp.type': 'LogAppendTime',
+      'min.insync.replicas': String(plan.minInsyncReplicas),
+      // A leader that lacks acked records would make them undone.
+      'unclean.leader.election.enable': 'false',
+      'max.message.bytes': String(Math.max(STATE_RECORD_BYTES, topic.maxRecordBytes)),
+      // Brokers keep what clients compressed instead of doing it again.
+      'compression.type': 'producer',
+    },
+  };
+}
