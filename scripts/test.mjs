@@ -1,0 +1,43 @@
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT, runToEnd } from './processes.mjs';
+
+const REPORTS = join(ROOT, 'reports');
+
+/** Checks, then the tests. Everything runs even when something has failed, so that one run shows it all. */
+export async function runTests({ quick }) {
+  const checks = quick ? 0 : await runToEnd(process.execPath, [join(ROOT, 'scripts/check.mjs')]);
+  const runs = [await runProject('unit')];
+  if (!quick) runs.push(await runProject('kafka'));
+
+  const passed = sum(runs.map((run) => run.passed));
+  const failed = sum(runs.map((run) => run.failed));
+  const skipped = sum(runs.map((run) => run.skipped));
+  const well = checks === 0 && runs.every((run) => run.code === 0) && passed > 0 && skipped === 0;
+  if (checks !== 0) console.error('\nThe checks failed; see above (npm run check).');
+  if (skipped > 0) console.error('\nA skipped test counts as failed here.');
+  for (const run of runs.filter((run) => run.code !== 0)) console.error(`\nThe ${run.project} tests failed.`);
+  console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+  return well ? 0 : 1;
+}
+
+async function runProject(project) {
+  const report = join(REPORTS, `${project}.json`);
+  mkdirSync(REPORTS, { recursive: true });
+  rmSync(report, { force: true });
+  const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const code = await runToEnd(process.execPath, [vitest, 'run', '--project', project, ...reporters]);
+  const counts = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {};
+  return {
+    project,
+    code,
+    passed: counts.numPassedTests ?? 0,
+    failed: counts.numFailedTests ?? 0,
+    skipped: (counts.numPendingTests ?? 0) + (counts.numTodoTests ?? 0),
+  };
+}
+
+function sum(numbers) {
+  return numbers.reduce((total, number) => total + number, 0);
+}
