@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'ENQUEUE_ABORTED'
   | 'ENQUEUE_TIMEOUT'
   | 'ENQUEUE_REFUSED'
+  | 'ENQUEUE_UNCONFIRMED'
   | 'PREDECESSOR_FAILED'
   | 'QUEUE_CLOSED'
   // Kafka
@@ -27,6 +28,8 @@ export type ErrorCode =
   | 'TOPICS_REFUSED'
   // records that cannot be read
   | 'RECORD_UNDECODABLE'
+  | 'TASK_VERSION_NEWER'
+  | 'UPCAST_FAILED'
   // worker
   | 'WORKER_STATE'
   | 'STATE_TOPIC_LOST'

@@ -1,0 +1,132 @@
+import type { OutgoingRecord } from '../../kafka/port.ts';
+import type { FlushCohort } from './flush-cohorts.ts';
+import type { KeyLane } from './key-lane.ts';
+
+/** A task's record as the codec made it. */
+export interface EncodedRecord {
+  readonly record: OutgoingRecord;
+  /** What it takes in memory and on the wire. */
+  readonly bytes: number;
+}
+
+/** What became of a task that is in the log. */
+export interface Appended {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly timestampMs: number;
+}
+
+/**
+ * Where a task stands. Only `handed` tasks may be in the log; in every other stage a task is surely not there.
+ *
+ *     waiting   for room in the buffer; its payload has not been serialised
+ *     encoding  being validated or encoded; has room
+ *     ready     encoded, but a task of its key before it is not
+ *     sendable  may go into the next batch
+ *     handed    given to the appender
+ *     returned  the appender says it is surely absent, for a passing reason; goes again, in its place
+ *     gone      left the producer
+ */
+export type Stage = 'waiting' | 'encoding' | 'ready' | 'sendable' | 'handed' | 'returned' | 'gone';
+
+const moves: Readonly<Record<Stage, readonly Stage[]>> = {
+  waiting: ['encoding', 'gone'],
+  encoding: ['ready', 'gone'],
+  ready: ['sendable', 'gone'],
+  sendable: ['handed', 'gone'],
+  handed: ['gone', 'returned'],
+  returned: ['sendable', 'gone'],
+  gone: [],
+};
+
+/** What the caller of `add` gave. */
+export interface ProducerItem {
+  readonly topic: string;
+  readonly partition: number;
+  /** Tasks with equal keys of one partition keep their order. */
+  readonly laneKey: string;
+  readonly id: string;
+  readonly type: string;
+  /** A guess at the record's size, for admission; the encoded size replaces it. */
+  readonly sizeBytes: number;
+  /** Called once there is room. What it throws is what the caller gets. */
+  readonly encode: () => EncodedRecord | Promise<EncodedRecord>;
+  /** Validation that takes a while; a rejection is what the caller gets. */
+  readonly ready?: Promise<void> | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** How long the caller waits. Default: the producer's `deliveryTimeoutMs`. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** One task on its way through the producer. Its place in its key's lane is taken when it is made, and kept. */
+export class Item {
+  readonly id: string;
+  readonly type: string;
+  readonly lane: KeyLane;
+  /** Call order over the whole producer. */
+  readonly seq: number;
+  readonly deadlineMs: number;
+  readonly cohort: FlushCohort;
+  readonly resolve: (appended: Appended) => void;
+  readonly reject: (error: unknown) => void;
+  /** Dropped once called, so that a payload is not kept beside its record. */
+  encode: (() => EncodedRecord | Promise<EncodedRecord>) | undefined;
+  /** False while an asynchronous validation runs. */
+  validated: boolean;
+  bytes: number;
+  record: OutgoingRecord | undefined;
+  /** The caller has its answer. A handed task may be answered long before it is gone. */
+  answered = false;
+  /** The tasks of its key behind it were failed on its account; that happens once. */
+  failedFollowers = false;
+  /** Id of a task before it that failed when this one was handed over already: it must not be sent a second time. */
+  failedPredecessor: string | undefined;
+  /** Undoes the listening to an AbortSignal. */
+  stopListening: (() => void) | undefined;
+
+  /** Neighbours in the key's lane. */
+  before: Item | undefined;
+  after: Item | undefined;
+  /** The one behind it in the partition's queue of sendable tasks. */
+  behind: Item | undefined;
+  /** Place in the deadline heap; -1 = not in it. */
+  heapAt = -1;
+
+  #stage: Stage = 'waiting';
+
+  constructor(
+    given: ProducerItem,
+    place: {
+      readonly lane: KeyLane;
+      readonly seq: number;
+      readonly deadlineMs: number;
+      readonly cohort: FlushCohort;
+    },
+    caller: { readonly resolve: (appended: Appended) => void; readonly reject: (error: unknown) => void },
+  ) {
+    this.id = given.id;
+    this.type = given.type;
+    this.lane = place.lane;
+    this.seq = place.seq;
+    this.deadlineMs = place.deadlineMs;
+    this.cohort = place.cohort;
+    this.resolve = caller.resolve;
+    this.reject = caller.reject;
+    this.encode = given.encode;
+    this.validated = given.ready === undefined;
+    this.bytes = given.sizeBytes;
+  }
+
+  get stage(): Stage {
+    return this.#stage;
+  }
+
+  /** The only way a stage changes. */
+  move(to: Stage): void {
+    if (!moves[this.#stage].includes(to)) {
+      throw new Error(`a task cannot go from ${this.#stage} to ${to}`);
+    }
+    this.#stage = to;
+  }
+}
