@@ -12,6 +12,8 @@ class HistoryBuilder {
   readonly #openRuns = new Map<string, Run[]>();
   readonly #sent = new Map<string, { readonly at: number; readonly claims: readonly CommitClaim[] }>();
   readonly #held = new Map<string, Holding>();
+  /** Partitions on their way: asked back and not given up, or assigned and not taken. By owner and partition. */
+  readonly #moving = new Set<string>();
 
   life(name: string): Life {
     let life = this.lives.get(name);
@@ -20,7 +22,7 @@ class HistoryBuilder {
         name,
         lastLineAt: Number.NEGATIVE_INFINITY,
         killedAt: undefined,
-        killedDuring: undefined,
+        killedInRebalance: false,
         suspended: false,
         stopRequestedAt: undefined,
         stoppedAt: undefined,
@@ -52,6 +54,9 @@ class HistoryBuilder {
         break;
       case 'task-aborted':
         this.#end(event, 'aborted', undefined);
+        break;
+      case 'revoke-asked':
+        for (const partition of event.partitions) this.#moving.add(`${event.process} ${partition}`);
         break;
       case 'assigned':
       case 'taken':
@@ -143,11 +148,13 @@ class HistoryBuilder {
         const holding: Holding = { process, partition, ...span, how: 'held', uncommitted: false, taken: [] };
         this.holdings.push(holding);
         this.#held.set(`${process} ${partition}`, holding);
+        this.#moving.add(`${process} ${partition}`);
       }
       return;
     }
     const partitions = event.event === 'given-up' ? event.partitions : [event.partition];
     for (const partition of partitions) {
+      if (event.event !== 'given-up-uncommitted') this.#moving.delete(`${process} ${partition}`);
       const holding = this.#held.get(`${process} ${partition}`);
       if (holding === undefined) {
         this.strays.push(`${process} says ${event.event} of partition ${partition}, which it never had`);
@@ -178,7 +185,8 @@ class HistoryBuilder {
     if (event.event === 'killed') {
       const target = this.life(event.target);
       target.killedAt = event.at;
-      target.killedDuring = event.during;
+      target.killedInRebalance = this.#moving.size > 0;
+      for (const move of this.#moving) if (move.startsWith(`${event.target} `)) this.#moving.delete(move);
     } else if (event.event === 'suspended') {
       this.life(event.target).suspended = true;
     } else if (event.event === 'exited') {

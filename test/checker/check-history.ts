@@ -11,6 +11,8 @@ import type { Violation } from './violation.ts';
 export interface CheckOptions {
   /** The name under which commits list a key's unfinished tasks. */
   readonly laneOf: LaneOf;
+  /** Keys that the run keeps from finishing: their tasks need not be finished, all else holds for them too. */
+  readonly unfinishedKeys?: ReadonlySet<string>;
 }
 
 export interface Figures {
@@ -47,7 +49,7 @@ export function checkEvents(events: readonly LogEvent[], options: CheckOptions):
   const reruns = checkReruns(history, options.laneOf);
   const violations = [
     ...checkAcks(history),
-    ...checkLoss(history, options.laneOf),
+    ...checkLoss(history, options),
     ...checkPhantoms(history),
     ...checkOrder(history),
     ...checkOverlap(history),
@@ -84,7 +86,7 @@ function countEvents(history: History): Omit<Figures, 'reruns' | 'rerunsAborted'
     starts: history.runs.length,
     failures: history.runs.filter((r) => r.end === 'failed').length,
     kills: lives.filter((l) => l.killedAt !== undefined).length,
-    killsDuringRebalance: lives.filter((l) => l.killedDuring === 'rebalance').length,
+    killsDuringRebalance: lives.filter((l) => l.killedInRebalance).length,
     stops: lives.filter((l) => l.stoppedAt !== undefined).length,
     commits,
     durationMs: history.endedAt - history.startedAt,

@@ -14,7 +14,7 @@ import { at, type Violation } from './violation.ts';
 /** What one kill cost. */
 export interface KillCost {
   readonly process: string;
-  readonly during: 'work' | 'rebalance';
+  readonly inRebalance: boolean;
   /** Handlers it cut off. */
   readonly running: number;
   /** What the killed process had finished and no acknowledged commit said so. */
@@ -146,5 +146,5 @@ function costOf(history: History, life: Life, laneOf: LaneOf): KillCost {
     const lane = laneOf(run.key);
     if (!commits.some((c) => c.ackedAt <= killedAt && covers(c, run.offset, lane))) uncommitted += 1;
   }
-  return { process: life.name, during: life.killedDuring ?? 'work', running, uncommitted, reruns: 0 };
+  return { process: life.name, inRebalance: life.killedInRebalance, running, uncommitted, reruns: 0 };
 }

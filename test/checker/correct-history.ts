@@ -241,7 +241,7 @@ class PerfectEngine {
   #kill(): void {
     const worker = this.#random.pick(this.#workers);
     if (worker === undefined) return;
-    this.#write('injector', { event: 'killed', target: worker.name, during: 'work' });
+    this.#write('injector', { event: 'killed', target: worker.name });
     this.#write('injector', { event: 'exited', target: worker.name, code: null, signal: 'SIGKILL' });
     for (const partition of this.#forget(worker)) {
       partition.owner = undefined;

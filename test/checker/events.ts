@@ -94,7 +94,7 @@ export type ProcessEvent =
 export type InjectorEvent =
   | { readonly event: 'spawned'; readonly target: string }
   /** Written once the signal was delivered. */
-  | { readonly event: 'killed'; readonly target: string; readonly during: 'work' | 'rebalance' }
+  | { readonly event: 'killed'; readonly target: string }
   | { readonly event: 'suspended'; readonly target: string }
   | {
       readonly event: 'exited';

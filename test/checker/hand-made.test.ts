@@ -57,7 +57,7 @@ const committed = (
   claims: [{ partition: 0, epoch, offset, doneBelow, unfinished }],
 });
 const commitAcked = (commit: number): EventBody => ({ event: 'commit-acked', commit, partition: 0 });
-const killed = (target: string): EventBody => ({ event: 'killed', target, during: 'work' });
+const killed = (target: string): EventBody => ({ event: 'killed', target });
 
 /** Three tasks, of which `a` finished two and committed one, when it was killed while it ran the third. */
 const crash: readonly Line[] = [
@@ -93,7 +93,9 @@ describe('hand-made logs', () => {
       [35, 'b', finished(2, 2)],
     ]);
     expect(report.violations).toEqual([]);
-    expect(report.kills).toEqual([{ process: 'a', during: 'work', running: 1, uncommitted: 1, reruns: 2 }]);
+    expect(report.kills).toEqual([
+      { process: 'a', inRebalance: false, running: 1, uncommitted: 1, reruns: 2 },
+    ]);
     expect(report.figures).toMatchObject({
       called: 3,
       acked: 3,
@@ -193,6 +195,33 @@ describe('hand-made logs', () => {
     ];
     expect(texts(down)).toEqual([]);
     expect(check(down).figures.rerunsUncommitted).toBe(1);
+  });
+
+  it('see from the log alone whether a kill fell into a rebalance', () => {
+    const inRebalance = (lines: readonly Line[]) => check(lines).figures.killsDuringRebalance;
+    const owner: readonly Line[] = [
+      [10, 'a', assigned],
+      [11, 'a', taken(1)],
+    ];
+    const kill: Line = [20, 'injector', killed('b')];
+    expect(inRebalance([...owner, kill])).toBe(0);
+    expect(inRebalance([...owner, [12, 'a', { event: 'revoke-asked', partitions: [0] }], kill])).toBe(1);
+    expect(inRebalance([[10, 'a', assigned], kill])).toBe(1);
+    const given: Line = [13, 'a', { event: 'given-up', partitions: [0], how: 'revoked' }];
+    expect(inRebalance([...owner, [12, 'a', { event: 'revoke-asked', partitions: [0] }], given, kill])).toBe(
+      0,
+    );
+  });
+
+  it('ask for no end of tasks whose keys the run itself holds', () => {
+    const lines: readonly Line[] = [
+      [1, 'p', called(0)],
+      [2, 'p', acked(0)],
+    ];
+    expect(texts(lines)).toHaveLength(1);
+    const events = lines.map(([at, process, body]): LogEvent => ({ at, process, ...body }));
+    const report = checkEvents(events, { laneOf: (key) => key, unfinishedKeys: new Set(['k']) });
+    expect(report.violations).toEqual([]);
   });
 
   it('fail a run that exercised nothing', () => {

@@ -41,7 +41,8 @@ export interface Life {
   readonly name: string;
   lastLineAt: number;
   killedAt: number | undefined;
-  killedDuring: 'work' | 'rebalance' | undefined;
+  /** A partition was being given up or taken somewhere in the group at that moment. */
+  killedInRebalance: boolean;
   suspended: boolean;
   stopRequestedAt: number | undefined;
   stoppedAt: number | undefined;
