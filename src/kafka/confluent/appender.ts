@@ -1,3 +1,4 @@
+import type { Clock } from '../../clock/clock.ts';
 import type { Appender, AppendResult, KafkaFailure, RecordBatch } from '../port.ts';
 import type { LiveClient } from './connection.ts';
 import { errorCode, failureOfError, outcomeOfFailedDelivery } from './failure.ts';
@@ -36,12 +37,14 @@ const NO_OFFSET: KafkaFailure = {
 };
 /** How long a dying producer may still report what became of its records. Its reports come within milliseconds. */
 const LAST_REPORTS_MS = 2_000;
+const LOOK_AGAIN_MS = 20;
 const DISCONNECT_MS = 5_000;
 const RECONNECT_MS = { first: 100, max: 2_000 } as const;
 
 /** Appends through librdkafka's idempotent producer. Order within a partition is the order of the calls. */
 export class ConfluentAppender implements Appender {
   readonly #connect: ProducerFactory;
+  readonly #clock: Clock;
   #producer: LiveProducer;
   #state: State = 'ready';
   #incarnation = 1;
@@ -56,15 +59,16 @@ export class ConfluentAppender implements Appender {
   #idleWaiters: (() => void)[] = [];
   #closing: Promise<void> | undefined;
 
-  private constructor(connect: ProducerFactory, producer: LiveProducer) {
+  private constructor(connect: ProducerFactory, clock: Clock, producer: LiveProducer) {
     this.#connect = connect;
+    this.#clock = clock;
     this.#producer = producer;
   }
 
-  static async connect(connect: ProducerFactory): Promise<ConfluentAppender> {
+  static async connect(connect: ProducerFactory, clock: Clock): Promise<ConfluentAppender> {
     const relay: { to: DeliveryListener | undefined } = { to: undefined };
     const producer = await connect((error, report) => relay.to?.(error, report));
-    const appender = new ConfluentAppender(connect, producer);
+    const appender = new ConfluentAppender(connect, clock, producer);
     relay.to = (error, report) => appender.#onDelivery(error, report);
     appender.#watch(producer);
     return appender;
@@ -81,7 +85,7 @@ export class ConfluentAppender implements Appender {
         return;
       }
       const open = new OpenBatch(batch, this.#incarnation, resolve);
-      if (this.#state === 'closed') {
+      if (this.#closing !== undefined) {
         open.giveUp(CLOSED);
         return;
       }
@@ -207,8 +211,8 @@ export class ConfluentAppender implements Appender {
     const old = this.#producer;
     const explained = old.events.explain({ ...FATAL, message: 'The producer met a fatal error' });
     const allReported = () => [...dying].every((open) => open.settled);
-    const giveUpAt = performance.now() + LAST_REPORTS_MS;
-    while (!allReported() && performance.now() < giveUpAt) await delay(20);
+    const giveUpAtMs = this.#clock.monotonicMs() + LAST_REPORTS_MS;
+    while (!allReported() && this.#clock.monotonicMs() < giveUpAtMs) await this.#delay(LOOK_AGAIN_MS);
     // Only a disconnected producer cannot append any more, so the outcome is given up after it.
     await old.disconnect(DISCONNECT_MS);
     for (const open of dying) {
@@ -224,7 +228,7 @@ export class ConfluentAppender implements Appender {
         await this.#adopt(next);
         return;
       }
-      await delay(waitMs);
+      await this.#delay(waitMs);
       waitMs = Math.min(waitMs * 2, RECONNECT_MS.max);
     }
   }
@@ -254,15 +258,15 @@ export class ConfluentAppender implements Appender {
   #idle(timeoutMs: number): Promise<void> {
     if (this.#open.size === 0 && this.#backlog.length === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, timeoutMs);
+      const timer = this.#clock.setTimer(timeoutMs, resolve);
       this.#idleWaiters.push(() => {
-        clearTimeout(timer);
+        timer.clear();
         resolve();
       });
     });
   }
-}
 
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+  #delay(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#clock.setTimer(ms, resolve));
+  }
 }

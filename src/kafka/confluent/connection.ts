@@ -1,4 +1,4 @@
-import type { KafkaFailure } from '../port.ts';
+import type { KafkaFailure, KafkaFailureKind } from '../port.ts';
 import { KafkaRequestError } from '../request-error.ts';
 import { failureOfError, failureOfText } from './failure.ts';
 import type { NativeClient, NativeLogLine, NativeMetadata } from './native.ts';
@@ -6,6 +6,16 @@ import type { NativeClient, NativeLogLine, NativeMetadata } from './native.ts';
 /** Log lines from this severity on (syslog: 3 = error) say why something failed. */
 const ERROR_SEVERITY = 3;
 const GIVE_UP_MS = 5_000;
+
+/** The same trouble is told again after this time; a client repeats it with each attempt to reconnect. */
+const REPEAT_MS = 5_000;
+/** Kinds that come in dozens while brokers are away. */
+const repeating: ReadonlySet<KafkaFailureKind> = new Set([
+  'unreachable',
+  'transient',
+  'authentication',
+  'authorization',
+]);
 
 /**
  * Listens to what a client says outside its calls. Its error events carry a generic text and no number; the reason is
@@ -16,12 +26,13 @@ export class ClientEvents {
   #fatalReason: string | undefined;
   #closed = false;
   #listener: (failure: KafkaFailure) => void = () => {};
+  readonly #toldAtMs = new Map<KafkaFailureKind, number>();
 
   constructor(client: NativeClient) {
     client.on('event.log', (line) => this.#onLog(line));
-    client.on('event.error', (error) => this.#tell(this.explain(failureOfError(error))));
+    client.on('event.error', (error) => this.tell(this.explain(failureOfError(error))));
     // Without a listener a failed OAUTHBEARER token would be an uncaught exception.
-    client.on('error', (error) => this.#tell({ ...failureOfText(error.message), kind: 'authentication' }));
+    client.on('error', (error) => this.tell({ ...failureOfText(error.message), kind: 'authentication' }));
   }
 
   get closed(): boolean {
@@ -33,13 +44,19 @@ export class ClientEvents {
     this.#closed = true;
   }
 
-  #tell(failure: KafkaFailure): void {
-    if (!this.#closed) this.#listener(failure);
-  }
-
   /** One listener; a later one replaces an earlier one. */
   onFailure(listener: (failure: KafkaFailure) => void): void {
     this.#listener = listener;
+  }
+
+  /** Tells the listener, unless the client is being disconnected or the same kind was told a moment ago. */
+  tell(failure: KafkaFailure): void {
+    if (this.#closed) return;
+    const nowMs = performance.now();
+    const toldAtMs = this.#toldAtMs.get(failure.kind) ?? Number.NEGATIVE_INFINITY;
+    if (repeating.has(failure.kind) && nowMs - toldAtMs < REPEAT_MS) return;
+    this.#toldAtMs.set(failure.kind, nowMs);
+    this.#listener(failure);
   }
 
   /** Adds the last reason the client logged. */
@@ -56,7 +73,7 @@ export class ClientEvents {
     if (fac === 'FATAL') this.#fatalReason = text;
     const failure = failureOfText(text);
     // During a connect nobody polls the client, so its error events do not arrive; its log lines do.
-    if (failure.kind === 'authentication') this.#tell(failure);
+    if (failure.kind === 'authentication') this.tell(failure);
   }
 }
 

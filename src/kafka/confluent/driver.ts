@@ -1,3 +1,4 @@
+import { systemClock } from '../../clock/clock.ts';
 import type { Admin, KafkaDriver } from '../port.ts';
 import type { ClusterAddress } from '../security.ts';
 import { ConfluentAppender } from './appender.ts';
@@ -39,7 +40,7 @@ export function dataPlane(
   return {
     appender: async () => {
       const factory = await clients();
-      return ConfluentAppender.connect((onDelivery) => factory.producer(onDelivery));
+      return ConfluentAppender.connect((onDelivery) => factory.producer(onDelivery), systemClock);
     },
     reader: async (options) => {
       const factory = await clients();

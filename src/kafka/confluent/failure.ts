@@ -54,9 +54,13 @@ const kindByText: readonly (readonly [RegExp, KafkaFailureKind])[] = [
   [/coordinator|not available|leader/i, 'transient'],
 ];
 
-/** For the client's events, which carry a text and no number. */
+/** `sasl_ssl://b1:9093/bootstrap`: how the client names a broker, which says nothing about what went wrong. */
+const BROKER_NAME = /\b\w+:\/\/\S+/g;
+
+/** For the client's events and log lines, which carry a text and no number. */
 export function failureOfText(text: string): KafkaFailure {
-  const kind = kindByText.find(([pattern]) => pattern.test(text))?.[1] ?? 'other';
+  const bare = text.replaceAll(BROKER_NAME, '');
+  const kind = kindByText.find(([pattern]) => pattern.test(bare))?.[1] ?? 'other';
   return { kind, code: undefined, message: text };
 }
 

@@ -12,7 +12,7 @@ import { KafkaRequestError } from '../request-error.ts';
 import { Commits } from './commits.ts';
 import { bounded, type LiveClient } from './connection.ts';
 import { errorCode, failureOfError } from './failure.ts';
-import type { MemberCallbacks, NativeConsumer, NativeError } from './native.ts';
+import type { MemberCallbacks, NativeCommitted, NativeConsumer, NativeError } from './native.ts';
 import { nativePartitions, PartitionTable } from './partition-table.ts';
 
 type LiveConsumer = LiveClient<NativeConsumer>;
@@ -51,10 +51,12 @@ export class ConfluentMembership implements Membership {
   #consumer: LiveConsumer | undefined;
   #listener: (event: MembershipEvent) => void = () => {};
   #openRevoke: OpenRevoke | undefined;
+  /** Native calls under way. The client is not disconnected before they returned: they use it without a lock. */
+  readonly #underWay = new Set<Promise<unknown>>();
   #polling = false;
   #pollAgain = false;
   #pollTimer: NodeJS.Timeout | undefined;
-  #ownsNothing: (() => void) | undefined;
+  #onChange: (() => void) | undefined;
   #joining: Promise<void> | undefined;
   #leaving: Promise<void> | undefined;
   #ending: Promise<void> | undefined;
@@ -107,24 +109,30 @@ export class ConfluentMembership implements Membership {
       throw new KafkaRequestError(what, failureOfError(error), error);
     }
     if (asked.length === 0) return [];
-    return new Promise((resolve, reject) => {
-      const refuse = (error: unknown) => reject(new KafkaRequestError(what, failureOfError(error), error));
-      try {
-        this.#client().committed(asked, COMMITTED_MS, (error, entries) => {
-          if (error !== null && error !== undefined) return refuse(error);
-          const found: CommittedOffset[] = [];
-          for (const entry of entries) {
+    return this.#track(
+      new Promise((resolve, reject) => {
+        const refuse = (error: unknown) => reject(new KafkaRequestError(what, failureOfError(error), error));
+        try {
+          this.#client().committed(asked, COMMITTED_MS, (error, entries) => {
             // A partition the broker would not answer for stands in the list as an Error.
-            if (entry instanceof Error) return refuse(entry);
-            const { topic, partition, offset, metadata } = entry;
-            found.push({ topic, partition, offset, metadata: metadata ?? '' });
-          }
-          resolve(found);
-        });
-      } catch (error) {
-        refuse(error);
-      }
-    });
+            const failed = error ?? entries.find((entry) => entry instanceof Error);
+            if (failed !== undefined) refuse(failed);
+            else resolve(entries.flatMap((entry) => (entry instanceof Error ? [] : [toCommitted(entry)])));
+          });
+        } catch (error) {
+          refuse(error);
+        }
+      }),
+    );
+  }
+
+  #track<T>(call: Promise<T>): Promise<T> {
+    const settled: Promise<unknown> = call.then(
+      () => this.#underWay.delete(settled),
+      () => this.#underWay.delete(settled),
+    );
+    this.#underWay.add(settled);
+    return call;
   }
 
   leave(): Promise<void> {
@@ -147,15 +155,20 @@ export class ConfluentMembership implements Membership {
     await this.#end();
   }
 
-  /** Bounded twice: for the revoke to arrive, and for the owner to answer it. */
+  /** Bounded twice, each time: for a revoke to arrive, and for the owner to answer it. */
   async #untilNothingIsOwned(): Promise<void> {
-    if (this.#owned.size === 0 && this.#openRevoke === undefined) return;
-    const nothingOwned = new Promise<void>((resolve) => {
-      this.#ownsNothing = resolve;
+    while (this.#state === 'leaving' && (this.#owned.size > 0 || this.#openRevoke !== undefined)) {
+      const answering = this.#openRevoke;
+      await this.#change(answering === undefined ? FINAL_REVOKE_MS : this.#options.maxPollIntervalMs);
+      if (this.#openRevoke === answering) return;
+    }
+  }
+
+  /** The next revoke, answer or loss. */
+  #change(timeoutMs: number): Promise<void> {
+    return bounded(timeoutMs, (done) => {
+      this.#onChange = done;
     });
-    await bounded(FINAL_REVOKE_MS, (done) => void nothingOwned.then(done));
-    if (this.#openRevoke === undefined) return;
-    await bounded(this.#options.maxPollIntervalMs, (done) => void nothingOwned.then(done));
   }
 
   abandon(): Promise<void> {
@@ -170,10 +183,11 @@ export class ConfluentMembership implements Membership {
   async #disconnect(): Promise<void> {
     this.#state = 'closing';
     clearTimeout(this.#pollTimer);
-    this.#ownsNothing?.();
+    this.#onChange?.();
     await this.#joining?.catch(() => {});
     this.#openRevoke?.answer();
     this.#commits.close();
+    await Promise.all(this.#underWay);
     await this.#consumer?.disconnect(DISCONNECT_MS);
     this.#owned.clear();
     this.#state = 'closed';
@@ -197,15 +211,19 @@ export class ConfluentMembership implements Membership {
     this.#pollAgain = false;
     clearTimeout(this.#pollTimer);
     const client = this.#client();
-    client.consume(1, (error, messages) => {
-      this.#polling = false;
-      if (error !== null && error !== undefined) this.#problem(failureOfError(error));
-      const leaked = messages?.[0];
-      // Fetched in the moment between being assigned and paused. Nobody reads here.
-      if (leaked !== undefined && this.#state === 'member') client.pause(nativePartitions([leaked]));
-      const more = this.#pollAgain || leaked !== undefined || (error !== null && error !== undefined);
-      this.#pollTimer = setTimeout(() => this.#poll(), more ? 0 : POLL_MS);
+    const call = new Promise<void>((resolve) => {
+      client.consume(1, (error, messages) => {
+        this.#polling = false;
+        resolve();
+        if (error !== null && error !== undefined) this.#problem(failureOfError(error));
+        const leaked = messages?.[0];
+        // Fetched in the moment between being assigned and paused. Nobody reads here.
+        if (leaked !== undefined && this.#owned.has(leaked)) client.pause(nativePartitions([leaked]));
+        const more = this.#pollAgain || leaked !== undefined || (error !== null && error !== undefined);
+        this.#pollTimer = setTimeout(() => this.#poll(), more ? 0 : POLL_MS);
+      });
     });
+    void this.#track(call);
   }
 
   #onRebalance(error: NativeError | undefined, given: readonly TopicPartition[]): void {
@@ -247,17 +265,18 @@ export class ConfluentMembership implements Membership {
     if (client.assignmentLost()) {
       giveUp();
       this.#listener({ kind: 'lost', partitions });
-      this.#checkOwnsNothing();
+      this.#onChange?.();
       return;
     }
     this.#openRevoke = {
       answer: () => {
         this.#openRevoke = undefined;
         giveUp();
-        this.#checkOwnsNothing();
+        this.#onChange?.();
       },
     };
     const open = this.#openRevoke;
+    this.#onChange?.();
     this.#listener({
       kind: 'revoked',
       partitions,
@@ -266,10 +285,6 @@ export class ConfluentMembership implements Membership {
         if (this.#openRevoke === open) open.answer();
       },
     });
-  }
-
-  #checkOwnsNothing(): void {
-    if (this.#owned.size === 0 && this.#openRevoke === undefined) this.#ownsNothing?.();
   }
 
   #problem(failure: KafkaFailure): void {
@@ -283,4 +298,8 @@ export class ConfluentMembership implements Membership {
       fatal,
     });
   }
+}
+
+function toCommitted({ topic, partition, offset, metadata }: NativeCommitted): CommittedOffset {
+  return { topic, partition, offset, metadata: metadata ?? '' };
 }

@@ -124,7 +124,8 @@ export class ConfluentReader implements Reader {
             resolve(this.#accept(messages));
             return;
           }
-          this.#report(this.#consumer.events.explain(failureOfError(error)));
+          const { events } = this.#consumer;
+          events.tell(events.explain(failureOfError(error)));
           setImmediate(() => this.#readable());
           resolve([]);
         });
