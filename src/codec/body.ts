@@ -1,0 +1,100 @@
+import { isUtf8 } from 'node:buffer';
+import {
+  PayloadNotSerializableError,
+  RecordUndecodableError,
+  TaskTooLargeError,
+} from '../errors/task-errors.ts';
+import type { IncomingRecord } from '../kafka/port.ts';
+import type { CodecLimits } from './codec-limits.ts';
+import type { CodecName } from './header-names.ts';
+import { loadLz4 } from './lz4.ts';
+import { measureFrame } from './lz4-frame.ts';
+import { findUnserializable } from './unserializable.ts';
+
+/** A payload as a record's value. */
+export interface WrittenBody {
+  readonly codec: CodecName;
+  readonly value: Buffer;
+  /** Bytes of the JSON. */
+  readonly jsonBytes: number;
+}
+
+interface BodyToWrite {
+  readonly type: string;
+  readonly payload: unknown;
+}
+
+/**
+ * Writes a payload as JSON, before it returns; a promise only for the lz4 frame of a large one.
+ *
+ * @throws PayloadNotSerializableError, TaskTooLargeError
+ */
+export function writeBody(task: BodyToWrite, limits: CodecLimits): WrittenBody | Promise<WrittenBody> {
+  const json = toJson(task, limits);
+  if (json.length > limits.compressAboveBytes) return compress(json);
+  return { codec: 'json', value: json, jsonBytes: json.length };
+}
+
+function toJson({ type, payload }: BodyToWrite, limits: CodecLimits): Buffer {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(payload); // undefined for undefined, a function or a symbol, whatever its type says
+  } catch (cause) {
+    throw new PayloadNotSerializableError(type, findUnserializable(payload), cause);
+  }
+  if (text === undefined) throw new PayloadNotSerializableError(type, findUnserializable(payload));
+  const json = Buffer.from(text);
+  if (json.length <= limits.maxPayloadBytes) return json;
+  const size = { sizeBytes: json.length, limitBytes: limits.maxPayloadBytes };
+  throw new TaskTooLargeError({ type, ...size, what: 'its JSON has' });
+}
+
+async function compress(json: Buffer): Promise<WrittenBody> {
+  const lz4 = await loadLz4();
+  const frame = await lz4.compressFrame(json, { contentChecksum: true });
+  // Not worth the reader's time when it saves less than an eighth.
+  if (frame.length > json.length * 0.875) return { codec: 'json', value: json, jsonBytes: json.length };
+  return { codec: 'json+lz4f', value: frame, jsonBytes: json.length };
+}
+
+/** How a record says its value is written. */
+interface BodyForm {
+  readonly codec: CodecName;
+  readonly lengthBytes: number;
+}
+
+/**
+ * Reads a value back. The content of a frame is measured before it is decompressed (off this thread), so that what is
+ * allocated is never more than the declared length. A promise only for frames.
+ *
+ * @throws RecordUndecodableError
+ */
+export function readBody(record: IncomingRecord, value: Buffer, { codec, lengthBytes }: BodyForm): unknown {
+  if (codec === 'json') return parse(record, value, lengthBytes);
+  const frame = measureFrame(value, lengthBytes);
+  if (frame.kind === 'broken')
+    throw new RecordUndecodableError(record, `its lz4 frame is damaged: ${frame.reason}`);
+  return decompress(record, value).then((json) => parse(record, json, lengthBytes));
+}
+
+async function decompress(record: IncomingRecord, frame: Buffer): Promise<Buffer> {
+  const lz4 = await loadLz4();
+  try {
+    return await lz4.decompressFrame(frame);
+  } catch (cause) {
+    throw new RecordUndecodableError(record, 'its lz4 frame is damaged (see cause)', cause);
+  }
+}
+
+function parse(record: IncomingRecord, json: Buffer, declaredBytes: number): unknown {
+  if (json.length !== declaredBytes) {
+    throw new RecordUndecodableError(record, `it declares ${declaredBytes} bytes and has ${json.length}`);
+  }
+  // Decoding would quietly put U+FFFD in the place of what is no UTF-8.
+  if (!isUtf8(json)) throw new RecordUndecodableError(record, 'its payload is not UTF-8');
+  try {
+    return JSON.parse(json.toString()) as unknown;
+  } catch (cause) {
+    throw new RecordUndecodableError(record, 'its payload is not JSON', cause);
+  }
+}

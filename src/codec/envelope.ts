@@ -1,0 +1,218 @@
+import { isUtf8 } from 'node:buffer';
+import { RecordUndecodableError, TaskTooLargeError } from '../errors/task-errors.ts';
+import type { IncomingRecord, OutgoingRecord, RecordHeader } from '../kafka/port.ts';
+import { readBody, type WrittenBody, writeBody } from './body.ts';
+import type { CodecLimits } from './codec-limits.ts';
+import { checkFields, userHeaders } from './enqueue-fields.ts';
+import { type CodecName, headerNames, isReservedName } from './header-names.ts';
+import { text, wholeNumber } from './header-values.ts';
+
+/** A task to be written as a record. */
+export interface TaskToEncode {
+  readonly id: string;
+  readonly type: string;
+  readonly version: number;
+  /** The wire form; written as JSON. */
+  readonly payload: unknown;
+  /** The lane key. */
+  readonly key: string;
+  readonly enqueuedAtMs: number;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly idempotencyKey?: string | undefined;
+  readonly traceparent?: string | undefined;
+  readonly tracestate?: string | undefined;
+}
+
+export interface EncodedTask {
+  readonly record: OutgoingRecord;
+  /** Size of the record: key, value and headers. What buffers and limits count. */
+  readonly bytes: number;
+}
+
+/**
+ * Writes a task as a record. The payload is read before this returns: changing it later changes nothing. A promise only
+ * when the payload is large enough for an lz4 frame, which is made off this thread.
+ *
+ * @throws PayloadNotSerializableError, TaskTooLargeError, OptionsError (id, idempotency key or headers not allowed); thrown
+ * or as the promise's rejection.
+ */
+export function encodeTask(task: TaskToEncode, limits: CodecLimits): EncodedTask | Promise<EncodedTask> {
+  checkFields(task);
+  const body = writeBody(task, limits);
+  return body instanceof Promise
+    ? body.then((written) => toRecord(task, written, limits))
+    : toRecord(task, body, limits);
+}
+
+const codecValue: Readonly<Record<CodecName, Buffer>> = {
+  json: Buffer.from('json'),
+  'json+lz4f': Buffer.from('json+lz4f'),
+};
+
+function toRecord(task: TaskToEncode, body: WrittenBody, limits: CodecLimits): EncodedTask {
+  const headers: RecordHeader[] = [
+    [headerNames.type, Buffer.from(task.type, 'latin1')], // first: readers look for it in every record
+    [headerNames.id, Buffer.from(task.id)],
+    [headerNames.version, Buffer.from(String(task.version), 'latin1')],
+    [headerNames.codec, codecValue[body.codec]],
+    [headerNames.length, Buffer.from(String(body.jsonBytes), 'latin1')],
+    [headerNames.enqueuedAt, Buffer.from(String(task.enqueuedAtMs), 'latin1')],
+  ];
+  if (task.idempotencyKey !== undefined)
+    headers.push([headerNames.idempotencyKey, Buffer.from(task.idempotencyKey)]);
+  if (task.traceparent !== undefined) headers.push([headerNames.traceparent, Buffer.from(task.traceparent)]);
+  if (task.tracestate !== undefined) headers.push([headerNames.tracestate, Buffer.from(task.tracestate)]);
+  if (task.headers !== undefined) headers.push(...userHeaders(task.headers));
+  const key = Buffer.from(task.key);
+  const bytes = recordBytes(key, body.value, headers);
+  if (bytes > limits.maxRecordBytes) {
+    const how = body.codec === 'json' ? '' : ' compressed';
+    throw new TaskTooLargeError({
+      type: task.type,
+      sizeBytes: bytes,
+      limitBytes: limits.maxRecordBytes,
+      what: `its record (JSON of ${body.jsonBytes} bytes${how}, key and headers) has`,
+    });
+  }
+  return { record: { key, value: body.value, headers }, bytes };
+}
+
+/** Kafka's own framing of a record and of each header: length and delta varints, at most. */
+const RECORD_OVERHEAD_BYTES = 24;
+const HEADER_OVERHEAD_BYTES = 4;
+
+function recordBytes(key: Buffer, value: Buffer, headers: readonly RecordHeader[]): number {
+  let bytes = RECORD_OVERHEAD_BYTES + key.length + value.length;
+  for (const [name, content] of headers)
+    bytes += HEADER_OVERHEAD_BYTES + Buffer.byteLength(name) + content.length;
+  return bytes;
+}
+
+/** What a task's headers say. */
+export interface RecordHead {
+  readonly id: string;
+  readonly type: string;
+  readonly version: number;
+  readonly codec: CodecName;
+  /** Bytes of the payload's JSON, as declared. */
+  readonly lengthBytes: number;
+  readonly enqueuedAtMs: number;
+  /** The task's id unless the producer gave one. */
+  readonly idempotencyKey: string;
+  /** Users' headers; the last one of a repeated name. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly traceparent: string | undefined;
+  readonly tracestate: string | undefined;
+}
+
+/** A record's head, or why it is no task of ours. */
+export type HeadReading =
+  | { readonly kind: 'task'; readonly head: RecordHead }
+  | { readonly kind: 'undecodable'; readonly reason: string };
+
+/** The type a record names, without looking at anything else: for deciding whose task it is. */
+export function readType(record: IncomingRecord): string | undefined {
+  for (const [name, value] of record.headers) {
+    if (name === headerNames.type) return value.toString('latin1');
+  }
+  return undefined;
+}
+
+/** Reads and checks a record's headers; the value is not looked into. */
+export function readHead(record: IncomingRecord): HeadReading {
+  if (record.value === null) return undecodable('it has no value (a tombstone)');
+  if (record.key === null || record.key.length === 0) return undecodable('it has no key');
+  if (!isUtf8(record.key)) return undecodable('its key is not UTF-8');
+  const fields: Fields = { byName: new Map(), own: 0, repeated: undefined, user: undefined };
+  for (const header of record.headers) sort(header, fields);
+  if (fields.own === 0) return undecodable('it was not written by keylane (it has no kl- headers)');
+  if (fields.repeated !== undefined) return undecodable(`its header ${fields.repeated} is there twice`);
+  return toHead(fields);
+}
+
+/** Headers by what they are. */
+interface Fields {
+  readonly byName: Map<string, Buffer>;
+  /** How many are ours. */
+  own: number;
+  /** One of ours that came twice. */
+  repeated: string | undefined;
+  user: [name: string, value: string][] | undefined;
+}
+
+function sort([name, value]: RecordHeader, fields: Fields): void {
+  if (!isReservedName(name)) {
+    fields.user ??= [];
+    fields.user.push([name, value.toString()]);
+    return;
+  }
+  const own = name !== headerNames.traceparent && name !== headerNames.tracestate;
+  if (own) fields.own += 1;
+  if (!fields.byName.has(name)) fields.byName.set(name, value);
+  else if (own) fields.repeated ??= name;
+}
+
+const none: Readonly<Record<string, string>> = Object.freeze({});
+
+function toHead({ byName, user }: Fields): HeadReading {
+  const id = text(byName.get(headerNames.id));
+  if (id === undefined) return undecodable(`its header kl-id is missing, empty, too long or not UTF-8`);
+  const type = text(byName.get(headerNames.type));
+  if (type === undefined) return undecodable(`its header kl-type is missing, empty, too long or not UTF-8`);
+  const codec = byName.get(headerNames.codec)?.toString('latin1');
+  if (codec !== 'json' && codec !== 'json+lz4f')
+    return undecodable(`its codec is ${quote(codec)}, not one this release knows`);
+  const version = wholeNumber(byName.get(headerNames.version));
+  if (version === undefined || version < 1)
+    return undecodable('its header kl-version is not a whole number from 1');
+  const lengthBytes = wholeNumber(byName.get(headerNames.length));
+  if (lengthBytes === undefined) return undecodable('its header kl-length is not a whole number');
+  const enqueuedAtMs = wholeNumber(byName.get(headerNames.enqueuedAt));
+  if (enqueuedAtMs === undefined || enqueuedAtMs > MAX_DATE_MS)
+    return undecodable('its header kl-at is not a time in ms');
+  const givenKey = byName.get(headerNames.idempotencyKey);
+  const idempotencyKey = givenKey === undefined ? id : text(givenKey);
+  if (idempotencyKey === undefined) return undecodable('its header kl-ikey is empty, too long or not UTF-8');
+  return {
+    kind: 'task',
+    head: {
+      id,
+      type,
+      version,
+      codec,
+      lengthBytes,
+      enqueuedAtMs,
+      idempotencyKey,
+      headers: user === undefined ? none : Object.fromEntries(user),
+      // Not ours to refuse a task for: a damaged trace context is as good as none.
+      traceparent: text(byName.get(headerNames.traceparent)),
+      tracestate: text(byName.get(headerNames.tracestate)),
+    },
+  };
+}
+
+/**
+ * Reads a record's payload; what it declares is checked against the limits before anything is allocated. A promise only
+ * for lz4 frames.
+ *
+ * @throws RecordUndecodableError; thrown or as the promise's rejection.
+ */
+export function decodeBody(record: IncomingRecord, head: RecordHead, limits: CodecLimits): unknown {
+  if (record.value === null) throw new RecordUndecodableError(record, 'it has no value (a tombstone)');
+  if (head.lengthBytes > limits.maxPayloadBytes) {
+    const reason = `it declares ${head.lengthBytes} bytes; the limit is ${limits.maxPayloadBytes}`;
+    throw new RecordUndecodableError(record, reason);
+  }
+  return readBody(record, record.value, head);
+}
+
+/** The last instant that a Date can hold. */
+const MAX_DATE_MS = 8_640_000_000_000_000;
+
+function undecodable(reason: string): HeadReading {
+  return { kind: 'undecodable', reason };
+}
+
+function quote(value: string | undefined): string {
+  return value === undefined ? 'missing' : JSON.stringify(value.slice(0, 40));
+}

@@ -1,0 +1,55 @@
+import type { StandardSchema } from './standard-schema.ts';
+import type { Upcast } from './upcast.ts';
+
+/**
+ * What is known of one task type: made by `defineTask`, pure data and functions. `Input` is the form that travels (and
+ * that `enqueue` takes), `Output` the form that handlers get.
+ */
+export interface TaskDefinition<Input = unknown, Output = unknown> {
+  readonly schema: StandardSchema<Input, Output>;
+  /** undefined for unordered tasks: each is alone in its lane, under its own id. Given only what the schema takes. */
+  readonly key: ((payload: unknown) => unknown) | undefined;
+  readonly unordered: boolean;
+  /** undefined = the worker's own default. */
+  readonly timeoutMs: number | undefined;
+  readonly version: number;
+  /** At index i the step from version i + 1 to i + 2; as many as the version is above 1. */
+  readonly upcasts: readonly Upcast[];
+  readonly aliases: readonly string[];
+}
+
+/** A queue's task types by name. Importable by producers, workers, tests and tools alike: making it does no I/O. */
+export type TaskMap = Readonly<Record<string, TaskDefinition>>;
+
+/** The names of a map's task types. */
+export type TaskType<T extends TaskMap> = keyof T & string;
+
+/** What `enqueue` takes for a type: the schema's input. */
+export type PayloadInput<T extends TaskMap, K extends TaskType<T>> =
+  T[K] extends TaskDefinition<infer Input, unknown> ? Input : never;
+
+/** What a handler of a type gets: the schema's output. */
+export type PayloadOutput<T extends TaskMap, K extends TaskType<T>> =
+  T[K] extends TaskDefinition<unknown, infer Output> ? Output : never;
+
+/** Runs one task. It is done when the returned promise resolves; what it resolves to is not looked at. */
+export type Handler<Payload, Context> = (payload: Payload, ctx: Context) => unknown;
+
+/** One handler for every type of the map. */
+export type Handlers<T extends TaskMap, Context> = {
+  readonly [K in TaskType<T>]: Handler<PayloadOutput<T, K>, Context>;
+};
+
+/**
+ * Refuses handlers for types that the map does not have, with a sentence instead of a shape. Used beside
+ * {@link Handlers}: `worker<H extends Handlers<T, Context>>(handlers: H & KnownHandlers<T, H>)`.
+ */
+export type KnownHandlers<T extends TaskMap, H> = {
+  readonly [K in keyof H]: K extends TaskType<T> ? unknown : UnknownTaskType<K & string, T>;
+};
+
+/** The compile error for a name that is not a task type. */
+export type UnknownTaskType<
+  K extends string,
+  T extends TaskMap,
+> = `'${K}' is not a task type of this queue. Its task types: ${TaskType<T>}`;
