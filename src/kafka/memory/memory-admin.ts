@@ -1,0 +1,130 @@
+import type {
+  Admin,
+  ConfigMap,
+  GroupProtocol,
+  KafkaFailure,
+  LogEnds,
+  TopicDescription,
+  TopicPartition,
+  TopicSpec,
+} from '../port.ts';
+import { KafkaRequestError } from '../request-error.ts';
+import { isTopicSetting } from './cluster-configs.ts';
+import { failures, unknownTopic } from './failures.ts';
+import type { AdminCall } from './faults.ts';
+import type { MemoryCluster, MemoryTopic } from './memory-cluster.ts';
+
+/** The control plane of a {@link MemoryCluster}. */
+export class MemoryAdmin implements Admin {
+  readonly #cluster: MemoryCluster;
+  #closed = false;
+
+  constructor(cluster: MemoryCluster) {
+    this.#cluster = cluster;
+  }
+
+  describeTopics(names: readonly string[]): Promise<ReadonlyMap<string, TopicDescription>> {
+    return this.#run('describeTopics', () => {
+      const known = names.flatMap((name) => {
+        const topic = this.#cluster.topics.get(name);
+        return topic === undefined ? [] : [[name, this.#describe(name, topic)] as const];
+      });
+      return new Map(known);
+    });
+  }
+
+  topicConfigs(name: string): Promise<ConfigMap> {
+    return this.#run('topicConfigs', () => {
+      const topic = this.#cluster.topics.get(name);
+      return topic === undefined ? refuse(unknownTopic({ topic: name })) : this.#cluster.topicConfigs(topic);
+    });
+  }
+
+  brokerConfigs(): Promise<ConfigMap> {
+    return this.#run('brokerConfigs', () => new Map(this.#cluster.brokerConfigs));
+  }
+
+  brokerCount(): Promise<number> {
+    return this.#run('brokerCount', () => this.#cluster.brokerCount);
+  }
+
+  createTopics(
+    specs: readonly TopicSpec[],
+  ): Promise<{ readonly created: readonly string[]; readonly existed: readonly string[] }> {
+    return this.#run('createTopics', () => {
+      const existed = specs.map(({ name }) => name).filter((name) => this.#cluster.topics.has(name));
+      const missing = specs.filter(({ name }) => !existed.includes(name));
+      const refusals = missing.flatMap((spec) => {
+        const refusal = this.#creationRefusal(spec);
+        if (refusal === undefined) this.#cluster.createTopic(spec.name, spec);
+        return refusal ?? [];
+      });
+      // Like Kafka, it creates what it can: one topic's refusal is not another's.
+      const [refusal] = refusals;
+      if (refusal !== undefined) return refuse(refusal);
+      return { created: missing.map(({ name }) => name), existed };
+    });
+  }
+
+  logEnds(partitions: readonly TopicPartition[]): Promise<readonly LogEnds[]> {
+    return this.#run('logEnds', () =>
+      partitions.map((partition) => this.#cluster.log(partition)?.ends ?? refuse(unknownTopic(partition))),
+    );
+  }
+
+  groupProtocol(group: string): Promise<GroupProtocol | 'none'> {
+    return this.#run('groupProtocol', () => this.#cluster.group(group).protocol ?? 'none');
+  }
+
+  offersConsumerProtocol(): Promise<boolean> {
+    return this.#run('offersConsumerProtocol', () => this.#cluster.consumerProtocol);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  #run<T>(call: AdminCall, answer: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#cluster.schedule(() => {
+        try {
+          const failure = this.#closed ? failures.closed : this.#cluster.faults.takeAdmin(call);
+          if (failure !== undefined) refuse(failure);
+          resolve(answer());
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  }
+
+  #describe(name: string, { id, logs, replicationFactor }: MemoryTopic): TopicDescription {
+    const brokers = this.#cluster.brokerCount;
+    const partitions = logs.map((_log, partition) => {
+      const replicas = Array.from(
+        { length: replicationFactor },
+        (_, nth) => ((partition + nth) % brokers) + 1,
+      );
+      return { partition, leader: replicas[0], replicas, inSyncReplicas: replicas };
+    });
+    return { name, id, partitions };
+  }
+
+  #creationRefusal({ name, partitions, replicationFactor, configs }: TopicSpec): KafkaFailure | undefined {
+    const of = (code: number, message: string): KafkaFailure => ({
+      kind: 'other',
+      code,
+      message: `${name}: ${message}`,
+    });
+    if (!/^[a-zA-Z0-9._-]{1,249}$/.test(name)) return of(17, 'no valid topic name');
+    if (!(partitions >= 1)) return of(37, `${partitions} partitions`);
+    const brokers = this.#cluster.brokerCount;
+    if (replicationFactor > brokers) return of(38, `${replicationFactor} replicas on ${brokers} brokers`);
+    const unknown = Object.keys(configs).find((config) => !isTopicSetting(config));
+    return unknown === undefined ? undefined : of(40, `unknown config ${unknown}`);
+  }
+}
+
+function refuse(failure: KafkaFailure): never {
+  throw new KafkaRequestError('The in-memory cluster refused', failure);
+}

@@ -1,0 +1,45 @@
+import type { IncomingRecord, LogEnds, OutgoingRecord, RecordHeader, TopicPartition } from '../port.ts';
+
+/** The log of one partition: appended to at its end, cut off at its start. */
+export class PartitionLog {
+  readonly #partition: TopicPartition;
+  readonly #records: IncomingRecord[] = [];
+  #start = 0;
+
+  constructor(partition: TopicPartition) {
+    this.#partition = partition;
+  }
+
+  get ends(): LogEnds {
+    return { ...this.#partition, start: this.#start, end: this.#start + this.#records.length };
+  }
+
+  /** Returns the record's offset. Copies, as a network would: the caller may use its buffers again. */
+  append(record: OutgoingRecord, timestampMs: number): number {
+    const offset = this.ends.end;
+    this.#records.push(copyOf({ ...record, ...this.#partition, offset, timestampMs }));
+    return offset;
+  }
+
+  /** Copies of at most `maxRecords` records from `offset` on. */
+  read(offset: number, maxRecords: number): readonly IncomingRecord[] {
+    const from = offset - this.#start;
+    return this.#records.slice(from, from + maxRecords).map(copyOf);
+  }
+
+  /** Moves the log start to `offset`, or to the end when that is lower. Never moves it back. */
+  deleteBefore(offset: number): void {
+    const start = Math.min(Math.max(offset, this.#start), this.ends.end);
+    this.#records.splice(0, start - this.#start);
+    this.#start = start;
+  }
+}
+
+function copyOf(record: IncomingRecord): IncomingRecord {
+  return {
+    ...record,
+    key: record.key === null ? null : Buffer.from(record.key),
+    value: record.value === null ? null : Buffer.from(record.value),
+    headers: record.headers.map(([name, value]): RecordHeader => [name, Buffer.from(value)]),
+  };
+}
