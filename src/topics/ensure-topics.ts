@@ -57,7 +57,7 @@ export async function ensureTopics(options: EnsureTopicsOptions): Promise<TopicF
   if (missing.length > 0) {
     const { created } = await admin.createTopics(missing);
     const own = missing.filter((spec) => created.includes(spec.name));
-    view = await lookUntil(clock, READ_BACK_MS, async () => {
+    view = await lookUntil(clock, own.length > 0 ? READ_BACK_MS : SECOND_LOOKS_MS, async () => {
       const seen = judge(plan, await readFacts(admin, plan), 'fail');
       return {
         seen,
@@ -140,12 +140,22 @@ async function lookUntil<T>(
 }
 
 /**
- * The embedded cluster has no topic admin: topics come into being at first use, with its own number of partitions and one
- * copy in memory. Nothing can be asked for and nothing judged, and that is said.
+ * The embedded cluster has no topic admin: a topic comes into being when its driver asks for it by name, always with the
+ * cluster's own number of partitions and one copy in memory. It never exists before, so `onMissing` does not matter;
+ * there is nothing to judge, and that is said.
  */
 async function embeddedTopics(options: EnsureTopicsOptions, embedded: EmbeddedLimits): Promise<TopicFacts> {
   const { admin, plan, onWarning } = options;
-  const found = await admin.describeTopics(plan.topics.map((topic) => topic.name));
+  const names = plan.topics.map((topic) => topic.name);
+  await admin.createTopics(
+    names.map((name) => ({
+      name,
+      partitions: embedded.partitionsPerTopic,
+      replicationFactor: 1,
+      configs: {},
+    })),
+  );
+  const found = await admin.describeTopics(names);
   const declared = plan.topics.find((topic) => topic.role === 'queue')?.partitions;
   const facts = actualTopics(
     plan,

@@ -1,0 +1,211 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { confluentDriver } from '../../src/kafka/confluent/driver.ts';
+import { platformaticAdmin } from '../../src/kafka/platformatic/admin.ts';
+import type { Admin, OutgoingRecord } from '../../src/kafka/port.ts';
+import type { ClusterAddress, OAuthToken, SaslOptions, TlsOptions } from '../../src/kafka/security.ts';
+import { ensureTopics } from '../../src/topics/ensure-topics.ts';
+import { planTopics } from '../../src/topics/topic-plan.ts';
+import type { TopicProblem } from '../../src/topics/topic-problem.ts';
+import { type KafkaCluster, type SecureAccess, startKafka } from '../support/kafka/cluster.ts';
+
+let cluster: KafkaCluster;
+let secure: SecureAccess;
+beforeAll(async () => {
+  cluster = await startKafka({
+    brokerCount: 1,
+    saslSsl: true,
+    // Super users may do everything, everybody else nothing.
+    brokerConfig: { 'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer' },
+  });
+  if (cluster.secure === undefined) throw new Error('the cluster has no secured listeners');
+  secure = cluster.secure;
+});
+afterAll(() => cluster.stop());
+
+function address(
+  bootstrap: string,
+  tls: TlsOptions | undefined,
+  sasl: SaslOptions | undefined,
+): ClusterAddress {
+  return { brokers: bootstrap.split(','), clientId: 'security-test', tls, sasl, connectTimeoutMs: 4_000 };
+}
+
+/** A token that the test cluster takes as it is: a JWT without a signature. */
+function token(principal: string): () => Promise<OAuthToken> {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  return () => {
+    const nowSeconds = Math.floor(Date.now() / 1000);
+    const claims = { sub: principal, iat: nowSeconds, exp: nowSeconds + 3_600 };
+    return Promise.resolve({
+      value: `${part({ alg: 'none' })}.${part(claims)}.`,
+      expiresAtMs: (nowSeconds + 3_600) * 1_000,
+      principal,
+    });
+  };
+}
+
+function password(
+  mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512',
+  secret = secure.password,
+): SaslOptions {
+  return { mechanism, username: secure.username, password: secret };
+}
+
+const record: OutgoingRecord = { key: Buffer.from('k'), value: Buffer.from('v'), headers: [] };
+
+/** Appends one record with the data client and sees it with the control client. */
+async function useBoth(at: ClusterAddress): Promise<void> {
+  const admin = await platformaticAdmin(at);
+  try {
+    const topic = `secure-${randomUUID()}`;
+    await admin.createTopics([{ name: topic, partitions: 1, replicationFactor: 1, configs: {} }]);
+    const driver = confluentDriver({ address: at, admin: () => Promise.resolve(admin) });
+    const appender = await driver.appender();
+    const { outcomes } = await appender.append({ topic, partition: 0, records: [record] });
+    await appender.close({ timeoutMs: 5_000 });
+    expect(outcomes).toMatchObject([{ kind: 'appended', offset: 0 }]);
+    expect(await admin.logEnds([{ topic, partition: 0 }])).toEqual([
+      { topic, partition: 0, start: 0, end: 1 },
+    ]);
+  } finally {
+    await admin.close();
+  }
+}
+
+/** Both clients must fail, with this code. */
+async function bothFail(at: ClusterAddress, code: string): Promise<void> {
+  await expect(platformaticAdmin(at)).rejects.toMatchObject({ code });
+  const driver = confluentDriver({ address: at, admin: () => Promise.reject(new Error('not needed')) });
+  await expect(driver.appender()).rejects.toMatchObject({ code });
+}
+
+describe('the same security options', () => {
+  it.each(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const)(
+    'let both clients in by %s over TLS',
+    async (mechanism) => {
+      await useBoth(address(secure.bootstrap, { ca: secure.ca }, password(mechanism)));
+    },
+  );
+
+  it('let both clients in by an OAUTHBEARER token', async () => {
+    const sasl = { mechanism: 'OAUTHBEARER', token: token(secure.username) } as const;
+    await useBoth(address(secure.bootstrap, { ca: secure.ca }, sasl));
+  });
+
+  it('let both clients in by a client certificate', async () => {
+    await useBoth(address(secure.mtlsBootstrap, { ca: secure.ca, ...secure.client }, undefined));
+  });
+
+  it('let both clients in without checking the broker when told so', async () => {
+    await useBoth(address(secure.bootstrap, { rejectUnauthorized: false }, password('PLAIN')));
+  });
+});
+
+describe('wrong security options', () => {
+  it.each(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const)(
+    'are refused by name: a wrong password, %s',
+    async (mechanism) => {
+      const wrong = password(mechanism, 'wrong');
+      await bothFail(address(secure.bootstrap, { ca: secure.ca }, wrong), 'KAFKA_AUTHENTICATION_FAILED');
+    },
+  );
+
+  it('are refused by name: a broker whose certificate nobody we trust has signed', async () => {
+    await bothFail(address(secure.bootstrap, {}, password('PLAIN')), 'KAFKA_AUTHENTICATION_FAILED');
+  });
+
+  it('are refused by name: no client certificate where one is required', async () => {
+    await bothFail(
+      address(secure.mtlsBootstrap, { ca: secure.ca }, undefined),
+      'KAFKA_AUTHENTICATION_FAILED',
+    );
+  });
+
+  it('are refused by name: a token provider that fails', async () => {
+    const sasl = {
+      mechanism: 'OAUTHBEARER',
+      token: () => Promise.reject(new Error('no token today')),
+    } as const;
+    await bothFail(address(secure.bootstrap, { ca: secure.ca }, sasl), 'KAFKA_AUTHENTICATION_FAILED');
+  });
+
+  it('end as unreachable, with a hint, where TLS is spoken on one side only', async () => {
+    const plain = address(secure.bootstrap, undefined, undefined);
+    await expect(platformaticAdmin(plain)).rejects.toMatchObject({
+      code: 'KAFKA_UNREACHABLE',
+      message: expect.stringContaining('TLS'),
+    });
+    const tls = address(cluster.bootstrap, { ca: secure.ca }, undefined);
+    await expect(platformaticAdmin(tls)).rejects.toMatchObject({ code: 'KAFKA_UNREACHABLE' });
+  });
+
+  it('end as unreachable where nobody listens, at the connect timeout', async () => {
+    const startMs = performance.now();
+    const nobody = address('127.0.0.1:1', undefined, undefined);
+    await expect(platformaticAdmin(nobody)).rejects.toMatchObject({ code: 'KAFKA_UNREACHABLE' });
+    const tookMs = performance.now() - startMs;
+    expect(tookMs).toBeGreaterThan(3_500);
+    expect(tookMs).toBeLessThan(7_000);
+  });
+});
+
+describe('a principal without rights', () => {
+  async function asNobody(): Promise<Admin> {
+    const sasl = { mechanism: 'OAUTHBEARER', token: token('nobody') } as const;
+    return platformaticAdmin(address(secure.bootstrap, { ca: secure.ca }, sasl));
+  }
+
+  it('is told so by name', async () => {
+    const admin = await asNobody();
+    const denied = { code: 'KAFKA_AUTHORIZATION_FAILED' };
+    await expect(admin.describeTopics(['some-topic'])).rejects.toMatchObject(denied);
+    await expect(admin.brokerConfigs()).rejects.toMatchObject(denied);
+    await expect(admin.groupProtocol('some-group')).rejects.toMatchObject(denied);
+    const spec = { name: 'some-topic', partitions: 1, replicationFactor: 1, configs: {} };
+    await expect(admin.createTopics([spec])).rejects.toMatchObject(denied);
+    expect(await admin.brokerCount()).toBe(1);
+    expect(await admin.offersConsumerProtocol()).toBe(true);
+    await admin.close();
+  });
+
+  it('can start on topics whose settings it may not read, and is told what is unknown', async () => {
+    const owner = await platformaticAdmin(address(secure.bootstrap, { ca: secure.ca }, password('PLAIN')));
+    const plan = planTopics({
+      queue: `acl-${randomUUID()}`,
+      partitions: 2,
+      replicationFactor: 1,
+      minInsyncReplicas: 1,
+      maxRecordBytes: 1_000_000,
+    });
+    const common = { plan, onMissing: 'create', embedded: undefined } as const;
+    const facts = await ensureTopics({ ...common, admin: owner, onWarning: () => undefined });
+    const nobody = await asNobody();
+    // May describe the queue's topics, as any producer may; nothing else.
+    const admin: Admin = {
+      describeTopics: (names) => (names.includes(facts.queue.name) ? owner : nobody).describeTopics(names),
+      topicConfigs: (name) => nobody.topicConfigs(name),
+      brokerConfigs: () => nobody.brokerConfigs(),
+      brokerCount: () => nobody.brokerCount(),
+      createTopics: (specs) => nobody.createTopics(specs),
+      logEnds: (partitions) => nobody.logEnds(partitions),
+      groupProtocol: (group) => nobody.groupProtocol(group),
+      offersConsumerProtocol: () => nobody.offersConsumerProtocol(),
+      close: () => nobody.close(),
+    };
+    const problems: TopicProblem[] = [];
+    const found = await ensureTopics({
+      ...common,
+      admin,
+      onWarning: (problem) => void problems.push(problem),
+    });
+    expect(found).toEqual(facts);
+    expect(problems.filter((p) => p.severity === 'unknown').map((p) => p.code)).toEqual([
+      'TOPIC_CONFIGS_UNKNOWN',
+      'TOPIC_CONFIGS_UNKNOWN',
+      'BROKER_CONFIGS_UNKNOWN',
+      'OFFSETS_TOPIC_UNKNOWN',
+    ]);
+    await Promise.all([owner.close(), nobody.close()]);
+  });
+});
