@@ -25,3 +25,8 @@ export function contextOf(headers: TraceHeaders): Context {
     ...(headers.tracestate === undefined ? {} : { tracestate: headers.tracestate }),
   });
 }
+
+/** Runs a handler in the trace of whoever enqueued its task. */
+export function inTraceOf<R>(headers: TraceHeaders, run: () => R): R {
+  return headers.traceparent === undefined ? run() : context.with(contextOf(headers), run);
+}

@@ -224,7 +224,7 @@ export function takeSwept(core: CoreState, partition: PartitionState, items: rea
 
 /** Lanes that already waited when the sweep was opened and whose record it passed without finding it. */
 function holdMissing(core: CoreState, partition: PartitionState, sweep: Sweep): void {
-  for (const lane of [...partition.open]) {
+  for (const lane of partition.open) {
     if (lane.state !== 'fetching' || lane.fetchingSince >= sweep.number) continue;
     const offset = lane.firstOffset;
     if (offset !== undefined && offset < sweep.at) holdLost(core, partition, lane, offset);
@@ -306,7 +306,7 @@ function closeSweep(core: CoreState, partition: PartitionState): void {
   if (partition.restored.size > 0) {
     partition.restored.clear();
     partition.changes += 1;
-    for (const lane of [...partition.lanes.values()]) {
+    for (const lane of partition.lanes.values()) {
       if (lane.later === undefined) continue;
       const wasEmpty = lane.length === 0;
       lane.closeSweep();
@@ -327,7 +327,7 @@ export function sweepLost(core: CoreState, partition: PartitionState, logStart: 
     halt(core, partition, { reason: 'data-loss', from, to: Math.min(logStart, sweep.below) });
     return;
   }
-  for (const lane of [...partition.open]) {
+  for (const lane of partition.open) {
     const offset = lane.firstOffset;
     if (lane.state === 'fetching' && offset !== undefined && offset < logStart)
       holdLost(core, partition, lane, offset);

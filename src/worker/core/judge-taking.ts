@@ -70,7 +70,7 @@ export function judgeTaking(finding: TakingFinding): TakingVerdict {
   if (verdict.frontier > logEnd) {
     return { kind: 'stop', reason: 'data-loss', from: logEnd, to: verdict.frontier };
   }
-  return fresh ? { ...verdict, frontier: logStart, doneBelow: logStart } : verdict;
+  return fresh ? { ...verdict, frontier: logStart, doneBelow: logStart, clean: true } : verdict;
 }
 
 function judgeCommit(finding: TakingFinding): TakingVerdict {

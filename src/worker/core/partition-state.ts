@@ -49,6 +49,8 @@ export class PartitionState {
   #phase: Phase = 'claiming';
   /** The offset of our claim in the journal; -1 until it is made. */
   epoch = -1;
+  /** Kafka's id of the queue topic when it was taken; '' where topics have none. */
+  topicId = '';
   /** Where this owner began; what a taking commit and CONFIRM say. */
   takenState: CommitState | undefined;
   readonly lanes = new Map<string, Lane>();
@@ -57,6 +59,11 @@ export class PartitionState {
   /** Lanes that may start, lowest offset first. An item whose lane has moved on since is stale. */
   readonly ready = new MinHeap<Lane>();
   runningCount = 0;
+  /** When its work began, and when one of its tasks last ended. */
+  startedAtMs = 0;
+  progressAtMs: number | undefined;
+  /** Tasks below may have been started by an owner that did not end cleanly. */
+  maybeStartedBelow = 0;
   /** The offset the next record from the tail must have. */
   nextOffset = 0;
   /** One past the highest offset ever started or restored as finished. Below it, what is not listed is finished. */

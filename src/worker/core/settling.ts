@@ -141,6 +141,7 @@ function endRun(core: CoreState, run: Run): boolean {
   }
   core.runOf.delete(lane);
   partition.runningCount -= 1;
+  partition.progressAtMs = core.nowMs;
   return true;
 }
 

@@ -30,6 +30,7 @@ export function claimed(core: CoreState, partition: PartitionState, epoch: numbe
 export function inspected(core: CoreState, partition: PartitionState, finding: TakingFinding): void {
   if (partition.phase !== 'inspecting') return;
   core.statePin = finding.statePin;
+  partition.topicId = finding.topicId;
   const verdict = judgeTaking(finding);
   if (verdict.kind === 'stop') {
     halt(core, partition, verdict);
@@ -49,6 +50,7 @@ export function inspected(core: CoreState, partition: PartitionState, finding: T
     doneBelow: verdict.doneBelow,
     lanes: verdict.lanes,
   };
+  partition.maybeStartedBelow = verdict.clean ? 0 : finding.logEnd;
   partition.nextOffset = verdict.doneBelow;
   partition.startedBelow = verdict.doneBelow;
   partition.restoredBelow = verdict.doneBelow;
@@ -78,6 +80,7 @@ export function takingCommitted(core: CoreState, partition: PartitionState): voi
 export function confirmed(core: CoreState, partition: PartitionState): void {
   if (partition.phase !== 'confirming') return;
   partition.move('running');
+  partition.startedAtMs = core.nowMs;
   partition.nextConfirmAtMs = core.nowMs + core.config.confirmIntervalMs;
   core.effects.push({
     kind: 'report',

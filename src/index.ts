@@ -1,0 +1,49 @@
+export {
+  DiscardError,
+  ParkError,
+  RetryLaterError,
+  TaskAbortedError,
+  type TaskAbortReason,
+} from './errors/control-errors.ts';
+export { EnqueueError, type EnqueueOutcome } from './errors/enqueue-error.ts';
+export { type ErrorCode, isKeylaneError, KeylaneError } from './errors/keylane-error.ts';
+export { type OptionProblem, OptionsError } from './errors/options-error.ts';
+export {
+  KeyInvalidError,
+  PayloadInvalidError,
+  PayloadNotSerializableError,
+  RecordUndecodableError,
+  TaskTooLargeError,
+  TaskTypeUnknownError,
+} from './errors/task-errors.ts';
+export { WorkerStateError } from './errors/worker-errors.ts';
+export { KafkaRequestError } from './kafka/request-error.ts';
+export type { OAuthToken, SaslOptions, TlsOptions } from './kafka/security.ts';
+export type { ProducerOptions } from './producer/producer-options.ts';
+export { connectKafka } from './queue/connect-kafka.ts';
+export {
+  type EnqueueItem,
+  EnqueueManyError,
+  type EnqueueMiddleware,
+  type EnqueueOptions,
+  type EnqueueRequest,
+  type EnqueueResult,
+  type OutboxRecord,
+  type Receipt,
+} from './queue/enqueue-types.ts';
+export type { Kafka } from './queue/kafka-connection.ts';
+export type { BrokerOptions, EmbeddedOptions, KafkaOptions } from './queue/kafka-options.ts';
+export type { QueueOptions } from './queue/queue-options.ts';
+export { TaskQueue } from './queue/task-queue.ts';
+export { defineTask, type TaskOptions } from './tasks/define-task.ts';
+export type { StandardSchema } from './tasks/standard-schema.ts';
+export type { Handlers, PayloadInput, PayloadOutput, TaskDefinition, TaskMap } from './tasks/task-map.ts';
+export { type Logger, silentLogger, stderrLogger } from './telemetry/logger.ts';
+export type { TopicOptions } from './topics/topic-options.ts';
+export type { TopicProblem } from './topics/topic-problem.ts';
+export { TopicsRefusedError } from './topics/topics-refused-error.ts';
+export type { TaskContext, WorkerMiddleware } from './worker/running/task-context.ts';
+export type { Worker } from './worker/worker.ts';
+export type { TaskRef, WorkerEvents } from './worker/worker-events.ts';
+export type { WorkerHealth } from './worker/worker-health.ts';
+export type { RebalanceOptions, RetryOptions, WorkerOptions } from './worker/worker-options.ts';

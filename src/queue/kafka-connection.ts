@@ -1,0 +1,85 @@
+import { systemClock } from '../clock/clock.ts';
+import type { Admin, Appender, KafkaDriver } from '../kafka/port.ts';
+import { EmbeddedRoom } from '../producer/embedded-room.ts';
+import { Producer } from '../producer/producer.ts';
+import type { ResolvedProducerOptions } from '../producer/producer-options.ts';
+import { LiveKeys } from '../worker/core/live-keys.ts';
+import { SharedBudget } from '../worker/core/shared-budget.ts';
+
+/**
+ * One cluster, shared by all queues of a process: its connections, its buffer for what is sent and its budget for what
+ * is read. Made by `connectKafka`.
+ */
+export interface Kafka {
+  /** Settles what is still being sent, then disconnects. Stop workers and close queues first. Idempotent. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface KafkaConnectionOptions {
+  readonly budgetBytes: number;
+  readonly producer: ResolvedProducerOptions;
+}
+
+/** How long close() waits for what is being sent; beyond that its outcome is unknown. */
+const CLOSE_TIMEOUT_MS = 30_000;
+
+/** What queues and workers find behind a {@link Kafka}. */
+export class KafkaConnection implements Kafka {
+  readonly driver: KafkaDriver;
+  readonly producer: Producer;
+  readonly budget: SharedBudget;
+  readonly liveKeys = new LiveKeys();
+  /** Only on the embedded cluster, which would evict unfinished tasks. */
+  readonly room: EmbeddedRoom | undefined;
+  #appender: Promise<Appender> | undefined;
+  #admin: Promise<Admin> | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(driver: KafkaDriver, options: KafkaConnectionOptions) {
+    this.driver = driver;
+    this.budget = new SharedBudget(options.budgetBytes);
+    this.room = driver.embedded === undefined ? undefined : new EmbeddedRoom(driver.embedded.partitionBytes);
+    this.producer = new Producer({
+      appender: () => this.#openAppender(),
+      clock: systemClock,
+      options: options.producer,
+      room: this.room,
+    });
+  }
+
+  /** The control plane, connected once. A failed connection is tried anew by the next caller. */
+  admin(): Promise<Admin> {
+    this.#admin ??= this.driver.admin().catch((error: unknown) => {
+      this.#admin = undefined;
+      throw error;
+    });
+    return this.#admin;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #openAppender(): Promise<Appender> {
+    this.#appender ??= this.driver.appender().catch((error: unknown) => {
+      this.#appender = undefined;
+      throw error;
+    });
+    return this.#appender;
+  }
+
+  async #close(): Promise<void> {
+    await this.producer.close({ timeoutMs: CLOSE_TIMEOUT_MS });
+    const appender = await this.#appender?.catch(() => undefined);
+    await appender?.close({ timeoutMs: 5_000 });
+    const admin = await this.#admin?.catch(() => undefined);
+    await admin?.close();
+    await this.driver.close();
+  }
+}

@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { OptionsError } from '../errors/options-error.ts';
+import { option, parseOptions } from '../options/parse-options.ts';
+import type { TaskMap } from '../tasks/task-map.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { type TopicOptions, topicOptions } from '../topics/topic-options.ts';
+import type { EnqueueMiddleware } from './enqueue-types.ts';
+import { type Kafka, KafkaConnection } from './kafka-connection.ts';
+
+/** Options of `new TaskQueue(...)`. */
+export interface QueueOptions<T extends TaskMap> {
+  /** The queue's name, and its topic's. Letters, digits, dot, dash and underscore. */
+  readonly name: string;
+  /** The task types by name, each made by `defineTask`. */
+  readonly tasks: T;
+  /** Made by `connectKafka`; several queues may share one. */
+  readonly kafka: Kafka;
+  readonly topic?: TopicOptions;
+  /** Wraps every enqueue call, the first one outermost. */
+  readonly middleware?: readonly EnqueueMiddleware[];
+  /** Default: warnings and errors to stderr. */
+  readonly logger?: Logger;
+}
+
+const schema = z.strictObject({
+  name: option(
+    z.string().min(1),
+    'must be a non-empty string of letters, digits, dot, dash and underscore',
+    "Pass name: 'recordings'.",
+  ),
+  tasks: option(
+    z.custom<TaskMap>(
+      (value) => typeof value === 'object' && value !== null && Object.keys(value).length > 0,
+    ),
+    'must be an object with at least one task type',
+    "Pass tasks: { 'my.task': defineTask({ ... }) }.",
+  ),
+  kafka: option(
+    z.custom<KafkaConnection>((value) => value instanceof KafkaConnection),
+    'must come from connectKafka()',
+    "Pass kafka: connectKafka({ brokers: ['host:9092'] }).",
+  ),
+  topic: topicOptions.prefault({}),
+  middleware: option(
+    z.array(z.custom<EnqueueMiddleware>((value) => typeof value === 'function')).default([]),
+    'must be a list of functions (request, next) => promise',
+    'Leave it out for none.',
+  ),
+  logger: option(
+    z.custom<Logger>((value) => typeof value === 'object' && value !== null && 'warn' in value).optional(),
+    'must be an object with debug, info, warn and error',
+    'Leave it out to write warnings and errors to stderr.',
+  ),
+});
+
+export type ResolvedQueueOptions = z.output<typeof schema>;
+
+/** @throws OptionsError */
+export function resolveQueueOptions(given: unknown): ResolvedQueueOptions {
+  if (typeof given !== 'object' || given === null) {
+    const problem = {
+      path: '(options)',
+      rule: 'must be an object',
+      value: String(given),
+      cure: 'See the README.',
+    };
+    throw new OptionsError('new TaskQueue()', [problem]);
+  }
+  return parseOptions('new TaskQueue()', schema, given);
+}

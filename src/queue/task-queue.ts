@@ -1,0 +1,381 @@
+import { hostname } from 'node:os';
+import { systemClock } from '../clock/clock.ts';
+import { defaultCodecLimits } from '../codec/codec-limits.ts';
+import { type EncodedTask, encodeTask } from '../codec/envelope.ts';
+import { partitionOf } from '../codec/partition.ts';
+import { EnqueueError } from '../errors/enqueue-error.ts';
+import type { Appended, ProducerItem } from '../producer/core/item.ts';
+import { checkForEnqueue, type EnqueueCheck } from '../tasks/check-for-enqueue.ts';
+import { newTaskId } from '../tasks/task-id.ts';
+import type { CheckedHandlers, PayloadInput, SomeHandlers, TaskMap, TaskType } from '../tasks/task-map.ts';
+import { type RegisteredTask, TaskRegistry } from '../tasks/task-registry.ts';
+import { type Logger, stderrLogger } from '../telemetry/logger.ts';
+import { activeTraceHeaders } from '../telemetry/trace-context.ts';
+import { ensureTopics, type TopicFacts } from '../topics/ensure-topics.ts';
+import { planTopics, type TopicPlan } from '../topics/topic-plan.ts';
+import type { AppendState } from '../worker/journal/state-journal.ts';
+import type { TaskContext } from '../worker/running/task-context.ts';
+import type { AnyHandler } from '../worker/running/task-runner.ts';
+import { Worker } from '../worker/worker.ts';
+import type { WorkerOptions } from '../worker/worker-options.ts';
+import {
+  type EnqueueItem,
+  EnqueueManyError,
+  type EnqueueOptions,
+  type EnqueueRequest,
+  type EnqueueResult,
+  type OutboxRecord,
+  type Receipt,
+} from './enqueue-types.ts';
+import type { KafkaConnection } from './kafka-connection.ts';
+import { type QueueOptions, type ResolvedQueueOptions, resolveQueueOptions } from './queue-options.ts';
+
+/** A journal entry is worth waiting for through a broker's failover. */
+const JOURNAL_TIMEOUT_MS = 60_000;
+
+let workerCount = 0;
+
+/** A task that was checked and knows its place; not encoded yet. */
+interface Prepared {
+  readonly task: RegisteredTask;
+  readonly id: string;
+  readonly key: string;
+  readonly check: EnqueueCheck;
+  readonly encode: () => EncodedTask | Promise<EncodedTask>;
+}
+
+/**
+ * A typed, ordered, lossless queue of tasks on Kafka. `T` is its task map: it types what is enqueued and what handlers
+ * get. The constructor does no I/O.
+ */
+export class TaskQueue<T extends TaskMap> {
+  readonly name: string;
+  readonly #options: ResolvedQueueOptions;
+  readonly #registry: TaskRegistry;
+  readonly #kafka: KafkaConnection;
+  readonly #plan: TopicPlan;
+  /** As declared; a key's partition never follows what the cluster says. The embedded cluster has its own number. */
+  readonly #partitionCount: number;
+  readonly #logger: Logger;
+  readonly #send: (request: EnqueueRequest) => Promise<Receipt>;
+  readonly #workers = new Set<Worker>();
+  /** Calls that have not been answered. */
+  readonly #open = new Set<Promise<unknown>>();
+  #topics: Promise<TopicFacts> | undefined;
+  #topicsReady = false;
+  #closed: Promise<void> | undefined;
+
+  /** @throws OptionsError listing every problem. */
+  constructor(options: QueueOptions<T>) {
+    const resolved = resolveQueueOptions(options);
+    this.#options = resolved;
+    this.name = resolved.name;
+    this.#kafka = resolved.kafka;
+    this.#registry = new TaskRegistry(resolved.tasks);
+    this.#logger = resolved.logger ?? stderrLogger;
+    const { partitions, replicationFactor, minInsyncReplicas } = resolved.topic;
+    this.#plan = planTopics({
+      queue: resolved.name,
+      partitions,
+      replicationFactor,
+      minInsyncReplicas,
+      maxRecordBytes: defaultCodecLimits.maxRecordBytes,
+    });
+    this.#partitionCount = resolved.kafka.driver.embedded?.partitionsPerTopic ?? partitions;
+    this.#send = resolved.middleware.reduceRight<(request: EnqueueRequest) => Promise<Receipt>>(
+      (next, wrap) => (request) => wrap(request, next),
+      (request) => this.#enqueue(request),
+    );
+  }
+
+  /**
+   * Enqueues a task. Resolves when it is durable: on enough replicas to survive any single one. Calls for one key take
+   * their place in its order when they are made, whatever is awaited.
+   *
+   * @throws PayloadInvalidError, KeyInvalidError, TaskTypeUnknownError, PayloadNotSerializableError, TaskTooLargeError,
+   * OptionsError: nothing was sent. TopicsRefusedError: the queue's topics would lose or reorder tasks.
+   * @throws EnqueueError whose `outcome` says whether the task is surely absent or may be in the queue.
+   */
+  enqueue<K extends TaskType<T>>(
+    type: K,
+    payload: PayloadInput<T, K>,
+    options?: EnqueueOptions,
+  ): Promise<Receipt> {
+    return this.#call({ type, payload, options: options ?? {} });
+  }
+
+  /**
+   * Enqueues several tasks; each key's in the order given. Resolves with one receipt an item.
+   *
+   * @throws EnqueueManyError when any of them failed, with what became of each.
+   */
+  async enqueueMany(items: readonly EnqueueItem<T>[]): Promise<readonly Receipt[]> {
+    const results = await Promise.all(
+      items.map(({ type, payload, options }) =>
+        this.#call({ type, payload, options: options ?? {} }).then(
+          (receipt): EnqueueResult => ({ ok: true, receipt }),
+          (error: unknown): EnqueueResult => ({ ok: false, error }),
+        ),
+      ),
+    );
+    const receipts: Receipt[] = [];
+    for (const result of results) {
+      if (!result.ok) throw new EnqueueManyError(results);
+      receipts.push(result.receipt);
+    }
+    return receipts;
+  }
+
+  /**
+   * Checks and encodes a task without sending it: for an outbox table, written in the same transaction as your own data
+   * and sent later with {@link enqueueRecord}, or by any Kafka producer that keeps topic, partition, key and headers.
+   */
+  async encode<K extends TaskType<T>>(
+    type: K,
+    payload: PayloadInput<T, K>,
+    options?: Pick<EnqueueOptions, 'id' | 'idempotencyKey' | 'headers'>,
+  ): Promise<OutboxRecord> {
+    const { task, id, key, check, encode } = this.#prepare({ type, payload, options: options ?? {} });
+    if (check.kind === 'checking') await check.done;
+    const { record } = await encode();
+    if (record.key === null) throw new Error(`task ${id} was encoded without a key`);
+    return {
+      id,
+      type: task.type,
+      topic: this.name,
+      partition: this.#partitionFor(key),
+      key: record.key,
+      value: record.value,
+      headers: record.headers,
+    };
+  }
+
+  /** Sends what {@link encode} made. Order per key is the order of these calls. */
+  enqueueRecord(
+    record: OutboxRecord,
+    options?: Pick<EnqueueOptions, 'signal' | 'timeoutMs'>,
+  ): Promise<Receipt> {
+    const { id, type, key, value, headers } = record;
+    const bytes =
+      key.length + value.length + headers.reduce((sum, [name, text]) => sum + name.length + text.length, 0);
+    const laneKey = key.toString('utf8');
+    return this.#track(
+      this.#add({
+        topic: this.name,
+        partition: this.#partitionFor(laneKey),
+        laneKey,
+        id,
+        type,
+        sizeBytes: bytes,
+        encode: () => ({ record: { key, value, headers }, bytes }),
+        ready: this.#topicsAreReady(),
+        signal: options?.signal,
+        timeoutMs: options?.timeoutMs,
+      }).then((appended) => receiptOf(id, appended)),
+    );
+  }
+
+  /** Resolves when every call made before has its answer, good or bad. */
+  async flush(): Promise<void> {
+    await Promise.allSettled(this.#open);
+  }
+
+  /**
+   * A worker for this queue: runs its tasks with these handlers, one for each type of the map. Starts nothing by itself.
+   *
+   * @throws OptionsError
+   */
+  worker<H extends SomeHandlers<T, TaskContext>>(
+    handlers: H & CheckedHandlers<T, H, TaskContext>,
+    options?: WorkerOptions,
+  ): Worker {
+    const known = handlers as unknown as Readonly<Record<string, AnyHandler>>; // each handler gets only payloads of its own type
+    workerCount += 1;
+    const worker = new Worker(
+      {
+        queue: this.name,
+        registry: this.#registry,
+        handlers: known,
+        enqueuer: {
+          enqueue: (type, payload, given) => this.#call({ type, payload, options: defined(given) }),
+        },
+        driver: () => Promise.resolve(this.#kafka.driver),
+        admin: () => this.#kafka.admin(),
+        topics: () => this.#ensureTopics(),
+        appendState: (topic) => this.#appendState(topic),
+        budget: this.#kafka.budget,
+        liveKeys: this.#kafka.liveKeys,
+        clock: systemClock,
+        newId: () => newTaskId(Date.now()),
+        workerName: `${hostname()}-${process.pid}-${workerCount}`,
+        onCommitted: (partition, frontier) =>
+          this.#kafka.room?.finished(worker.group, this.name, partition, frontier),
+        onClosed: () => void this.#workers.delete(worker),
+      },
+      options,
+    );
+    this.#workers.add(worker);
+    return worker;
+  }
+
+  /** Stops this queue's workers, waits for its open calls, refuses new ones. The connection stays. Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#workers].map((worker) => worker.stop()));
+    await this.flush();
+  }
+
+  #call(request: EnqueueRequest): Promise<Receipt> {
+    return this.#track(this.#send(request));
+  }
+
+  #track<R>(call: Promise<R>): Promise<R> {
+    const tracked = call.catch(() => {}).finally(() => this.#open.delete(tracked));
+    this.#open.add(tracked);
+    return call;
+  }
+
+  /** Never throws; takes the task's place in its key's order before it returns. */
+  #enqueue(request: EnqueueRequest): Promise<Receipt> {
+    let prepared: Prepared;
+    try {
+      prepared = this.#prepare(request);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const { task, id, key, check, encode } = prepared;
+    const { signal, timeoutMs } = request.options;
+    const topics = this.#topicsAreReady();
+    const checking = check.kind === 'checking' ? check.done : undefined;
+    const ready =
+      topics !== undefined && checking !== undefined ? both(topics, checking) : (topics ?? checking);
+    const item: ProducerItem = {
+      topic: this.name,
+      partition: this.#partitionFor(key),
+      laneKey: key,
+      id,
+      type: task.type,
+      sizeBytes: 1_024,
+      encode,
+      ready,
+      signal,
+      timeoutMs,
+    };
+    return this.#add(item).then((appended) => receiptOf(id, appended));
+  }
+
+  #add(item: ProducerItem): Promise<Appended> {
+    if (this.#closed !== undefined && this.#workers.size === 0) {
+      item.ready?.catch(() => {});
+      const reason = 'was not sent: the queue is closed. Make a new TaskQueue.';
+      return Promise.reject(new EnqueueError({ code: 'QUEUE_CLOSED', outcome: 'absent', reason }, item));
+    }
+    return this.#kafka.producer.add(item);
+  }
+
+  #prepare({ type, payload, options }: EnqueueRequest): Prepared {
+    const task = this.#registry.forEnqueue(type);
+    const enqueuedAtMs = Date.now();
+    const id = options.id ?? newTaskId(enqueuedAtMs);
+    const check = checkForEnqueue(task, payload, id);
+    const { key } = check;
+    const trace = activeTraceHeaders();
+    const encode = () =>
+      encodeTask(
+        {
+          id,
+          type: task.type,
+          version: task.version,
+          payload,
+          key,
+          enqueuedAtMs,
+          headers: options.headers,
+          idempotencyKey: options.idempotencyKey,
+          ...trace,
+        },
+        defaultCodecLimits,
+      );
+    return { task, id, key, check, encode };
+  }
+
+  #partitionFor(key: string): number {
+    return partitionOf(Buffer.from(key), this.#partitionCount);
+  }
+
+  /** undefined once the topics are known to be fit; until then what a task waits for, in its place. */
+  #topicsAreReady(): Promise<void> | undefined {
+    if (this.#topicsReady) return undefined;
+    return this.#ensureTopics().then(() => {});
+  }
+
+  #ensureTopics(): Promise<TopicFacts> {
+    this.#topics ??= this.#readTopics().then(
+      (facts) => {
+        this.#topicsReady = true;
+        return facts;
+      },
+      (error: unknown) => {
+        this.#topics = undefined; // the next call looks again
+        throw error;
+      },
+    );
+    return this.#topics;
+  }
+
+  async #readTopics(): Promise<TopicFacts> {
+    const facts = await ensureTopics({
+      admin: await this.#kafka.admin(),
+      plan: this.#plan,
+      onMissing: this.#options.topic.onMissing,
+      embedded: this.#kafka.driver.embedded,
+      onWarning: (problem) =>
+        this.#logger.warn(`${problem.topic}: ${problem.what}. ${problem.cure}`, { code: problem.code }),
+    });
+    // The journal of the embedded cluster is small and read early: it takes no part in the limit on unfinished tasks.
+    for (let partition = 0; partition < facts.state.partitions; partition += 1) {
+      this.#kafka.room?.finished(this.name, facts.state.name, partition, Number.POSITIVE_INFINITY);
+    }
+    return facts;
+  }
+
+  #appendState(topic: string): AppendState {
+    return async ({ partition, key, value }) => {
+      const bytes = key.length + value.length;
+      const appended = await this.#kafka.producer.add({
+        topic,
+        partition,
+        laneKey: key,
+        id: key,
+        type: 'keylane journal entry',
+        sizeBytes: bytes,
+        encode: () => ({ record: { key: Buffer.from(key), value, headers: [] }, bytes }),
+        timeoutMs: JOURNAL_TIMEOUT_MS,
+      });
+      return appended.offset;
+    };
+  }
+}
+
+function receiptOf(id: string, { topic, partition, offset, timestampMs }: Appended): Receipt {
+  return { id, topic, partition, offset: BigInt(offset), timestamp: new Date(timestampMs) };
+}
+
+/** Both must hold; neither is left without somebody who hears of its failure. */
+async function both(first: Promise<void>, second: Promise<void>): Promise<void> {
+  await Promise.all([first, second]);
+}
+
+function defined(options: {
+  readonly id: string;
+  readonly headers: Readonly<Record<string, string>> | undefined;
+}): EnqueueOptions {
+  return options.headers === undefined ? { id: options.id } : { id: options.id, headers: options.headers };
+}

@@ -1,0 +1,20 @@
+import type { CoreConfig } from './core/core-state.ts';
+import type { SharedBudget } from './core/shared-budget.ts';
+import type { ResolvedWorkerOptions } from './worker-options.ts';
+
+/** The core's view of the options. */
+export function coreConfig(options: ResolvedWorkerOptions, scope: string, budget: SharedBudget): CoreConfig {
+  return {
+    scope,
+    concurrency: options.concurrency,
+    commitIntervalMs: options.commitIntervalMs,
+    drainMs: options.rebalance.drainMs,
+    retry: { ...options.retry, maxAttempts: options.retry.maxAttempts },
+    // Within 10 s of its return a dependency is noticed and everything goes on.
+    probe: { minMs: 200, maxMs: 5_000 },
+    partitionBytes: Math.max(1024 * 1024, Math.floor(budget.limitBytes / 8)),
+    lookAheadCount: 2,
+    trackedTasks: 500_000,
+    confirmIntervalMs: 3_600_000,
+  };
+}

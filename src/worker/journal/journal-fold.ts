@@ -1,0 +1,23 @@
+import { decodeEntry, foldJournal, type JournalHistory, type WrittenEntry } from '../core/journal.ts';
+
+/** The entries of one group, sorted by the queue partition they speak of. */
+export class JournalFold {
+  readonly #group: string;
+  readonly #entries = new Map<number, WrittenEntry[]>();
+
+  constructor(group: string) {
+    this.#group = group;
+  }
+
+  add(offset: number, value: Buffer): void {
+    const entry = decodeEntry(value.toString('utf8'));
+    if (entry === undefined || entry.group !== this.#group) return;
+    const list = this.#entries.get(entry.partition);
+    if (list === undefined) this.#entries.set(entry.partition, [{ ...entry, offset }]);
+    else list.push({ ...entry, offset });
+  }
+
+  history(partition: number, upTo: number): JournalHistory {
+    return foldJournal((this.#entries.get(partition) ?? []).filter((entry) => entry.offset <= upTo));
+  }
+}

@@ -1,0 +1,135 @@
+import type { Clock } from '../../clock/clock.ts';
+import type { Reader } from '../../kafka/port.ts';
+import { encodeEntry, type JournalEntry, type JournalHistory } from '../core/journal.ts';
+import { JournalFold } from './journal-fold.ts';
+
+/** Appends one record to the state topic and resolves with its offset once it is durable. */
+export type AppendState = (entry: {
+  readonly partition: number;
+  readonly key: string;
+  readonly value: Buffer;
+}) => Promise<number>;
+
+/** How long a part of the journal may take to be read before a taking is tried again. */
+const READ_TIMEOUT_MS = 30_000;
+
+const POLL_COUNT = 1_000;
+
+/**
+ * The journal of one group as one worker sees it: appends entries, and follows the state topic so that a partition's
+ * history up to a claim is at hand. Reading goes on for as long as the worker lives; a partition of the state topic is
+ * read from its start once.
+ */
+export class StateJournal {
+  readonly #group: string;
+  readonly #topic: string;
+  readonly #partitionCount: number;
+  readonly #append: AppendState;
+  readonly #reader: Reader;
+  readonly #clock: Clock;
+  readonly #newId: () => string;
+  readonly #fold: JournalFold;
+  /** State partitions that are being followed, with the offset that was reached. */
+  readonly #reached = new Map<number, number>();
+  readonly #waiting = new Set<() => void>();
+  #polling = false;
+  #closed = false;
+
+  constructor(deps: {
+    readonly group: string;
+    readonly topic: string;
+    readonly partitionCount: number;
+    readonly append: AppendState;
+    readonly reader: Reader;
+    readonly clock: Clock;
+    readonly newId: () => string;
+  }) {
+    this.#group = deps.group;
+    this.#topic = deps.topic;
+    this.#partitionCount = deps.partitionCount;
+    this.#append = deps.append;
+    this.#reader = deps.reader;
+    this.#clock = deps.clock;
+    this.#newId = deps.newId;
+    this.#fold = new JournalFold(deps.group);
+    this.#reader.onReadable(() => void this.#poll());
+  }
+
+  /** Resolves with the entry's offset. For a claim that is the epoch. */
+  async append(entry: JournalEntry): Promise<number> {
+    return await this.#append({
+      partition: this.#statePartition(entry.partition),
+      // One immutable key an entry: nothing overwrites anything, even on a topic that somebody made compacted.
+      key: `${this.#group}/${entry.partition}/${this.#newId()}`,
+      value: Buffer.from(encodeEntry(entry)),
+    });
+  }
+
+  /** What the journal said of a partition up to an entry of ours. Rejects when it cannot be read in time. */
+  async historyUpTo(partition: number, offset: number): Promise<JournalHistory> {
+    const statePartition = this.#statePartition(partition);
+    if (!this.#reached.has(statePartition)) {
+      this.#reached.set(statePartition, 0);
+      await this.#reader.assign([{ topic: this.#topic, partition: statePartition, offset: 0 }]);
+    }
+    void this.#poll();
+    await this.#untilReached(statePartition, offset);
+    return this.#fold.history(partition, offset);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#wake();
+    await this.#reader.close();
+  }
+
+  #statePartition(partition: number): number {
+    return partition % this.#partitionCount;
+  }
+
+  async #untilReached(statePartition: number, offset: number): Promise<void> {
+    const deadlineMs = this.#clock.monotonicMs() + READ_TIMEOUT_MS;
+    while ((this.#reached.get(statePartition) ?? 0) <= offset) {
+      if (this.#closed || this.#clock.monotonicMs() >= deadlineMs) {
+        throw new Error(`the state topic '${this.#topic}' could not be read up to offset ${offset}`);
+      }
+      await this.#nextProgress(deadlineMs);
+    }
+  }
+
+  #nextProgress(deadlineMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        timer.clear();
+        this.#waiting.delete(wake);
+        resolve();
+      };
+      const timer = this.#clock.setTimer(deadlineMs - this.#clock.monotonicMs(), wake);
+      this.#waiting.add(wake);
+    });
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake();
+  }
+
+  async #poll(): Promise<void> {
+    if (this.#polling || this.#closed) return;
+    this.#polling = true;
+    try {
+      for (;;) {
+        const records = await this.#reader.poll(POLL_COUNT);
+        if (records.length === 0) return;
+        for (const record of records) {
+          this.#reached.set(record.partition, record.offset + 1);
+          if (record.value !== null) this.#fold.add(record.offset, record.value);
+        }
+        this.#wake();
+      }
+    } catch {
+      // Only a closed reader rejects; whoever waits is told by the closing or the deadline.
+    } finally {
+      this.#polling = false;
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import type { Emitter } from '../telemetry/emitter.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { WorkerEvents } from './worker-events.ts';
+
+/** Writes down what an operator should see even when nobody listens. */
+export function logEvents(events: Emitter<WorkerEvents>, logger: Logger): void {
+  events.on('partition-halted', (event) =>
+    logger.error(`partition ${event.partition} is not worked on: ${event.reason}`, { ...event }),
+  );
+  events.on('partition-note', ({ partition, note }) =>
+    logger.warn(`partition ${partition}: ${note.kind}`, { ...note }),
+  );
+  events.on('partition-full', (event) =>
+    logger.warn(
+      `partition ${event.partition} starts nothing more: ${event.openKeys} of its keys are unfinished`,
+    ),
+  );
+  events.on('reading-restarted', (event) =>
+    logger.warn(`reading of partition ${event.partition} was begun anew`),
+  );
+  events.on('key-held', ({ error, ...event }) =>
+    logger.error(`a key is held: ${event.reason}; its tasks wait, other keys go on`, {
+      ...event,
+      error: error instanceof Error ? error.message : error,
+    }),
+  );
+  events.on('task-stuck', (event) =>
+    logger.error('a handler ignores its aborted signal; its key waits', { ...event }),
+  );
+  events.on('drain-expired', (event) => logger.warn('handlers did not end within drainMs', { ...event }));
+  events.on('released-uncommitted', (event) =>
+    logger.warn('a partition was given up without its last commit; finished tasks may run again', {
+      ...event,
+    }),
+  );
+  events.on('partitions-lost', ({ partitions }) =>
+    logger.warn('the group took partitions away', { partitions }),
+  );
+  events.on('outage-began', ({ type }) =>
+    logger.warn(`every key of '${type}' fails: its tasks wait, one probe at a time, until one succeeds`),
+  );
+  events.on('outage-ended', ({ type }) => logger.info(`'${type}' works again`));
+  events.on('stood-still', ({ gapMs }) => logger.warn(`the process stood still for ${Math.round(gapMs)} ms`));
+}

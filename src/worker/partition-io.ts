@@ -1,0 +1,91 @@
+import type { Admin, CommittedOffset, LogEnds, Membership } from '../kafka/port.ts';
+import type { ConfirmReason } from './core/journal.ts';
+import type { TakingFinding } from './core/judge-taking.ts';
+import type { PartitionState } from './core/partition-state.ts';
+import type { StateJournal } from './journal/state-journal.ts';
+
+interface IoDeps {
+  readonly group: string;
+  readonly topic: string;
+  readonly stateTopic: string;
+  readonly workerName: string;
+  readonly membership: Membership;
+  readonly admin: () => Promise<Admin>;
+  readonly journal: StateJournal;
+}
+
+/** What taking a partition reads and writes. Every method rejects when anything of it failed. */
+export class PartitionIo {
+  readonly #deps: IoDeps;
+
+  constructor(deps: IoDeps) {
+    this.#deps = deps;
+  }
+
+  /** The offset of the CLAIM: the epoch. */
+  claim(partition: PartitionState): Promise<number> {
+    const { group, workerName, journal } = this.#deps;
+    return journal.append({ kind: 'claim', group, partition: partition.partition, by: workerName });
+  }
+
+  async confirm(partition: PartitionState, frontier: number, reason: ConfirmReason): Promise<void> {
+    const { group, journal } = this.#deps;
+    const { epoch, topicId } = partition;
+    await journal.append({
+      kind: 'confirm',
+      group,
+      partition: partition.partition,
+      epoch,
+      frontier,
+      topicId,
+      reason,
+    });
+  }
+
+  /** Everything that decides where the partitions start; all of an assignment in one request a kind. */
+  async inspect(partitions: readonly PartitionState[]): Promise<ReadonlyMap<PartitionState, TakingFinding>> {
+    const places = partitions.map(({ partition }) => ({ topic: this.#deps.topic, partition }));
+    const admin = await this.#deps.admin();
+    const [topics, committed, ends] = await Promise.all([
+      admin.describeTopics([this.#deps.topic, this.#deps.stateTopic]),
+      this.#deps.membership.committed(places),
+      admin.logEnds(places),
+    ]);
+    const topicId = topics.get(this.#deps.topic)?.id ?? '';
+    const statePin = topics.get(this.#deps.stateTopic)?.id ?? '';
+    const findings = new Map<PartitionState, TakingFinding>();
+    await Promise.all(
+      partitions.map(async (partition) => {
+        const history = await this.#deps.journal.historyUpTo(partition.partition, partition.epoch);
+        const own = committed.find((one) => one.partition === partition.partition);
+        const log = ends.find((one) => one.partition === partition.partition);
+        findings.set(partition, {
+          epoch: partition.epoch,
+          committed: committedOf(own, partition.partition),
+          history,
+          logStart: endsOf(log, partition.partition).start,
+          logEnd: endsOf(log, partition.partition).end,
+          topicId,
+          statePin,
+        });
+      }),
+    );
+    return findings;
+  }
+
+  async logEnds(partitions: readonly PartitionState[]): Promise<readonly LogEnds[]> {
+    const admin = await this.#deps.admin();
+    return await admin.logEnds(partitions.map(({ partition }) => ({ topic: this.#deps.topic, partition })));
+  }
+}
+
+function committedOf(found: CommittedOffset | undefined, partition: number): TakingFinding['committed'] {
+  // An answer that leaves a partition out is not the answer "never committed".
+  if (found === undefined) throw new Error(`the committed offset of partition ${partition} was not told`);
+  return found.offset === undefined ? undefined : { offset: found.offset, metadata: found.metadata };
+}
+
+function endsOf(found: LogEnds | undefined, partition: number): LogEnds {
+  if (found === undefined) throw new Error(`the log ends of partition ${partition} were not told`);
+  return found;
+}

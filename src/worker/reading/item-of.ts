@@ -1,0 +1,18 @@
+import { readType } from '../../codec/envelope.ts';
+import type { IncomingRecord } from '../../kafka/port.ts';
+import type { Item } from '../core/lane.ts';
+
+/** What a small record costs beside its bytes: the objects around it. */
+const OVERHEAD_BYTES = 512;
+
+/** A record as the core sees it. Records without a key share one lane: nobody knows what order they need. */
+export function itemOf(record: IncomingRecord): Item {
+  const valueBytes = record.value?.length ?? 0;
+  return {
+    offset: record.offset,
+    key: record.key?.toString('latin1') ?? '',
+    type: readType(record) ?? '',
+    bytes: valueBytes + (record.key?.length ?? 0) + OVERHEAD_BYTES,
+    record,
+  };
+}

@@ -1,0 +1,127 @@
+import type { IncomingRecord, Reader } from '../../kafka/port.ts';
+import type { Item } from '../core/lane.ts';
+import type { PartitionState } from '../core/partition-state.ts';
+import { itemOf } from './item-of.ts';
+
+/** Bytes that one poll aims at, so that converting them does not block the event loop for long. */
+const POLL_BYTES = 4 * 1024 * 1024;
+
+interface FeedDeps {
+  readonly reader: Reader;
+  readonly topic: string;
+  /** How many records may be taken now; 0 = none. */
+  readonly wantedCount: () => number;
+  readonly meanBytes: () => number;
+  readonly deliver: (partition: PartitionState, items: readonly Item[]) => void;
+}
+
+/**
+ * Brings records of assigned partitions to the core, as many as it wants. A partition's records are handed on only
+ * between the completion of its latest assign and the next order that concerns it: what was fetched for an earlier
+ * owner or an earlier position never gets through.
+ */
+export class TailFeed {
+  readonly #deps: FeedDeps;
+  /** Partitions whose records are wanted, once their assign has completed. */
+  readonly #live = new Map<number, PartitionState>();
+  readonly #ordered = new Map<number, object>();
+  #polling = false;
+  #closed = false;
+  /** The last poll ended because nothing more was wanted, not because nothing more was there. */
+  #gated = false;
+
+  constructor(deps: FeedDeps) {
+    this.#deps = deps;
+    deps.reader.onReadable(() => this.poll());
+  }
+
+  async read(
+    positions: readonly { readonly partition: PartitionState; readonly offset: number }[],
+  ): Promise<void> {
+    const order = {};
+    for (const { partition } of positions) {
+      this.#live.delete(partition.partition);
+      this.#ordered.set(partition.partition, order);
+    }
+    await this.#deps.reader.assign(
+      positions.map(({ partition, offset }) => ({
+        topic: this.#deps.topic,
+        partition: partition.partition,
+        offset,
+      })),
+    );
+    for (const { partition } of positions) {
+      if (this.#ordered.get(partition.partition) === order) this.#live.set(partition.partition, partition);
+    }
+    this.poll();
+  }
+
+  async stop(partitions: readonly PartitionState[]): Promise<void> {
+    for (const { partition } of partitions) {
+      this.#live.delete(partition);
+      this.#ordered.delete(partition);
+    }
+    await this.#deps.reader.unassign(this.#places(partitions));
+  }
+
+  async pause(partition: PartitionState): Promise<void> {
+    await this.#deps.reader.pause(this.#places([partition]));
+  }
+
+  async resume(partition: PartitionState): Promise<void> {
+    await this.#deps.reader.resume(this.#places([partition]));
+    this.poll();
+  }
+
+  /** Goes on when the core has room again. Cheap when it has not. */
+  poke(): void {
+    if (this.#gated && !this.#polling && this.#deps.wantedCount() > 0) this.poll();
+  }
+
+  poll(): void {
+    if (!this.#polling && !this.#closed) void this.#run();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#deps.reader.close();
+  }
+
+  #places(partitions: readonly PartitionState[]): { topic: string; partition: number }[] {
+    return partitions.map(({ partition }) => ({ topic: this.#deps.topic, partition }));
+  }
+
+  async #run(): Promise<void> {
+    this.#polling = true;
+    this.#gated = false;
+    try {
+      while (!this.#closed) {
+        const wanted = this.#deps.wantedCount();
+        if (wanted === 0) {
+          this.#gated = true;
+          return;
+        }
+        const count = Math.max(1, Math.min(wanted, Math.floor(POLL_BYTES / this.#deps.meanBytes())));
+        const records = await this.#deps.reader.poll(count);
+        if (records.length === 0) return;
+        this.#handOn(records);
+      }
+    } catch {
+      // Only a closed reader rejects.
+    } finally {
+      this.#polling = false;
+    }
+  }
+
+  #handOn(records: readonly IncomingRecord[]): void {
+    let from = 0;
+    while (from < records.length) {
+      const number = records[from]?.partition;
+      let to = from + 1;
+      while (to < records.length && records[to]?.partition === number) to += 1;
+      const state = number === undefined ? undefined : this.#live.get(number);
+      if (state !== undefined) this.#deps.deliver(state, records.slice(from, to).map(itemOf));
+      from = to;
+    }
+  }
+}

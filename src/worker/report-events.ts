@@ -1,0 +1,91 @@
+import { readHead } from '../codec/envelope.ts';
+import type { Emitter } from '../telemetry/emitter.ts';
+import type { CoreReport, Run } from './core/effects.ts';
+import type { Item } from './core/lane.ts';
+import type { TaskRef, WorkerEvents } from './worker-events.ts';
+
+/** How a task is named in events. */
+export function taskRef(run: Run): TaskRef {
+  const { id, type } = identityOf(run.item);
+  return {
+    id: id ?? '',
+    type: type ?? run.item.type,
+    key: keyOf(run.item),
+    partition: run.partition.partition,
+    offset: BigInt(run.item.offset),
+    attempt: run.attempt,
+    fencingToken: BigInt(run.partition.epoch),
+  };
+}
+
+/** Says in users' words what the core reports. */
+export function emitReport(events: Emitter<WorkerEvents>, report: CoreReport): void {
+  switch (report.kind) {
+    case 'partition-started':
+      events.emit('partition-started', {
+        partition: report.partition,
+        epoch: BigInt(report.epoch),
+        offset: BigInt(report.offset),
+      });
+      return;
+    case 'partition-note':
+      events.emit('partition-note', { partition: report.partition, note: report.note });
+      return;
+    case 'partition-halted':
+      events.emit('partition-halted', {
+        partition: report.partition,
+        reason: report.reason,
+        from: BigInt(report.from),
+        to: BigInt(report.to),
+      });
+      return;
+    case 'partition-full':
+      events.emit('partition-full', { partition: report.partition, openKeys: report.openKeys });
+      return;
+    case 'task-failed': {
+      const { error, retryInMs, counted } = report;
+      events.emit('task-failed', { ...taskRef(report.run), error, retryInMs, counted });
+      return;
+    }
+    case 'task-discarded':
+      events.emit('task-discarded', { ...taskRef(report.run), reason: report.reason });
+      return;
+    case 'key-held':
+      events.emit('key-held', {
+        partition: report.partition,
+        offset: BigInt(report.offset),
+        key: report.item === undefined ? utf8Of(report.key) : keyOf(report.item),
+        ...identityOf(report.item),
+        reason: report.reason,
+        attempts: report.attempts,
+        error: report.error,
+      });
+      return;
+    case 'outage-began':
+    case 'outage-ended':
+      events.emit(report.kind, { type: report.type });
+      return;
+    case 'drain-expired':
+      events.emit('drain-expired', { partition: report.partition, runningCount: report.runningCount });
+      return;
+    case 'revoked-uncommitted':
+      events.emit('released-uncommitted', { partition: report.partition });
+  }
+}
+
+function identityOf(item: Item | undefined): { id: string | undefined; type: string | undefined } {
+  if (item === undefined) return { id: undefined, type: undefined };
+  const read = readHead(item.record);
+  return read.kind === 'task'
+    ? { id: read.head.id, type: read.head.type }
+    : { id: undefined, type: item.type === '' ? undefined : item.type };
+}
+
+function keyOf(item: Item): string {
+  return item.record.key?.toString('utf8') ?? '';
+}
+
+/** Lane keys are the record's bytes as latin1. */
+function utf8Of(laneKey: string): string {
+  return Buffer.from(laneKey, 'latin1').toString('utf8');
+}

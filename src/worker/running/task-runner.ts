@@ -1,0 +1,185 @@
+import type { Clock } from '../../clock/clock.ts';
+import { defaultCodecLimits } from '../../codec/codec-limits.ts';
+import { decodeBody, type RecordHead, readHead } from '../../codec/envelope.ts';
+import { TaskAbortedError, type TaskAbortReason } from '../../errors/control-errors.ts';
+import { KeylaneError } from '../../errors/keylane-error.ts';
+import { readPayload } from '../../tasks/read-payload.ts';
+import type { TaskRegistry } from '../../tasks/task-registry.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { inTraceOf } from '../../telemetry/trace-context.ts';
+import type { Run, Verdict } from '../core/effects.ts';
+import { verdictOf } from '../core/verdict.ts';
+import { type Enqueuer, HandlerContext } from './handler-context.ts';
+import type { TaskContext, WorkerMiddleware } from './task-context.ts';
+import { TaskSignals } from './task-signals.ts';
+
+/** A handler of any task, its payload already checked. */
+export type AnyHandler = (payload: unknown, context: TaskContext) => unknown;
+
+/** A task that is being handled. */
+export interface ActiveTask {
+  readonly run: Run;
+  readonly signals: TaskSignals;
+  readonly head: RecordHead;
+  readonly startedAtMs: number;
+  /** When its signal is aborted for taking too long. */
+  deadlineMs: number;
+  /** When its signal was aborted. */
+  abortedAtMs: number | undefined;
+  stuckReported: boolean;
+}
+
+export type TaskEnd = { readonly kind: 'finished' } | { readonly kind: 'failed'; readonly verdict: Verdict };
+
+interface RunnerDeps {
+  readonly registry: TaskRegistry;
+  readonly handlers: Readonly<Record<string, AnyHandler>>;
+  readonly middleware: readonly WorkerMiddleware[];
+  readonly enqueuer: Enqueuer;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly onStarted: (task: ActiveTask) => void;
+  readonly onEnded: (task: ActiveTask | undefined, run: Run, end: TaskEnd) => void;
+  readonly onStuck: (task: ActiveTask, abortedMs: number) => void;
+}
+
+/** A handler that ignores its aborted signal this long is reported. */
+const STUCK_AFTER_MS = 30_000;
+
+/** Runs handlers: reads the record, checks the payload, calls, watches the time. Decides nothing about order. */
+export class TaskRunner {
+  readonly #deps: RunnerDeps;
+  readonly #active = new Map<Run, ActiveTask>();
+
+  constructor(deps: RunnerDeps) {
+    this.#deps = deps;
+  }
+
+  get activeCount(): number {
+    return this.#active.size;
+  }
+
+  /** Ends with exactly one call of onEnded, never synchronously. */
+  start(run: Run): void {
+    void this.#run(run).then((end) => {
+      const task = this.#active.get(run);
+      this.#active.delete(run);
+      this.#deps.onEnded(task, run, end);
+    });
+  }
+
+  drain(run: Run): void {
+    this.#active.get(run)?.signals.drain();
+  }
+
+  abort(run: Run, reason: TaskAbortReason): void {
+    const task = this.#active.get(run);
+    if (task === undefined || task.signals.aborted !== undefined) return;
+    task.abortedAtMs = this.#deps.clock.monotonicMs();
+    task.signals.abort(reason);
+  }
+
+  /** Aborts what has run for too long and reports what does not end. Called every few milliseconds. */
+  watch(): void {
+    const nowMs = this.#deps.clock.monotonicMs();
+    for (const task of this.#active.values()) {
+      if (nowMs >= task.deadlineMs) this.abort(task.run, 'timeout');
+      if (task.abortedAtMs === undefined || task.stuckReported) continue;
+      const abortedMs = nowMs - task.abortedAtMs;
+      if (abortedMs < STUCK_AFTER_MS) continue;
+      task.stuckReported = true;
+      this.#deps.onStuck(task, abortedMs);
+    }
+  }
+
+  /** Never rejects. */
+  async #run(run: Run): Promise<TaskEnd> {
+    const read = readHead(run.item.record);
+    if (read.kind === 'undecodable') return held('undecodable', new Error(read.reason));
+    const { head } = read;
+    const definition = this.#deps.registry.forRecord(head.type);
+    const handler = definition && this.#deps.handlers[definition.type];
+    if (definition === undefined || handler === undefined) {
+      return held('unknown-type', new Error(`this worker knows no task type '${head.type}'`));
+    }
+    if (head.version > definition.version) {
+      const known = `this worker knows version ${definition.version} of '${head.type}'`;
+      return held('newer-version', new Error(`${known}, the task has version ${head.version}`));
+    }
+    let payload: unknown;
+    try {
+      payload = await readPayload(
+        definition,
+        head.version,
+        await decodeBody(run.item.record, head, defaultCodecLimits),
+      );
+    } catch (error) {
+      return isUnreadable(error) ? held('undecodable', error) : { kind: 'failed', verdict: verdictOf(error) };
+    }
+    return await this.#handle({ run, head, timeoutMs: definition.timeoutMs }, handler, payload);
+  }
+
+  async #handle(
+    what: { readonly run: Run; readonly head: RecordHead; readonly timeoutMs: number | undefined },
+    handler: AnyHandler,
+    payload: unknown,
+  ): Promise<TaskEnd> {
+    const { run, head, timeoutMs } = what;
+    const { clock, enqueuer, logger, middleware } = this.#deps;
+    const startedAtMs = clock.monotonicMs();
+    const task: ActiveTask = {
+      run,
+      head,
+      signals: new TaskSignals(),
+      startedAtMs,
+      deadlineMs: timeoutMs === undefined ? Number.POSITIVE_INFINITY : startedAtMs + timeoutMs,
+      abortedAtMs: undefined,
+      stuckReported: false,
+    };
+    this.#active.set(run, task);
+    const heartbeat = (): void => {
+      if (timeoutMs !== undefined) task.deadlineMs = clock.monotonicMs() + timeoutMs;
+    };
+    const context = new HandlerContext({ task, heartbeat, enqueuer, logger });
+    this.#deps.onStarted(task);
+    const call = (): unknown => handler(payload, context);
+    try {
+      await (middleware.length === 0
+        ? inTraceOf(head, call)
+        : throughMiddleware(middleware, context, async () => void (await inTraceOf(head, call))));
+      return { kind: 'finished' };
+    } catch (error) {
+      // A handler that ends because its time was up says so in the words of the signal.
+      const timedOut = task.signals.aborted === 'timeout' && isAbort(error);
+      return { kind: 'failed', verdict: verdictOf(timedOut ? new TaskAbortedError('timeout') : error) };
+    }
+  }
+}
+
+function held(reason: 'unknown-type' | 'newer-version' | 'undecodable', error: unknown): TaskEnd {
+  return { kind: 'failed', verdict: { kind: 'hold', reason, error } };
+}
+
+/** Trying again cannot help: the record itself is at fault. */
+function isUnreadable(error: unknown): boolean {
+  return (
+    error instanceof KeylaneError && (error.code === 'RECORD_UNDECODABLE' || error.code === 'PAYLOAD_INVALID')
+  );
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}
+
+function throughMiddleware(
+  middleware: readonly WorkerMiddleware[],
+  context: TaskContext,
+  handle: () => Promise<void>,
+): Promise<void> {
+  let next = handle;
+  for (const wrap of [...middleware].reverse()) {
+    const inner = next;
+    next = () => wrap(context, inner);
+  }
+  return next();
+}

@@ -1,0 +1,401 @@
+import type { Clock } from '../clock/clock.ts';
+import type { KafkaFailure, Membership, MembershipEvent, OffsetCommit } from '../kafka/port.ts';
+import type { Emitter } from '../telemetry/emitter.ts';
+import type { CommitItem, Effect, Run } from './core/effects.ts';
+import type { LiveKeys } from './core/live-keys.ts';
+import type { PartitionState } from './core/partition-state.ts';
+import type { Moment, WorkerCore } from './core/worker-core.ts';
+import type { PartitionIo } from './partition-io.ts';
+import type { SweepFeed } from './reading/sweep-feed.ts';
+import type { TailFeed } from './reading/tail-feed.ts';
+import { emitReport } from './report-events.ts';
+import type { TaskEnd, TaskRunner } from './running/task-runner.ts';
+import type { WorkerEvents } from './worker-events.ts';
+
+/** How often time is looked at. */
+const TICK_MS = 25;
+/** A process that did not get to look at the time for so long may have been replaced. */
+const STOOD_STILL_MS = 3_000;
+/** How often partitions that bring nothing are compared with their logs. */
+const WATCHDOG_MS = 10_000;
+
+export interface EngineDeps {
+  readonly core: WorkerCore;
+  readonly topic: string;
+  readonly membership: Membership;
+  readonly io: PartitionIo;
+  readonly tail: TailFeed;
+  readonly sweeps: SweepFeed;
+  readonly runner: TaskRunner;
+  readonly liveKeys: LiveKeys;
+  readonly clock: Clock;
+  readonly events: Emitter<WorkerEvents>;
+  /** The group acknowledged that everything below is finished. */
+  readonly onCommitted: (partition: number, frontier: number) => void;
+  readonly onFatal: (failure: KafkaFailure) => void;
+}
+
+/**
+ * The thin shell around the core: tells it what happened and does what it says. It decides nothing, and nothing is
+ * awaited between an event and its effects.
+ */
+export class WorkerEngine {
+  readonly #deps: EngineDeps;
+  readonly #answers = new Map<number, { answer: () => void; partitions: readonly number[] }>();
+  #revocations = 0;
+  #draining = false;
+  #timer: { clear(): void } | undefined;
+  #lastTickMs = 0;
+  #lastWatchMs = 0;
+  #watching = false;
+  readonly #lastOffsets = new Map<PartitionState, number>();
+  /** Journal entries whose outcome nobody waits for, but the end of the worker. */
+  readonly #background = new Set<Promise<unknown>>();
+
+  constructor(deps: EngineDeps) {
+    this.#deps = deps;
+  }
+
+  start(): void {
+    this.#lastTickMs = this.#deps.clock.monotonicMs();
+    this.#lastWatchMs = this.#lastTickMs;
+    this.#armTick();
+  }
+
+  onMembership(event: MembershipEvent): void {
+    const { core, events } = this.#deps;
+    switch (event.kind) {
+      case 'assigned': {
+        const partitions = event.partitions.map((p) => p.partition);
+        events.emit('partitions-assigned', { partitions });
+        this.#tell((at) => core.assigned(at, partitions));
+        return;
+      }
+      case 'revoked': {
+        const partitions = event.partitions.map((p) => p.partition);
+        this.#revocations += 1;
+        const id = this.#revocations;
+        this.#answers.set(id, { answer: event.answer, partitions });
+        events.emit('partitions-revoked', { partitions });
+        this.#tell((at) => core.revoked(at, id, partitions));
+        return;
+      }
+      case 'lost': {
+        const partitions = event.partitions.map((p) => p.partition);
+        events.emit('partitions-lost', { partitions });
+        this.#tell((at) => core.lost(at, partitions));
+        return;
+      }
+      case 'problem':
+        events.emit('problem', { failure: event.failure });
+        if (event.fatal) this.#deps.onFatal(event.failure);
+    }
+  }
+
+  onRecords(partition: PartitionState, items: Parameters<WorkerCore['records']>[2]): void {
+    this.#tell((at) => this.#deps.core.records(at, partition, items));
+  }
+
+  onSwept(partition: PartitionState, items: Parameters<WorkerCore['swept']>[2]): void {
+    this.#tell((at) => this.#deps.core.swept(at, partition, items));
+  }
+
+  onTaskEnded(run: Run, end: TaskEnd): void {
+    const { core } = this.#deps;
+    this.#tell((at) =>
+      end.kind === 'finished' ? core.finished(at, run) : core.failed(at, run, end.verdict),
+    );
+  }
+
+  /** Nothing starts from here on. */
+  stopping(): void {
+    this.#tell((at) => this.#deps.core.stopping(at));
+  }
+
+  /** Everything is given up without the group's leave: for a worker that cannot go on. */
+  giveUp(): void {
+    const partitions = [...this.#deps.core.state.partitions.keys()];
+    this.#tell((at) => this.#deps.core.lost(at, partitions));
+  }
+
+  /** Resolves when all that was begun in the background has ended. */
+  async close(): Promise<void> {
+    this.#timer?.clear();
+    this.#timer = undefined;
+    await Promise.allSettled(this.#background);
+  }
+
+  #now(): Moment {
+    return { monotonicMs: this.#deps.clock.monotonicMs(), wallMs: this.#deps.clock.wallMs() };
+  }
+
+  #tell(event: (at: Moment) => void): void {
+    event(this.#now());
+    if (this.#draining) return; // an effect told the core something; its own effects follow in the loop below
+    this.#draining = true;
+    try {
+      for (;;) {
+        const effects = this.#deps.core.takeEffects();
+        if (effects.length === 0) break;
+        this.#carryOut(effects);
+      }
+    } finally {
+      this.#draining = false;
+    }
+    this.#deps.tail.poke();
+  }
+
+  #carryOut(effects: readonly Effect[]): void {
+    const inspect: PartitionState[] = [];
+    const read: { partition: PartitionState; offset: number }[] = [];
+    const stop: PartitionState[] = [];
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case 'start':
+          this.#deps.runner.start(effect.run);
+          break;
+        case 'inspect':
+          inspect.push(effect.partition);
+          break;
+        case 'read':
+          read.push(effect);
+          break;
+        case 'stop-reading':
+          stop.push(effect.partition);
+          break;
+        default:
+          this.#carryOutOne(effect);
+      }
+    }
+    if (stop.length > 0) this.#quietly(this.#deps.tail.stop(stop));
+    const wanted = read.filter(({ partition }) => partition.phase === 'running');
+    if (wanted.length > 0) this.#quietly(this.#deps.tail.read(wanted));
+    if (inspect.length > 0) this.#inspect(inspect);
+  }
+
+  #carryOutOne(effect: Exclude<Effect, { kind: 'start' | 'inspect' | 'read' | 'stop-reading' }>): void {
+    const { core, runner, sweeps, tail, events } = this.#deps;
+    switch (effect.kind) {
+      case 'claim':
+        this.#claim(effect.partition);
+        return;
+      case 'confirm':
+        this.#confirm(effect);
+        return;
+      case 'commit':
+        this.#commit(effect.items);
+        return;
+      case 'committed':
+        this.#committed(effect.item);
+        return;
+      case 'pause':
+        this.#quietly(tail.pause(effect.partition));
+        return;
+      case 'resume':
+        this.#quietly(tail.resume(effect.partition));
+        return;
+      case 'sweep':
+        this.#quietly(sweeps.sweep(effect.partition, effect.from));
+        return;
+      case 'stop-sweep':
+        this.#quietly(sweeps.stop(effect.partition));
+        return;
+      case 'check-gap':
+        this.#checkGap(effect.partition, effect.found);
+        return;
+      case 'drain':
+        runner.drain(effect.run);
+        return;
+      case 'abort':
+        runner.abort(effect.run, effect.reason);
+        return;
+      case 'await-key': {
+        const { partition, lane } = effect;
+        // Told in a turn of its own: the key may be freed while this or another worker's core is at work.
+        const freed = (): void =>
+          queueMicrotask(() => this.#tell((at) => core.keyFreed(at, partition, lane)));
+        this.#deps.liveKeys.whenFree(core.state.keyName(lane), freed);
+        return;
+      }
+      case 'answer-revoke': {
+        const revocation = this.#answers.get(effect.revocation);
+        this.#answers.delete(effect.revocation);
+        if (revocation === undefined) return;
+        revocation.answer();
+        events.emit('partitions-released', { partitions: revocation.partitions });
+        return;
+      }
+      case 'report':
+        emitReport(events, effect.report);
+    }
+  }
+
+  #claim(partition: PartitionState): void {
+    const { core, io } = this.#deps;
+    this.#inBackground(
+      io.claim(partition).then(
+        (epoch) => this.#tell((at) => core.claimed(at, partition, epoch)),
+        (error: unknown) => this.#takingFailed([partition], error),
+      ),
+    );
+  }
+
+  #inspect(partitions: readonly PartitionState[]): void {
+    const { core, io } = this.#deps;
+    this.#inBackground(
+      io.inspect(partitions).then(
+        (findings) => {
+          for (const [partition, finding] of findings)
+            this.#tell((at) => core.inspected(at, partition, finding));
+        },
+        (error: unknown) => this.#takingFailed(partitions, error),
+      ),
+    );
+  }
+
+  #confirm(effect: Extract<Effect, { kind: 'confirm' }>): void {
+    const { core, io } = this.#deps;
+    const { partition, frontier, reason } = effect;
+    this.#inBackground(
+      io.confirm(partition, frontier, reason).then(
+        () => {
+          if (reason === 'taken') this.#tell((at) => core.confirmed(at, partition));
+        },
+        (error: unknown) => {
+          if (reason === 'taken') this.#takingFailed([partition], error);
+        },
+      ),
+    );
+  }
+
+  #takingFailed(partitions: readonly PartitionState[], error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    this.#deps.events.emit('problem', { failure: { kind: 'other', code: undefined, message } });
+    for (const partition of partitions) this.#tell((at) => this.#deps.core.takingFailed(at, partition));
+  }
+
+  #commit(items: readonly CommitItem[]): void {
+    const offsets: OffsetCommit[] = items.map(({ partition, offset, metadata }) => ({
+      topic: this.#deps.topic,
+      partition: partition.partition,
+      offset,
+      metadata,
+    }));
+    this.#inBackground(
+      this.#deps.membership.commit(offsets).then((outcomes) => {
+        for (const { partition, failure } of outcomes) {
+          if (failure !== undefined) this.#deps.events.emit('commit-failed', { partition, failure });
+        }
+        this.#tell((at) => this.#deps.core.committed(at, items, outcomes));
+      }),
+    );
+  }
+
+  #committed(item: CommitItem): void {
+    const { partition, offset, doneBelow, metadata } = item;
+    this.#deps.onCommitted(partition.partition, offset);
+    this.#deps.events.emit('committed', {
+      partition: partition.partition,
+      offset: BigInt(offset),
+      doneBelow: BigInt(doneBelow),
+      metadata,
+      epoch: BigInt(partition.epoch),
+    });
+  }
+
+  #checkGap(partition: PartitionState, found: number): void {
+    this.#inBackground(
+      this.#deps.io.logEnds([partition]).then(
+        ([ends]) => {
+          if (ends === undefined) return;
+          this.#tell((at) => this.#deps.core.gapChecked(at, partition, { start: ends.start, found }));
+        },
+        () => {}, // the watchdog asks again
+      ),
+    );
+  }
+
+  #armTick(): void {
+    this.#timer = this.#deps.clock.setTimer(TICK_MS, () => {
+      const nowMs = this.#deps.clock.monotonicMs();
+      const gapMs = nowMs - this.#lastTickMs;
+      this.#lastTickMs = nowMs;
+      if (gapMs >= STOOD_STILL_MS) {
+        this.#deps.events.emit('stood-still', { gapMs });
+        this.#tell((at) => this.#deps.core.stoodStill(at));
+      }
+      this.#deps.runner.watch();
+      this.#tell((at) => this.#deps.core.tick(at));
+      if (nowMs - this.#lastWatchMs >= WATCHDOG_MS) this.#watch(nowMs);
+      if (this.#timer !== undefined) this.#armTick();
+    });
+  }
+
+  /** Compares partitions that brought nothing since the last look with their logs. */
+  #watch(nowMs: number): void {
+    this.#lastWatchMs = nowMs;
+    if (this.#watching) return;
+    const { core, sweeps } = this.#deps;
+    const silent: PartitionState[] = [];
+    for (const partition of core.state.partitions.values()) {
+      if (partition.phase !== 'running' || partition.paused) continue;
+      if (this.#lastOffsets.get(partition) === partition.nextOffset) silent.push(partition);
+    }
+    this.#lastOffsets.clear();
+    for (const partition of core.state.partitions.values())
+      this.#lastOffsets.set(partition, partition.nextOffset);
+    const stalled = sweeps.stalled(WATCHDOG_MS);
+    if (core.wantedCount() === 0) silent.length = 0;
+    const asked = [...new Set([...silent, ...stalled])];
+    if (asked.length === 0) return;
+    this.#watching = true;
+    const expected = new Map(asked.map((partition) => [partition, partition.nextOffset]));
+    this.#inBackground(
+      this.#deps.io
+        .logEnds(asked)
+        .then(
+          (ends) => {
+            const endsOf = new Map(ends.map((one) => [one.partition, one]));
+            for (const partition of asked) {
+              const log = endsOf.get(partition.partition);
+              if (log === undefined) continue;
+              if (stalled.includes(partition)) this.#watchSweep(partition, log.start);
+              const moved = expected.get(partition) !== partition.nextOffset;
+              if (!silent.includes(partition) || moved || log.end <= partition.nextOffset) continue;
+              this.#deps.events.emit('reading-restarted', {
+                partition: partition.partition,
+                offset: BigInt(partition.nextOffset),
+              });
+              this.#tell((at) => core.tailStalled(at, partition, log.start));
+            }
+          },
+          () => {}, // the brokers do not answer: asked again at the next look
+        )
+        .finally(() => {
+          this.#watching = false;
+        }),
+    );
+  }
+
+  #watchSweep(partition: PartitionState, logStart: number): void {
+    const { sweep } = partition;
+    if (partition.phase !== 'running' || sweep === undefined) return;
+    if (logStart > sweep.at) this.#tell((at) => this.#deps.core.sweepLost(at, partition, logStart));
+    else this.#quietly(this.#deps.sweeps.sweep(partition, sweep.at));
+  }
+
+  #inBackground(work: Promise<unknown>): void {
+    const tracked = work.finally(() => this.#background.delete(tracked));
+    this.#background.add(tracked);
+  }
+
+  /** Orders to a reader fail only when it was closed, or could not be opened: then the watchdog tries again. */
+  #quietly(work: Promise<void>): void {
+    this.#inBackground(
+      work.catch((error: unknown) => {
+        const message = error instanceof Error ? error.message : String(error);
+        this.#deps.events.emit('problem', { failure: { kind: 'other', code: undefined, message } });
+      }),
+    );
+  }
+}

@@ -1,0 +1,79 @@
+import type { KafkaFailure } from '../kafka/port.ts';
+import type { StopReason, TakingNote } from './core/judge-taking.ts';
+
+/** Which task an event is about. */
+export interface TaskRef {
+  readonly id: string;
+  readonly type: string;
+  readonly key: string;
+  readonly partition: number;
+  readonly offset: bigint;
+  /** 1 for the first try since the key's last success. */
+  readonly attempt: number;
+  /** The epoch the task runs under. */
+  readonly fencingToken: bigint;
+}
+
+/** What a worker says of itself, by event name. Listeners are called synchronously and must not block. */
+export interface WorkerEvents {
+  /** The group gave us partitions; each starts after it was taken, see `partition-started`. */
+  'partitions-assigned': { readonly partitions: readonly number[] };
+  /** A partition was taken and its tasks run from `offset` on. */
+  'partition-started': { readonly partition: number; readonly epoch: bigint; readonly offset: bigint };
+  /** Something about where a partition starts that an operator should know. */
+  'partition-note': { readonly partition: number; readonly note: TakingNote };
+  /** A partition is not worked on until somebody acts: offsets [from, to) are concerned. */
+  'partition-halted': {
+    readonly partition: number;
+    readonly reason: StopReason;
+    readonly from: bigint;
+    readonly to: bigint;
+  };
+  /** So many keys of a partition are unfinished that nothing more of it starts until one of them is done. */
+  'partition-full': { readonly partition: number; readonly openKeys: number };
+  /** Records were expected and did not come; reading was begun anew. */
+  'reading-restarted': { readonly partition: number; readonly offset: bigint };
+  /** The group wants partitions back; they are drained and answered. */
+  'partitions-revoked': { readonly partitions: readonly number[] };
+  /** All that was asked back has been given up. */
+  'partitions-released': { readonly partitions: readonly number[] };
+  /** The group took partitions away without asking. */
+  'partitions-lost': { readonly partitions: readonly number[] };
+  /** Handlers did not end within drainMs; their signals were aborted and their work is void. */
+  'drain-expired': { readonly partition: number; readonly runningCount: number };
+  /** A partition was given up although its last commit was not acknowledged: finished tasks may run again. */
+  'released-uncommitted': { readonly partition: number };
+  /** The brokers acknowledged a commit. Everything below `doneBelow` is finished but for `openKeys` keys. */
+  committed: {
+    readonly partition: number;
+    readonly offset: bigint;
+    readonly doneBelow: bigint;
+    readonly metadata: string;
+    readonly epoch: bigint;
+  };
+  'commit-failed': { readonly partition: number; readonly failure: KafkaFailure };
+  'task-started': TaskRef;
+  'task-finished': TaskRef & { readonly durationMs: number };
+  'task-failed': TaskRef & { readonly error: unknown; readonly retryInMs: number; readonly counted: boolean };
+  'task-discarded': TaskRef & { readonly reason: string };
+  /** A handler has not returned although its signal was aborted this long ago; its key waits for it. */
+  'task-stuck': TaskRef & { readonly abortedMs: number };
+  /** A key waits until somebody acts (or another version is deployed); other keys go on. */
+  'key-held': {
+    readonly partition: number;
+    readonly offset: bigint;
+    readonly key: string;
+    readonly id: string | undefined;
+    readonly type: string | undefined;
+    readonly reason: 'gave-up' | 'unknown-type' | 'newer-version' | 'undecodable' | 'data-loss' | 'retry';
+    readonly attempts: number;
+    readonly error: unknown;
+  };
+  /** Most keys of a type fail and none succeeds: its tasks wait, one probe at a time. Attempts are not counted. */
+  'outage-began': { readonly type: string };
+  'outage-ended': { readonly type: string };
+  /** Something Kafka said that keylane deals with by itself. */
+  problem: { readonly failure: KafkaFailure };
+  /** The process stood still; nothing starts before the group has acknowledged a new commit. */
+  'stood-still': { readonly gapMs: number };
+}

@@ -1,0 +1,79 @@
+import type { CoreState } from './core/core-state.ts';
+import type { PartitionState } from './core/partition-state.ts';
+
+/** How a worker is doing. Made for a health endpoint: not whether it lives, but whether it gets anywhere. */
+export interface WorkerHealth {
+  /**
+   * - `ok`: whatever can run does
+   * - `degraded`: works, but something waits for an operator: held keys, halted partitions, a type in outage
+   * - `stalled`: has tasks that could start and free slots, and starts nothing
+   * - `starting`, `stopping`, `stopped`: as said
+   */
+  readonly status: 'starting' | 'ok' | 'degraded' | 'stalled' | 'stopping' | 'stopped';
+  /** Why it is not `ok`, in words. */
+  readonly reasons: readonly string[];
+  readonly runningCount: number;
+  readonly heldKeys: number;
+  readonly bufferedBytes: number;
+  readonly partitions: readonly {
+    readonly partition: number;
+    readonly phase: PartitionState['phase'];
+    /** Milliseconds since a task of it last finished or failed; undefined = none did yet. */
+    readonly idleMs: number | undefined;
+  }[];
+}
+
+const STALLED_AFTER_MS = 30_000;
+
+export function judgeHealth(
+  life: 'new' | 'starting' | 'running' | 'stopping' | 'stopped',
+  core: Readonly<CoreState> | undefined,
+  nowMs: number,
+): WorkerHealth {
+  const partitions = [...(core?.partitions.values() ?? [])];
+  const reasons: string[] = [];
+  let heldKeys = 0;
+  let stalled = false;
+  for (const partition of partitions) {
+    if (partition.phase === 'halted') reasons.push(`partition ${partition.partition} is halted`);
+    for (const lane of partition.open) {
+      if (lane.state === 'held' && lane.dueMs === Number.POSITIVE_INFINITY) heldKeys += 1;
+    }
+    stalled ||= isStalled(core, partition, nowMs);
+  }
+  if (heldKeys > 0) reasons.push(`${heldKeys} keys are held`);
+  for (const [type, state] of core?.types ?? [])
+    if (state.outage.down) reasons.push(`'${type}' is in outage`);
+  if (stalled) reasons.unshift('tasks could start and do not');
+  return {
+    status: statusOf(life, stalled, reasons.length > 0),
+    reasons,
+    runningCount: core?.runningCount ?? 0,
+    heldKeys,
+    bufferedBytes: partitions.reduce((sum, partition) => sum + partition.bufferedBytes, 0),
+    partitions: partitions.map((partition) => ({
+      partition: partition.partition,
+      phase: partition.phase,
+      idleMs: partition.progressAtMs === undefined ? undefined : nowMs - partition.progressAtMs,
+    })),
+  };
+}
+
+/** Something could start, a slot is free, and nothing has moved for long. */
+function isStalled(core: Readonly<CoreState> | undefined, partition: PartitionState, nowMs: number): boolean {
+  if (core === undefined || partition.phase !== 'running' || core.runningCount >= core.config.concurrency)
+    return false;
+  if (partition.peekReady() === undefined || partition.full) return false;
+  return nowMs - (partition.progressAtMs ?? partition.startedAtMs) >= STALLED_AFTER_MS;
+}
+
+function statusOf(
+  life: Parameters<typeof judgeHealth>[0],
+  stalled: boolean,
+  degraded: boolean,
+): WorkerHealth['status'] {
+  if (life === 'new' || life === 'starting') return 'starting';
+  if (life !== 'running') return life;
+  if (stalled) return 'stalled';
+  return degraded ? 'degraded' : 'ok';
+}

@@ -1,0 +1,154 @@
+import { z } from 'zod';
+import { option, parseOptions } from '../options/parse-options.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { WorkerMiddleware } from './running/task-context.ts';
+
+/** Options of `queue.worker(handlers, options)`. */
+export interface WorkerOptions {
+  /**
+   * The consumer group. Workers of one group share the partitions; another group handles every task again.
+   * Kafka: group.id. Default: the queue's name.
+   */
+  readonly group?: string;
+  /** Handlers under way at once. Default 64. Higher: more parallel keys, more memory. Lower: fewer re-runs after a crash. */
+  readonly concurrency?: number;
+  /** Wraps every handler, the first one outermost. */
+  readonly middleware?: readonly WorkerMiddleware[];
+  /**
+   * Pause between commits, milliseconds. Default 1,000. Lower: fewer re-runs after a crash, more load on the group's
+   * coordinator. A commit is also sent, at once, before a partition is given up.
+   */
+  readonly commitIntervalMs?: number;
+  readonly retry?: RetryOptions;
+  readonly rebalance?: RebalanceOptions;
+  /**
+   * How long stop() waits for handlers that ignore their aborted signal, milliseconds. Default 5,000. They are reported
+   * and left behind after that.
+   */
+  readonly stopGraceMs?: number;
+  /** Default: warnings and errors to stderr. */
+  readonly logger?: Logger;
+}
+
+/** How a failing task is tried again. It is retried in place: its key waits, other keys go on. */
+export interface RetryOptions {
+  /** First pause, milliseconds; doubled each time, spread by 20 %. Default 200. */
+  readonly minDelayMs?: number;
+  /** Longest pause, milliseconds. Default 60,000. */
+  readonly maxDelayMs?: number;
+  /** Give up this long after the first failure, milliseconds. Default 24 hours. */
+  readonly giveUpAfterMs?: number;
+  /** Give up after this many failed tries as well. Default: only by time. */
+  readonly maxAttempts?: number;
+}
+
+/** How partitions move between workers. */
+export interface RebalanceOptions {
+  /**
+   * `consumer` = KIP-848 (Kafka >= 4.0), `classic` = cooperative-sticky. Default `auto`: KIP-848 where the brokers offer
+   * it and no classic group lives under the name. Kafka: group.protocol.
+   */
+  readonly protocol?: 'auto' | 'classic' | 'consumer';
+  /**
+   * How soon a dead worker is noticed with the classic protocol, milliseconds. Default 45,000; below 30,000 a group loses
+   * everything whenever a broker dies (measured with Kafka 4.3). Kafka: session.timeout.ms. With KIP-848 the brokers
+   * decide (group.consumer.session.timeout.ms).
+   */
+  readonly detectFailureMs?: number;
+  /**
+   * How long running handlers may go on when their partition is given up, milliseconds. Default 30,000. What has not
+   * ended then is aborted and runs again elsewhere. Longer: fewer re-runs, slower deploys. Kafka's own limit
+   * (max.poll.interval.ms) is set to more than twice this.
+   */
+  readonly drainMs?: number;
+  /** Lets a restarted worker have its partitions back without a rebalance. One value a worker. Kafka: group.instance.id. */
+  readonly staticMemberId?: string;
+  /** Where this worker runs, for reading from the nearest replica. Kafka: client.rack. */
+  readonly rackId?: string;
+}
+
+const ms = (least: number) =>
+  z
+    .int()
+    .min(least)
+    .max(2 ** 31 - 1);
+
+const schema = z.strictObject({
+  group: option(
+    z.string().min(1).max(249).optional(),
+    'a group name of 1 to 249 characters',
+    "Leave it out for the queue's own name.",
+  ),
+  concurrency: option(
+    z.int().min(1).max(10_000).default(64),
+    'a whole number from 1 to 10,000',
+    'Leave it out for 64.',
+  ),
+  middleware: option(
+    z.array(z.custom<WorkerMiddleware>((value) => typeof value === 'function')).default([]),
+    'a list of functions (context, next) => promise',
+    'See docs/architecture.md.',
+  ),
+  commitIntervalMs: option(
+    ms(10).default(1_000),
+    'a whole number of milliseconds >= 10',
+    'Leave it out for 1,000.',
+  ),
+  stopGraceMs: option(ms(0).default(5_000), 'a whole number of milliseconds >= 0', 'Leave it out for 5,000.'),
+  logger: option(
+    z.custom<Logger>((value) => typeof value === 'object' && value !== null && 'warn' in value).optional(),
+    'an object with debug, info, warn and error',
+    'Leave it out to write warnings and errors to stderr.',
+  ),
+  retry: z
+    .strictObject({
+      minDelayMs: option(ms(1).default(200), 'a whole number of milliseconds >= 1', 'Leave it out for 200.'),
+      maxDelayMs: option(
+        ms(1).default(60_000),
+        'a whole number of milliseconds >= 1',
+        'Leave it out for 60,000.',
+      ),
+      giveUpAfterMs: option(
+        ms(1).default(86_400_000),
+        'a whole number of milliseconds >= 1',
+        'Leave it out for 24 hours.',
+      ),
+      maxAttempts: option(
+        z.int().min(1).optional(),
+        'a whole number >= 1',
+        'Leave it out to give up by time only.',
+      ),
+    })
+    .prefault({}),
+  rebalance: z
+    .strictObject({
+      protocol: option(
+        z.enum(['auto', 'classic', 'consumer']).default('auto'),
+        "'auto', 'classic' or 'consumer'",
+        "Leave it out for 'auto'.",
+      ),
+      detectFailureMs: option(
+        ms(1_000).default(45_000),
+        'a whole number of milliseconds >= 1,000',
+        'Leave it out for 45,000; the brokers refuse what is below their group.min.session.timeout.ms.',
+      ),
+      drainMs: option(
+        ms(0).default(30_000),
+        'a whole number of milliseconds >= 0',
+        'Leave it out for 30,000.',
+      ),
+      staticMemberId: option(
+        z.string().min(1).optional(),
+        'a name, one a worker',
+        'Leave it out for dynamic members.',
+      ),
+      rackId: option(z.string().min(1).optional(), "the rack's name as the brokers know it", 'Leave it out.'),
+    })
+    .prefault({}),
+});
+
+export type ResolvedWorkerOptions = z.output<typeof schema>;
+
+export function resolveWorkerOptions(given: WorkerOptions | undefined): ResolvedWorkerOptions {
+  return parseOptions('queue.worker()', schema, given ?? {});
+}
