@@ -10,6 +10,7 @@ import {
 import type { TaskDefinition } from './task-map.ts';
 import { isTaskTypeName, TASK_TYPE_NAME_RULE } from './task-type-name.ts';
 import type { Upcast, Upcasts } from './upcast.ts';
+import type { WireSafe } from './wire-safe.ts';
 
 interface CommonTaskOptions<S extends StandardSchema, Version extends number> {
   /**
@@ -28,7 +29,16 @@ interface CommonTaskOptions<S extends StandardSchema, Version extends number> {
   readonly aliases?: readonly string[] | undefined;
 }
 
-interface KeyedTaskOptions<S extends StandardSchema, Version extends number>
+interface KeylessTaskOptions<S extends StandardSchema, Version extends number>
+  extends CommonTaskOptions<S, Version> {
+  /** These tasks have no order among each other: each may run at once with any other. Then there is no `key`. */
+  readonly unordered: true;
+  readonly key?:
+    | ((payload: SchemaInput<S>) => 'unordered tasks have no key: drop one of the two')
+    | undefined;
+}
+
+interface OrderedTaskOptions<S extends StandardSchema, Version extends number>
   extends CommonTaskOptions<S, Version> {
   /**
    * The ordering key, from the payload as it travels. Tasks of one key run one after the other, in the order they were
@@ -39,17 +49,10 @@ interface KeyedTaskOptions<S extends StandardSchema, Version extends number>
   readonly unordered?: false | undefined;
 }
 
-interface UnorderedTaskOptions<S extends StandardSchema, Version extends number>
-  extends CommonTaskOptions<S, Version> {
-  /** These tasks have no order among each other: each may run at once with any other. Then there is no `key`. */
-  readonly unordered: true;
-  readonly key?: undefined;
-}
-
 /** What `defineTask` takes: either a `key`, or `unordered: true`. */
 export type TaskOptions<S extends StandardSchema, Version extends number = 1> =
-  | KeyedTaskOptions<S, Version>
-  | UnorderedTaskOptions<S, Version>;
+  | KeylessTaskOptions<S, Version>
+  | OrderedTaskOptions<S, Version>;
 
 /**
  * Defines a task type: the schema of its payload and what orders it. Does no I/O, so that one task map serves
@@ -58,7 +61,7 @@ export type TaskOptions<S extends StandardSchema, Version extends number = 1> =
  * @throws OptionsError listing every problem, gaps in the upcast chain included.
  */
 export function defineTask<S extends StandardSchema, const Version extends number = 1>(
-  options: TaskOptions<S, Version>,
+  options: TaskOptions<S, Version> & WireSafe<S>,
 ): TaskDefinition<SchemaInput<S>, SchemaOutput<S>> {
   const { schema, key, unordered, timeoutMs, version, upcast, aliases } = checked(options);
   return Object.freeze({

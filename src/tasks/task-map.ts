@@ -41,15 +41,22 @@ export type Handlers<T extends TaskMap, Context> = {
 };
 
 /**
- * Refuses handlers for types that the map does not have, with a sentence instead of a shape. Used beside
- * {@link Handlers}: `worker<H extends Handlers<T, Context>>(handlers: H & KnownHandlers<T, H>)`.
+ * The parameter type of what takes handlers, beside `H extends SomeHandlers<T, Context>`: complete, nothing unknown, and
+ * a sentence instead of a shape for a name that is not in the map.
  */
-export type KnownHandlers<T extends TaskMap, H> = {
-  readonly [K in keyof H]: K extends TaskType<T> ? unknown : UnknownTaskType<K & string, T>;
+export type CheckedHandlers<T extends TaskMap, H, Context> = Handlers<T, Context> & {
+  readonly [K in Exclude<keyof H, TaskType<T>>]: UnknownTaskType<T, K & string>;
 };
 
+/** Handlers before it is known that none is missing. */
+export type SomeHandlers<T extends TaskMap, Context> = Partial<Handlers<T, Context>>;
+
 /** The compile error for a name that is not a task type. */
-export type UnknownTaskType<
-  K extends string,
-  T extends TaskMap,
-> = `'${K}' is not a task type of this queue. Its task types: ${TaskType<T>}`;
+export type UnknownTaskType<T extends TaskMap, K extends string> = [Similar<T, K>] extends [never]
+  ? `'${K}' is not a task type of this queue`
+  : `'${K}' is not a task type of this queue; did you mean '${Similar<T, K>}'?`;
+
+/** The types whose names begin with the same three letters. */
+type Similar<T extends TaskMap, K extends string> = K extends `${infer A}${infer B}${infer C}${string}`
+  ? Extract<TaskType<T>, `${A}${B}${C}${string}`>
+  : never;
