@@ -67,9 +67,11 @@ export class ClientEvents {
   }
 
   #onLog({ severity, fac, message }: NativeLogLine): void {
-    if (severity > ERROR_SEVERITY) return;
+    // A broker that hangs up is logged as a mere notice, with the likely cause.
+    if (severity > ERROR_SEVERITY && fac !== 'FAIL') return;
     const text = message.replace(/^\[thrd:[^\]]*\]: /, '');
     this.#reason = text;
+    if (severity > ERROR_SEVERITY) return;
     if (fac === 'FATAL') this.#fatalReason = text;
     const failure = failureOfText(text);
     // During a connect nobody polls the client, so its error events do not arrive; its log lines do.
@@ -106,8 +108,9 @@ export function connectClient<C extends NativeClient>(
     });
     client.connect({ allTopics: false, timeout: timeoutMs }, (error, metadata) => {
       if (error !== null && error !== undefined) {
-        // The client has disconnected itself.
-        refuse(events.explain(failureOfError(error)), error);
+        // The client has disconnected itself. "Wrong state" means here that its configuration was refused: see the text.
+        const failure = failureOfError(error);
+        refuse(events.explain(failure.kind === 'closed' ? failureOfText(failure.message) : failure), error);
       } else if (events.closed) {
         void live.disconnect(GIVE_UP_MS);
       } else {

@@ -47,7 +47,7 @@ export function failureOf(code: number, message: string): KafkaFailure {
 }
 
 const kindByText: readonly (readonly [RegExp, KafkaFailureKind])[] = [
-  [/authentication|\bsasl\b|\bssl\b|\btls\b|certificate|oauthbearer/i, 'authentication'],
+  [/authentication|\bsasl\b|\bssl\b|\btls\b|certificate|\bpem\b|oauthbearer/i, 'authentication'],
   [/authorization failed|not authorized/i, 'authorization'],
   [/fatal error/i, 'producer-fatal'],
   [/transport|resol|brokers? (connections )?(are )?down|timed out|refused|disconnected/i, 'unreachable'],

@@ -245,7 +245,9 @@ export class ConfluentMembership implements Membership {
     if (client === undefined) return;
     client.incrementalAssign(partitions.map((one) => ({ ...one, offset: ANY_OFFSET })));
     if (this.#state === 'closing' || this.#state === 'closed') return;
-    if (partitions.length > 0) client.pause(partitions);
+    // A cooperative group ends a rebalance with an empty answer when nothing was added.
+    if (partitions.length === 0) return;
+    client.pause(partitions);
     for (const one of partitions) this.#owned.set(one, true);
     this.#listener({ kind: 'assigned', partitions });
   }
@@ -257,7 +259,7 @@ export class ConfluentMembership implements Membership {
       client.incrementalUnassign(partitions);
       for (const one of partitions) this.#owned.delete(one);
     };
-    if (this.#state === 'closing' || this.#state === 'closed') {
+    if (this.#state === 'closing' || this.#state === 'closed' || partitions.length === 0) {
       giveUp();
       return;
     }
