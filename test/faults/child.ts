@@ -1,0 +1,61 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  type ProducerOrder,
+  type ProducerSettings,
+  settingsEnvironment,
+  type WorkerSettings,
+} from './process-settings.ts';
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** A process of a fault run. It ends with this one: its channel closes. */
+export class Child {
+  readonly life: string;
+  readonly exited: Promise<Exit>;
+  readonly #process: ChildProcess;
+  #running = true;
+
+  constructor(script: string, settings: WorkerSettings | ProducerSettings) {
+    this.life = settings.life;
+    const errors = openSync(join(settings.folder, `${settings.life}.stderr`), 'a');
+    const file = fileURLToPath(new URL(script, import.meta.url));
+    this.#process = spawn(process.execPath, ['--conditions=keylane-source', '--import', 'tsx', file], {
+      env: { ...process.env, ...settingsEnvironment(settings) },
+      stdio: ['ignore', errors, errors, 'ipc'],
+    });
+    closeSync(errors);
+    this.exited = once(this.#process, 'exit').then(([code, signal]: unknown[]) => {
+      this.#running = false;
+      return { code: code as number | null, signal: signal as string | null }; // as node:child_process says
+    });
+  }
+
+  get running(): boolean {
+    return this.#running;
+  }
+
+  /** False when it was gone already. */
+  signal(signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): boolean {
+    return this.#running && this.#process.kill(signal);
+  }
+
+  send(message: ProducerOrder | 'end'): void {
+    this.#process.send(message);
+  }
+
+  /** Resolves with the next message; rejects when the process ends without one. */
+  async message(): Promise<unknown> {
+    const gone = this.exited.then(({ code, signal }) => {
+      throw new Error(`${this.life} ended with ${code ?? signal}; see its .stderr file`);
+    });
+    const [message]: unknown[] = await Promise.race([once(this.#process, 'message'), gone]);
+    return message;
+  }
+}

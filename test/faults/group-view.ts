@@ -1,0 +1,96 @@
+import type { LogEvent } from '../checker/events.ts';
+
+export interface MemberView {
+  /** Assigned and not given up. */
+  readonly held: Set<number>;
+  /** Of these, the ones whose tasks may start. */
+  readonly taken: Set<number>;
+  /** Asked back and not given up yet. */
+  readonly asked: Set<number>;
+  stopped: boolean;
+}
+
+/** What the logs say so far: who holds what, and how far the work has come. */
+export class GroupView {
+  readonly members = new Map<string, MemberView>();
+  readonly acked = new Set<string>();
+  readonly finished = new Set<string>();
+  /** Finished tasks by key: how far each came. */
+  readonly errors: string[] = [];
+  readonly lastCommitAt = new Map<string, number>();
+  callCount = 0;
+  settledCount = 0;
+  startCount = 0;
+
+  add(events: readonly LogEvent[]): void {
+    for (const event of events) this.#add(event);
+  }
+
+  member(life: string): MemberView {
+    let member = this.members.get(life);
+    if (member === undefined) {
+      member = { held: new Set(), taken: new Set(), asked: new Set(), stopped: false };
+      this.members.set(life, member);
+    }
+    return member;
+  }
+
+  /** Nothing is on its way, and these members have taken all partitions between them. */
+  isCalm(lives: readonly string[], partitions: number): boolean {
+    const taken = new Set<number>();
+    for (const life of lives) {
+      const { held, taken: own, asked } = this.member(life);
+      if (held.size !== own.size || asked.size > 0) return false;
+      for (const partition of own) taken.add(partition);
+    }
+    return taken.size === partitions;
+  }
+
+  /** Every enqueue is answered and every acknowledged task has been finished. */
+  get isDrained(): boolean {
+    if (this.settledCount < this.callCount) return false;
+    for (const id of this.acked) if (!this.finished.has(id)) return false;
+    return true;
+  }
+
+  #add(event: LogEvent): void {
+    switch (event.event) {
+      case 'enqueue-called':
+        this.callCount += 1;
+        break;
+      case 'enqueue-failed':
+        this.settledCount += 1;
+        break;
+      case 'enqueue-acked':
+        this.settledCount += 1;
+        this.acked.add(event.id);
+        break;
+      case 'task-started':
+        this.startCount += 1;
+        break;
+      case 'task-finished':
+        this.finished.add(event.id);
+        break;
+      case 'commit-acked':
+        this.lastCommitAt.set(event.process, event.at);
+        break;
+      case 'process-error':
+        this.errors.push(`${event.process}: ${event.text}`);
+        break;
+      default:
+        this.#move(event);
+    }
+  }
+
+  #move(event: LogEvent): void {
+    const member = this.member(event.process);
+    if (event.event === 'assigned') for (const p of event.partitions) member.held.add(p);
+    if (event.event === 'taken') member.taken.add(event.partition);
+    if (event.event === 'revoke-asked') for (const p of event.partitions) member.asked.add(p);
+    if (event.event === 'stopped') member.stopped = true;
+    if (event.event !== 'given-up') return;
+    for (const partition of event.partitions) {
+      for (const set of [member.held, member.taken, member.asked]) set.delete(partition);
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import type { KafkaDriver, Membership, MembershipEvent, OffsetCommit } from '../../src/kafka/port.ts';
+import { decodeMetadata } from '../../src/worker/core/commit-metadata.ts';
+import type { CommitClaim } from '../checker/events.ts';
+import type { EventLog } from './event-log.ts';
+
+/**
+ * Writes down what passes between the engine and its group: what is assigned, asked back and given up, every commit as
+ * it is really sent, and every acknowledgement. Nothing here asks the engine what it believes.
+ */
+export function observedDriver(driver: KafkaDriver, log: EventLog): KafkaDriver {
+  return {
+    embedded: driver.embedded,
+    appender: () => driver.appender(),
+    reader: (options) => driver.reader(options),
+    membership: (options) => observedMembership(driver.membership(options), log),
+    admin: () => driver.admin(),
+    close: () => driver.close(),
+  };
+}
+
+function observedMembership(membership: Membership, log: EventLog): Membership {
+  let commits = 0;
+  return {
+    join: (listener) => membership.join((event) => listener(observedEvent(event, log))),
+    async commit(offsets) {
+      commits += 1;
+      const commit = commits;
+      log.write({ event: 'commit-sent', commit, claims: offsets.map(claimOf) });
+      const outcomes = await membership.commit(offsets);
+      for (const { partition, failure } of outcomes) {
+        if (failure === undefined) log.write({ event: 'commit-acked', commit, partition });
+      }
+      return outcomes;
+    },
+    committed: (partitions) => membership.committed(partitions),
+    leave: () => membership.leave(),
+    abandon: () => membership.abandon(),
+  };
+}
+
+function observedEvent(event: MembershipEvent, log: EventLog): MembershipEvent {
+  if (event.kind === 'problem') return event;
+  const partitions = event.partitions.map((p) => p.partition);
+  if (partitions.length === 0) return event;
+  if (event.kind === 'assigned') log.write({ event: 'assigned', partitions });
+  if (event.kind === 'lost') log.write({ event: 'given-up', partitions, how: 'lost' });
+  if (event.kind !== 'revoked') return event;
+  log.write({ event: 'revoke-asked', partitions });
+  const answer = (): void => {
+    log.write({ event: 'given-up', partitions, how: 'revoked' });
+    event.answer();
+  };
+  return { ...event, answer };
+}
+
+/** What this commit tells a later owner: the offset, and what the metadata beside it says. */
+function claimOf({ partition, offset, metadata }: OffsetCommit): CommitClaim {
+  const decoded = decodeMetadata(metadata, offset);
+  if (decoded.kind !== 'state') return { partition, epoch: -1, offset, doneBelow: offset, unfinished: [] };
+  const { epoch, doneBelow, lanes } = decoded.state;
+  return {
+    partition,
+    epoch,
+    offset,
+    doneBelow,
+    unfinished: lanes.map((l) => ({ lane: l.hash, from: l.offset })),
+  };
+}

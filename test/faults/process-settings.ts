@@ -1,0 +1,62 @@
+import type { EngineMutant } from './engine-mutants.ts';
+import type { PayloadPlan } from './work-payload.ts';
+
+/** What every process of a run is told. */
+export interface QueueSettings {
+  readonly brokers: readonly string[];
+  readonly queue: string;
+  readonly partitions: number;
+  /** Where the event logs go. */
+  readonly folder: string;
+  /** The name of this life of the process. */
+  readonly life: string;
+}
+
+/** What a handler does between its first and its last line. */
+export type Work =
+  /** Waits for a time that follows from the task. */
+  | { readonly kind: 'sleep'; readonly minMs: number; readonly maxMs: number }
+  /** Asks the slow server, which answers after a time that follows from the task. */
+  | { readonly kind: 'ask'; readonly port: number; readonly minMs: number; readonly maxMs: number };
+
+export interface WorkerSettings extends QueueSettings {
+  readonly concurrency: number;
+  readonly commitIntervalMs: number;
+  readonly protocol: 'auto' | 'classic' | 'consumer';
+  readonly detectFailureMs: number;
+  readonly drainMs: number;
+  readonly work: Work;
+  /** One in so many tasks takes this long instead; it heeds its signal. */
+  readonly slow: { readonly oneIn: number; readonly ms: number } | undefined;
+  /** Keys whose tasks always fail. */
+  readonly failingKeys: readonly string[];
+  /** Keys whose tasks end only this long after they were asked to come to an end. */
+  readonly clinging: { readonly keys: readonly string[]; readonly ms: number } | undefined;
+  readonly mutant: EngineMutant | undefined;
+}
+
+export interface ProducerSettings extends QueueSettings {
+  readonly payloads: PayloadPlan;
+  /** Calls under way at once. */
+  readonly window: number;
+}
+
+/** What a producer process is asked to do. */
+export interface ProducerOrder {
+  /** Enqueues one task for each of these keys, in this order. */
+  readonly keys: readonly string[];
+  /** Pause between calls; 0 = as fast as the window lets. */
+  readonly everyMs: number;
+}
+
+const VARIABLE = 'KEYLANE_FAULTS';
+
+/** The environment that carries settings to a child process. */
+export function settingsEnvironment(settings: WorkerSettings | ProducerSettings): Record<string, string> {
+  return { [VARIABLE]: JSON.stringify(settings) };
+}
+
+/** The settings that this process was started with. `S` is what its starter wrote. */
+export function readSettings<S extends QueueSettings>(): S {
+  return JSON.parse(process.env[VARIABLE] ?? '{}') as S;
+}

@@ -1,0 +1,97 @@
+import { keyHash } from '../../src/worker/core/key-hash.ts';
+import { type CheckOptions, type CheckReport, checkEvents } from '../checker/check-history.ts';
+import { checkVacuity, type Minimum } from '../checker/vacuity.ts';
+import type { KafkaCluster } from '../support/kafka/cluster.ts';
+import type { EngineMutant } from './engine-mutants.ts';
+import { World, type WorldOptions } from './world.ts';
+
+export interface ScenarioOptions {
+  readonly seed: number;
+  readonly brokers: readonly string[];
+  /** Where brokers may be killed; undefined where they are shared with others. */
+  readonly cluster: KafkaCluster | undefined;
+  /** Fewer tasks, kills and rounds: for a test run. */
+  readonly quick: boolean;
+  readonly protocol: 'classic' | 'consumer';
+  readonly mutant: EngineMutant | undefined;
+  /** Keep the event logs, and say where they are. */
+  readonly keepLogs: boolean;
+  readonly say: (line: string) => void;
+}
+
+/** What came out of a run. It is good when `problems` is empty. */
+export interface Outcome {
+  /** Violations, what was not exercised, and what did not come to its end. */
+  readonly problems: readonly string[];
+  /** Name and figure, for the table. */
+  readonly figures: readonly (readonly [name: string, figure: string])[];
+  readonly report: CheckReport | undefined;
+}
+
+export interface Scenario {
+  readonly name: string;
+  /** One line for the help text. */
+  readonly about: string;
+  /** Broker settings of a cluster made for this scenario. */
+  readonly brokerConfig?: Readonly<Record<string, string>>;
+  run(options: ScenarioOptions): Promise<Outcome>;
+}
+
+/** Kafka records carry the key in UTF-8, and lanes are named by the record's bytes. */
+export function laneOf(key: string): string {
+  return keyHash(Buffer.from(key, 'utf8').toString('latin1'));
+}
+
+export interface Played {
+  readonly world: World;
+  readonly report: CheckReport;
+  readonly problems: string[];
+}
+
+/**
+ * Opens a world, plays in it, ends every process, and checks what they wrote. What the play throws is a problem like a
+ * violation is, and does not keep the logs from being checked.
+ */
+export async function play(
+  options: ScenarioOptions,
+  world: WorldOptions,
+  rules: { readonly minimum: Minimum; readonly check?: Omit<CheckOptions, 'laneOf'> },
+  script: (world: World) => Promise<void>,
+): Promise<Played> {
+  const opened = await World.open(world);
+  const problems: string[] = [];
+  let report: CheckReport;
+  try {
+    await script(opened);
+    await opened.stopAll();
+  } catch (error) {
+    problems.push(`did not come to its end: ${error instanceof Error ? error.message : String(error)}`);
+  } finally {
+    const events = opened.events();
+    report = checkEvents(events, { laneOf, ...rules.check });
+    problems.push(...report.violations.map((v) => `${v.property}: ${v.text}`));
+    problems.push(
+      ...checkVacuity(report.figures, rules.minimum).map((text) => `exercised too little: ${text}`),
+    );
+    await opened.close({ keep: options.keepLogs });
+    if (options.keepLogs) options.say(`logs: ${opened.folder}`);
+  }
+  return { world: opened, report, problems };
+}
+
+export function figuresOf({ figures }: CheckReport): [string, string][] {
+  return [
+    ['tasks called / acked / finished', `${figures.called} / ${figures.acked} / ${figures.finished}`],
+    ['starts / failures', `${figures.starts} / ${figures.failures}`],
+    [
+      're-runs (aborted, uncommitted)',
+      `${figures.reruns} (${figures.rerunsAborted}, ${figures.rerunsUncommitted})`,
+    ],
+    ['kills (in a rebalance)', `${figures.kills} (${figures.killsDuringRebalance})`],
+    ['clean stops', String(figures.stops)],
+    ['brokers restarted', String(figures.brokerRestarts)],
+    ['assignments', String(figures.rebalances)],
+    ['partition commits', String(figures.commits)],
+    ['duration', `${(figures.durationMs / 1000).toFixed(1)} s`],
+  ];
+}

@@ -1,0 +1,107 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { buildHistory } from '../../checker/build-history.ts';
+import type { LogEvent } from '../../checker/events.ts';
+import { SeededRandom } from '../../checker/seeded-random.ts';
+import { figuresOf, type Outcome, play, type Scenario, type ScenarioOptions } from '../scenario.ts';
+import type { World } from '../world.ts';
+
+const PARTITIONS = 12;
+const WORKERS = 3;
+const CALM_MS = 60_000;
+const DRAIN_MS = 120_000;
+/** Longer than a drain of the second part, shorter than one of the first. */
+const SLOW_MS = 2_500;
+
+export const cleanStop: Scenario = {
+  name: 'clean-stop',
+  about: 'workers stopped and started again under load: nothing runs twice but what a drain had to abort',
+  run,
+};
+
+async function run(options: ScenarioOptions): Promise<Outcome> {
+  const rounds = options.quick ? 3 : 30;
+  const short = await part(options, { rounds, drainMs: 30_000 });
+  const twice = short.report.figures.reruns;
+  if (twice > 0)
+    short.problems.push(`${twice} tasks ran twice although every handler was shorter than drainMs`);
+  const long = await part(options, { rounds: options.quick ? 3 : 10, drainMs: 500 });
+  const { reruns, rerunsAborted } = long.report.figures;
+  if (reruns !== rerunsAborted) {
+    long.problems.push(`${reruns} tasks ran again, of which only ${rerunsAborted} had been aborted`);
+  }
+  if (rerunsAborted === 0) long.problems.push('exercised too little: no handler was longer than its drain');
+  long.problems.push(...long.untyped);
+  return {
+    problems: [...short.problems, ...long.problems],
+    figures: [
+      ['handlers shorter than drainMs', ''],
+      ...figuresOf(short.report),
+      ['handlers longer than drainMs', ''],
+      ...figuresOf(long.report),
+      ['aborted runs', String(long.aborted)],
+    ],
+    report: long.report,
+  };
+}
+
+interface Part {
+  readonly rounds: number;
+  readonly drainMs: number;
+}
+
+async function part(options: ScenarioOptions, { rounds, drainMs }: Part) {
+  let events: LogEvent[] = [];
+  const played = await play(
+    options,
+    {
+      brokers: options.brokers,
+      partitions: PARTITIONS,
+      worker: {
+        concurrency: 16,
+        commitIntervalMs: 1_000,
+        protocol: options.protocol,
+        detectFailureMs: 30_000,
+        drainMs,
+        work: { kind: 'sleep', minMs: 10, maxMs: 100 },
+        slow: { oneIn: 40, ms: SLOW_MS },
+        failingKeys: [],
+        clinging: undefined,
+        mutant: options.mutant,
+      },
+      producer: { payloads: { seed: options.seed, minBytes: 1_000, maxBytes: 10_000 }, window: 200 },
+      say: options.say,
+    },
+    { minimum: { stops: rounds, rebalances: rounds, acked: rounds * 20, finished: rounds * 20 } },
+    async (world) => {
+      await stopAndStart(world, new SeededRandom(options.seed), rounds);
+      events = world.events();
+    },
+  );
+  const history = buildHistory(events);
+  const aborted = history.runs.filter((run) => run.end === 'aborted');
+  const untyped = events.flatMap((e) =>
+    e.event === 'task-aborted' && e.reason !== 'partition-lost' && e.reason !== 'shutdown'
+      ? [`${e.process} aborted ${e.id} for '${e.reason}'`]
+      : [],
+  );
+  return { ...played, aborted: aborted.length, untyped };
+}
+
+async function stopAndStart(world: World, random: SeededRandom, rounds: number): Promise<void> {
+  const producer = await world.spawnProducer();
+  await world.enqueue(producer, { keys: ['key-0'], everyMs: 0 });
+  for (let i = 0; i < WORKERS; i += 1) world.spawnWorker();
+  await world.untilCalm(CALM_MS);
+  for (let round = 0; round < rounds; round += 1) {
+    const keys = Array.from({ length: 150 }, () => `key-${random.below(100)}`);
+    const order = world.enqueue(producer, { keys, everyMs: 5 });
+    await wait(random.between(200, 800));
+    const worker = random.pick(world.workers);
+    if (worker !== undefined) await world.stop(worker);
+    world.spawnWorker();
+    await world.untilCalm(CALM_MS);
+    await order;
+    world.say(`round ${round + 1} of ${rounds}: ${world.look().finished.size} finished`);
+  }
+  await world.until('every acked task finished', (view) => view.isDrained, DRAIN_MS);
+}

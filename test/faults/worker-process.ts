@@ -1,0 +1,72 @@
+import type { Worker } from '../../src/worker/worker.ts';
+import { mutatedDriver } from './engine-mutants.ts';
+import { EventLog } from './event-log.ts';
+import { observedDriver } from './observed-driver.ts';
+import { readSettings, type WorkerSettings } from './process-settings.ts';
+import { openWorkQueue } from './queue-under-test.ts';
+import { workHandler } from './work-handler.ts';
+
+/** One worker of a fault run: works until SIGTERM, and ends with its parent whatever happens. */
+const settings = readSettings<WorkerSettings>();
+const log = new EventLog(settings.folder, settings.life);
+log.write({ event: 'process-started', pid: process.pid });
+
+const fail = (what: string, error: unknown): void => {
+  const text = error instanceof Error ? (error.stack ?? error.message) : JSON.stringify(error);
+  log.write({ event: 'process-error', text: `${what}: ${text}` });
+};
+process.on('unhandledRejection', (error) => fail('unhandled rejection', error));
+process.on('uncaughtException', (error) => {
+  fail('uncaught exception', error);
+  process.exit(70);
+});
+process.on('disconnect', () => process.exit(71));
+
+const { queue, close } = openWorkQueue(settings, (driver) =>
+  mutatedDriver(observedDriver(driver, log), settings.mutant, settings.queue),
+);
+const worker = queue.worker(
+  { work: workHandler(settings, log) },
+  {
+    concurrency: settings.concurrency,
+    commitIntervalMs: settings.commitIntervalMs,
+    rebalance: {
+      protocol: settings.protocol,
+      drainMs: settings.drainMs,
+      detectFailureMs: settings.detectFailureMs,
+    },
+  },
+);
+observe(worker);
+
+const stop = async (): Promise<void> => {
+  log.write({ event: 'stop-requested' });
+  await worker.stop();
+  await close();
+  log.write({ event: 'stopped' });
+  process.exit(0);
+};
+process.once('SIGTERM', () => {
+  stop().catch((error: unknown) => {
+    fail('stop() rejected', error);
+    process.exit(72);
+  });
+});
+worker.done.catch((error: unknown) => fail('the worker gave up', error));
+await worker.start();
+
+/** The one place where what the worker says becomes lines of the log. */
+function observe(observed: Worker): void {
+  observed.on('partition-started', ({ partition, epoch, offset }) => {
+    log.write({ event: 'taken', partition, epoch: Number(epoch), offset: Number(offset) });
+  });
+  observed.on('released-uncommitted', ({ partition }) =>
+    log.write({ event: 'given-up-uncommitted', partition }),
+  );
+  observed.on('partition-halted', ({ partition, reason, from, to }) => {
+    fail(`partition ${partition} was halted`, `${reason}, ${from} to ${to}`);
+  });
+  observed.on('key-held', ({ key, reason, error }) => {
+    if (reason !== 'retry') fail(`key ${key} is held for ${reason}`, error);
+  });
+}

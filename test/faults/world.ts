@@ -1,0 +1,178 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { LogEvent } from '../checker/events.ts';
+import { Child } from './child.ts';
+import { EventLog, LogFollower, monotonicMs, readEventLogs } from './event-log.ts';
+import { GroupView } from './group-view.ts';
+import type { ProducerOrder, ProducerSettings, WorkerSettings } from './process-settings.ts';
+
+export interface WorldOptions {
+  readonly brokers: readonly string[];
+  readonly partitions: number;
+  readonly worker: Omit<WorkerSettings, 'brokers' | 'queue' | 'partitions' | 'folder' | 'life'>;
+  readonly producer: Omit<ProducerSettings, 'brokers' | 'queue' | 'partitions' | 'folder' | 'life'>;
+  /** Progress, for people. */
+  readonly say: (line: string) => void;
+}
+
+/** How often the logs are looked at while something is awaited. */
+const LOOK_MS = 10;
+const EXIT_MS = 60_000;
+
+/** One run: its queue, its processes, their logs, and what the logs say so far. */
+export class World {
+  readonly view = new GroupView();
+  readonly log: EventLog;
+  readonly folder: string;
+  readonly #options: WorldOptions;
+  readonly #follower: LogFollower;
+  readonly #queue = `faults-${process.pid}-${Date.now().toString(36)}`;
+  readonly #workers = new Map<string, Child>();
+  readonly #producers = new Map<string, Child>();
+  readonly #watches: Promise<void>[] = [];
+  #lives = 0;
+
+  static async open(options: WorldOptions): Promise<World> {
+    return new World(options, await mkdtemp(join(tmpdir(), 'keylane-faults-')));
+  }
+
+  constructor(options: WorldOptions, folder: string) {
+    this.#options = options;
+    this.folder = folder;
+    this.log = new EventLog(folder, 'injector');
+    this.#follower = new LogFollower(folder);
+  }
+
+  /** The workers that run, oldest first. */
+  get workers(): readonly Child[] {
+    return [...this.#workers.values()];
+  }
+
+  say(line: string): void {
+    this.#options.say(line);
+  }
+
+  /** Starts a worker and does not wait for it. */
+  spawnWorker(change: Partial<WorkerSettings> = {}): Child {
+    const settings = { ...this.#options.worker, ...this.#place('worker'), ...change };
+    const child = new Child('./worker-process.ts', settings);
+    this.#workers.set(child.life, child);
+    this.#watch(child);
+    return child;
+  }
+
+  async spawnProducer(): Promise<Child> {
+    const child = new Child('./producer-process.ts', {
+      ...this.#options.producer,
+      ...this.#place('producer'),
+    });
+    this.#producers.set(child.life, child);
+    this.#watch(child);
+    await child.message();
+    return child;
+  }
+
+  /** Has a producer enqueue, and resolves when every call is answered. */
+  async enqueue(producer: Child, order: ProducerOrder): Promise<void> {
+    const done = producer.message();
+    producer.send(order);
+    await done;
+  }
+
+  /** SIGKILL, written down in the moment it was delivered. */
+  async kill(worker: Child): Promise<void> {
+    this.#workers.delete(worker.life);
+    if (!worker.signal('SIGKILL')) throw new Error(`${worker.life} was gone before it could be killed`);
+    this.log.write({ event: 'killed', target: worker.life });
+    await worker.exited;
+  }
+
+  /** SIGTERM; resolves when the process has ended by itself. */
+  async stop(worker: Child): Promise<void> {
+    this.#workers.delete(worker.life);
+    worker.signal('SIGTERM');
+    await this.#exit(worker);
+  }
+
+  async stopAll(): Promise<void> {
+    await Promise.all(this.workers.map((worker) => this.stop(worker)));
+    for (const producer of this.#producers.values()) {
+      producer.send('end');
+      await this.#exit(producer);
+    }
+    this.#producers.clear();
+  }
+
+  look(): GroupView {
+    this.view.add(this.#follower.next());
+    return this.view;
+  }
+
+  /** Resolves when the logs say so; rejects after the time, with what they say instead, or when a process complains. */
+  async until(what: string, holds: (view: GroupView) => boolean, timeoutMs: number): Promise<void> {
+    const deadline = monotonicMs() + timeoutMs;
+    while (!holds(this.look())) {
+      if (monotonicMs() > deadline) {
+        throw new Error(`${what}: not within ${timeoutMs} ms. ${this.describe()}`);
+      }
+      await wait(LOOK_MS);
+    }
+  }
+
+  /** All partitions are taken by the workers that run. */
+  async untilCalm(timeoutMs: number): Promise<void> {
+    const calm = (view: GroupView): boolean =>
+      view.isCalm(
+        this.workers.map((worker) => worker.life),
+        this.#options.partitions,
+      );
+    await this.until('all partitions taken by the running workers', calm, timeoutMs);
+  }
+
+  describe(): string {
+    const { view } = this;
+    const members = this.workers.map(({ life }) => {
+      const { held, taken, asked } = view.member(life);
+      return `${life} holds ${held.size}, has taken ${taken.size}, is asked for ${asked.size}`;
+    });
+    const tasks = `${view.callCount} called, ${view.acked.size} acked, ${view.finished.size} finished`;
+    return [tasks, ...members, ...view.errors].join('; ');
+  }
+
+  events(): LogEvent[] {
+    return readEventLogs(this.folder);
+  }
+
+  /** Ends every process of the run. `keep` leaves the logs where they are. */
+  async close({ keep }: { readonly keep: boolean }): Promise<void> {
+    for (const child of [...this.#workers.values(), ...this.#producers.values()]) child.signal('SIGKILL');
+    await Promise.all(this.#watches);
+    this.#follower.close();
+    this.log.close();
+    if (!keep) await rm(this.folder, { recursive: true, force: true });
+  }
+
+  #place(role: 'worker' | 'producer') {
+    this.#lives += 1;
+    const { brokers, partitions } = this.#options;
+    return { brokers, partitions, folder: this.folder, queue: this.#queue, life: `${role}-${this.#lives}` };
+  }
+
+  #watch(child: Child): void {
+    this.log.write({ event: 'spawned', target: child.life });
+    this.#watches.push(
+      child.exited.then(({ code, signal }) => {
+        this.log.write({ event: 'exited', target: child.life, code, signal });
+        this.#workers.delete(child.life);
+      }),
+    );
+  }
+
+  async #exit(child: Child): Promise<void> {
+    const ended = await Promise.race([child.exited, wait(EXIT_MS, undefined, { ref: false })]);
+    if (ended === undefined)
+      throw new Error(`${child.life} did not end within ${EXIT_MS} ms. ${this.describe()}`);
+  }
+}
