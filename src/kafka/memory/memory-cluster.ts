@@ -88,7 +88,7 @@ export class MemoryCluster {
     if (this.#topics.has(name)) throw new Error(`Topic ${name} exists`);
     this.#topicsCreated += 1;
     this.#topics.set(name, {
-      id: `00000000-0000-4000-8000-${this.#topicsCreated.toString(16).padStart(12, '0')}`,
+      id: `memory-topic-${String(this.#topicsCreated).padStart(9, '0')}`,
       replicationFactor: spec.replicationFactor ?? Math.min(3, this.brokerCount),
       configs: new Map(Object.entries(spec.configs ?? {})),
       logs: [],

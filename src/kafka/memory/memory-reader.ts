@@ -70,14 +70,13 @@ export class MemoryReader implements Reader {
     });
   }
 
-  async poll(maxRecords: number): Promise<readonly IncomingRecord[]> {
+  poll(maxRecords: number): Promise<readonly IncomingRecord[]> {
     if (this.#polling) this.#cluster.misuses.push('poll() was called while another was under way');
     this.#polling = true;
-    try {
-      return await this.#inTurn('poll', () => this.#take(maxRecords));
-    } finally {
+    return this.#inTurn('poll', () => {
       this.#polling = false;
-    }
+      return this.#take(maxRecords);
+    });
   }
 
   #take(maxRecords: number): readonly IncomingRecord[] {

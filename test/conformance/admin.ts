@@ -1,0 +1,181 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import type { Subject } from './port-conformance.ts';
+import { numbered, PARTITIONS } from './port-under-test.ts';
+
+const unsupported = { code: 'KAFKA_UNSUPPORTED', failure: { kind: 'unsupported' } };
+
+export function describeAdmin(subject: Subject): void {
+  const { bench, can } = subject;
+  describe('the admin', () => {
+    it('describes topics and leaves out those that do not exist', async () => {
+      const b = bench();
+      const topic = await b.topic();
+      const admin = await b.admin();
+      const missing = `missing-${randomUUID()}`;
+      const found = await admin.describeTopics([missing, topic]);
+      expect([...found.keys()]).toEqual([topic]);
+      const { partitions, name, id } = found.get(topic) ?? {};
+      expect(name).toBe(topic);
+      expect(partitions?.map(({ partition }) => partition)).toEqual([0, 1, 2, 3]);
+      for (const { leader, replicas, inSyncReplicas } of partitions ?? []) {
+        expect(replicas).toContain(leader);
+        expect(inSyncReplicas).toContain(leader);
+      }
+      if (can.topicIds) expect(id).toMatch(/^[A-Za-z0-9_-]{22}$/);
+      else expect(id).toBeUndefined();
+      expect(await admin.describeTopics([missing])).toEqual(new Map());
+    });
+
+    it('creates topics and names those that existed', async () => {
+      const b = bench();
+      const admin = await b.admin();
+      const old = await b.topic();
+      const fresh = `conformance-${randomUUID()}`;
+      const spec = { partitions: PARTITIONS, replicationFactor: 3, configs: {} };
+      expect(
+        await admin.createTopics([
+          { name: old, ...spec },
+          { name: fresh, ...spec },
+        ]),
+      ).toEqual({
+        created: [fresh],
+        existed: [old],
+      });
+      expect((await admin.describeTopics([fresh])).get(fresh)?.partitions).toHaveLength(PARTITIONS);
+    });
+
+    it('knows where logs start and end', async () => {
+      const b = bench();
+      const topic = await b.topic();
+      await b.append({ topic, partition: 2 }, numbered('v', 3));
+      const admin = await b.admin();
+      const ends = await admin.logEnds([
+        { topic, partition: 2 },
+        { topic, partition: 0 },
+      ]);
+      expect(ends).toEqual([
+        { topic, partition: 2, start: 0, end: 3 },
+        { topic, partition: 0, start: 0, end: 0 },
+      ]);
+      expect(await admin.logEnds([])).toEqual([]);
+    });
+
+    it('says unknown topic of the ends of a partition that does not exist', async () => {
+      const b = bench();
+      const topic = await b.topic();
+      const admin = await b.admin();
+      await expect(admin.logEnds([{ topic, partition: 99 }])).rejects.toMatchObject({
+        failure: { kind: 'unknown-topic' },
+      });
+    });
+
+    it('counts brokers and knows that KIP-848 groups are offered', async () => {
+      const admin = await bench().admin();
+      expect(await admin.brokerCount()).toBe(3);
+      expect(await admin.offersConsumerProtocol()).toBe(true);
+    });
+
+    describeSettings(subject);
+    describeGroups(subject);
+  });
+}
+
+function describeSettings({ bench, can }: Subject): void {
+  if (can.topicSettings) {
+    it('creates topics as asked for, and reads all that applies to them', async () => {
+      const admin = await bench().admin();
+      const name = `conformance-${randomUUID()}`;
+      const configs = {
+        'retention.ms': '-1',
+        'min.insync.replicas': '2',
+        'message.timestamp.type': 'LogAppendTime',
+      };
+      await admin.createTopics([{ name, partitions: 7, replicationFactor: 2, configs }]);
+      const { partitions } = (await admin.describeTopics([name])).get(name) ?? {};
+      expect(partitions).toHaveLength(7);
+      expect(partitions?.every(({ replicas }) => replicas.length === 2)).toBe(true);
+      expect(Object.fromEntries(await admin.topicConfigs(name))).toMatchObject({
+        ...configs,
+        'cleanup.policy': 'delete',
+        'compression.type': 'producer',
+        'retention.bytes': '-1',
+        'unclean.leader.election.enable': 'false',
+      });
+    });
+
+    it("reads the brokers' own settings", async () => {
+      const admin = await bench().admin();
+      const configs = await admin.brokerConfigs();
+      expect([...configs.keys()]).toEqual(
+        expect.arrayContaining([
+          'auto.create.topics.enable',
+          'default.replication.factor',
+          'message.max.bytes',
+          'min.insync.replicas',
+          'offsets.topic.replication.factor',
+          'unclean.leader.election.enable',
+        ]),
+      );
+    });
+
+    it.each([
+      ['more replicas than brokers', { replicationFactor: 7 }, 38],
+      ['a name that is none', { name: 'a b' }, 17],
+      ['a setting that is none', { configs: { 'no.such.setting': '1' } }, 40],
+    ])('refuses to create a topic with %s, but creates others', async (_what, part, code) => {
+      const admin = await bench().admin();
+      const good = { name: `conformance-${randomUUID()}`, partitions: 1, replicationFactor: 3, configs: {} };
+      const bad = { ...good, name: `conformance-${randomUUID()}`, ...part };
+      await expect(admin.createTopics([good, bad])).rejects.toMatchObject({ failure: { code } });
+      expect([...(await admin.describeTopics([good.name, bad.name])).keys()]).toEqual([good.name]);
+    });
+
+    it('says unknown topic of the configs of one that does not exist', async () => {
+      const admin = await bench().admin();
+      await expect(admin.topicConfigs(`missing-${randomUUID()}`)).rejects.toMatchObject({
+        failure: { kind: 'unknown-topic', code: 3 },
+      });
+    });
+  } else {
+    it('says that configs are not to be had', async () => {
+      const b = bench();
+      const admin = await b.admin();
+      await expect(admin.topicConfigs(await b.topic())).rejects.toMatchObject(unsupported);
+      await expect(admin.brokerConfigs()).rejects.toMatchObject(unsupported);
+    });
+
+    it('creates topics with the partitions it announced, whatever is asked', async () => {
+      const b = bench();
+      const admin = await b.admin();
+      const name = `conformance-${randomUUID()}`;
+      await admin.createTopics([{ name, partitions: 7, replicationFactor: 1, configs: {} }]);
+      const { partitions } = (await admin.describeTopics([name])).get(name) ?? {};
+      expect(partitions).toHaveLength(b.port.driver.embedded?.partitionsPerTopic ?? -1);
+    });
+  }
+}
+
+function describeGroups({ bench, can }: Subject): void {
+  if (can.groupProtocol) {
+    it.each(['classic', 'consumer'] as const)(
+      'recognises a %s group for as long as it has members',
+      async (protocol) => {
+        const b = bench();
+        const admin = await b.admin();
+        const group = `group-${randomUUID()}`;
+        expect(await admin.groupProtocol(group)).toBe('none');
+        const member = await b.joinedMember({ group, topics: [await b.topic()], protocol });
+        await b.until(() => member.owned.size === PARTITIONS, 'the member owned everything');
+        expect(await admin.groupProtocol(group)).toBe(protocol);
+        await member.membership.leave();
+        expect(await admin.groupProtocol(group)).toBe('none');
+      },
+    );
+  } else {
+    it('says that group protocols are not to be had', async () => {
+      const admin = await bench().admin();
+      await expect(admin.groupProtocol('group')).rejects.toMatchObject(unsupported);
+    });
+  }
+}

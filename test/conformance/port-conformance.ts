@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import { describeAdmin } from './admin.ts';
+import { describeAppending } from './appending.ts';
+import { describeClosing } from './closing.ts';
+import { describeCommits } from './commits.ts';
+import { describeMembership } from './membership.ts';
+import { Bench, type PortCapabilities, type PortUnderTest } from './port-under-test.ts';
+import { describeReading } from './reading.ts';
+
+/** What a suite of cases is given. */
+export interface Subject {
+  readonly bench: () => Bench;
+  readonly can: PortCapabilities;
+}
+
+/** Registers the same cases for every implementation of the port. */
+export function describeKafkaPort(
+  name: string,
+  open: () => Promise<PortUnderTest>,
+  can: PortCapabilities,
+): void {
+  describe(name, () => {
+    let port: PortUnderTest;
+    beforeAll(async () => {
+      port = await open();
+    });
+    afterAll(() => port.close());
+    const subject: Subject = { bench: () => new Bench(port), can };
+
+    describeAppending(subject);
+    describeReading(subject);
+    describeMembership(subject, 'classic');
+    describeMembership(subject, 'consumer');
+    describeCommits(subject);
+    describeAdmin(subject);
+    describeClosing(subject);
+  });
+}
