@@ -83,7 +83,7 @@ async function answer(
   try {
     await route(options, request, response);
   } catch (error) {
-    if (response.headersSent || request.destroyed) {
+    if (response.headersSent || response.destroyed) {
       response.destroy();
       return;
     }

@@ -148,7 +148,7 @@ byId('to-end').addEventListener('click', () => goTo(totalMs() + 1));
 byId('speed').addEventListener('change', (event) =>
   replayer?.setConfig({ speed: Number(event.target.value) }),
 );
-addEventListener('hashchange', () => show(chosen()));
+addEventListener('hashchange', () => void show(chosen()));
 addEventListener('resize', scaleToRoom);
 
 follow();

@@ -162,15 +162,13 @@ function pin(text) {
   byId('notes').scrollTop = byId('notes').scrollHeight;
 }
 
-function placeOrder(form) {
-  const fields = new FormData(form);
+function placeOrder({ customer, way, address, time }) {
   const count = [...basket.values()].reduce((sum, n) => sum + n, 0);
-  const where =
-    fields.get('way') === 'bike' ? `to ${fields.get('address') || 'your door'}` : 'at the counter';
+  const where = way.value === 'bike' ? `to ${address.value || 'your door'}` : 'at the counter';
   byId('thanks').replaceChildren(
-    element('h3', { textContent: `Thank you, ${fields.get('customer')}.` }),
+    element('h3', { textContent: `Thank you, ${customer.value}.` }),
     element('p', {
-      textContent: `${count} ${count === 1 ? 'piece' : 'pieces'} for ${fields.get('time')}, ${where}.`,
+      textContent: `${count} ${count === 1 ? 'piece' : 'pieces'} for ${time.value}, ${where}.`,
     }),
   );
   byId('thanks').hidden = false;
@@ -184,14 +182,14 @@ for (const text of firstNotes) pin(text);
 byId('notes').scrollTop = 0;
 byId('search').addEventListener('input', (event) => search(event.target.value));
 byId('order').addEventListener('change', ({ currentTarget }) => {
-  byId('address-field').hidden = new FormData(currentTarget).get('way') !== 'bike';
+  byId('address-field').hidden = currentTarget.elements.way.value !== 'bike';
 });
 byId('order').elements.message.addEventListener('input', (event) => {
   byId('letters').textContent = String(event.target.value.length);
 });
 byId('order').addEventListener('submit', (event) => {
   event.preventDefault();
-  placeOrder(event.target);
+  placeOrder(event.target.elements);
 });
 byId('note').addEventListener('submit', (event) => {
   event.preventDefault();
