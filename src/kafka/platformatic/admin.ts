@@ -34,7 +34,8 @@ export async function platformaticAdmin(address: ClusterAddress, clock: Clock = 
   const connections = new BrokerConnections(library, { clientId: address.clientId, bootstrap }, options);
   const requests = new Requests({ library, connections }, clock, address.connectTimeoutMs);
   try {
-    await requests.run(`Cannot connect to Kafka at ${address.brokers.join(', ')}`, requireApis);
+    const what = `Cannot connect to Kafka at ${address.brokers.join(', ')}`;
+    await requests.run(what, requireApis, address.connectTimeoutMs);
   } catch (error) {
     requests.close();
     throw error;

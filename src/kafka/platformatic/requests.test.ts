@@ -92,6 +92,18 @@ describe('Requests', () => {
     expect(await failed).toMatchObject({ code: 'KAFKA_UNREACHABLE' });
   });
 
+  it('tells why the attempt before failed when the last one is cut off', async () => {
+    const { clock, requests } = setUp();
+    let calls = 0;
+    const body = (): Promise<never> => {
+      calls += 1;
+      return calls === 1 ? Promise.reject(unreachable()) : new Promise(() => undefined);
+    };
+    const failed = requests.run('Ask', body, 2_000).catch((error: unknown) => error);
+    await clock.advance(2_000);
+    expect(await failed).toMatchObject({ failure: { kind: 'unreachable', message: 'connect ECONNREFUSED' } });
+  });
+
   it('stops repeating when it is closed, and refuses to run after', async () => {
     const { clock, requests } = setUp();
     const failed = requests

@@ -44,22 +44,30 @@ export class Requests {
 
   /**
    * Runs `body` until it succeeds, fails for good, or its time is up: the connect timeout while no broker answers, 30 s
-   * while the cluster is electing, loading or moving something. `body` may run several times.
+   * while the cluster is electing, loading or moving something, and never longer than `limitMs`. `body` may run several
+   * times.
    *
    * @throws KafkaRequestError
    */
-  async run<T>(what: string, body: (attempt: Attempt) => Promise<T>): Promise<T> {
+  async run<T>(
+    what: string,
+    body: (attempt: Attempt) => Promise<T>,
+    limitMs = Math.max(TRANSIENT_DEADLINE_MS, this.#connectTimeoutMs),
+  ): Promise<T> {
     const startMs = this.#clock.monotonicMs();
+    const endMs = startMs + limitMs;
     let backoffMs = FIRST_BACKOFF_MS;
+    let previous: unknown;
     for (;;) {
       if (this.#closed) throw new KafkaRequestError(what, closedFailure);
       this.#attempt.connections.takeTroubles();
-      const outcome = await this.#once(body, startMs);
+      const outcome = await this.#once(body, endMs, previous);
       if (outcome.kind === 'done') return outcome.value;
       const { failure, error } = outcome;
-      const leftMs = startMs + this.#limitMs(failure) - this.#clock.monotonicMs();
-      if (leftMs <= 0) throw new KafkaRequestError(what, failure, error);
-      await this.#sleep(Math.min(backoffMs, leftMs));
+      const giveUpMs = Math.min(endMs, startMs + this.#limitMs(failure));
+      await this.#sleep(Math.min(backoffMs, giveUpMs - this.#clock.monotonicMs()));
+      if (this.#clock.monotonicMs() >= giveUpMs) throw new KafkaRequestError(what, failure, error);
+      previous = error;
       backoffMs = Math.min(backoffMs * 2, LONGEST_BACKOFF_MS);
     }
   }
@@ -70,19 +78,19 @@ export class Requests {
     this.#attempt.connections.reset();
   }
 
-  /** One attempt, never longer than what is left of the longest deadline. */
+  /** One attempt, over at `endMs` at the latest; why the previous one failed then says more than that time was up. */
   async #once<T>(
     body: (attempt: Attempt) => Promise<T>,
-    startMs: number,
+    endMs: number,
+    previous: unknown,
   ): Promise<{ kind: 'done'; value: T } | { kind: 'failed'; failure: KafkaFailure; error: unknown }> {
-    const limitMs = Math.max(TRANSIENT_DEADLINE_MS, this.#connectTimeoutMs);
-    const leftMs = Math.max(0, startMs + limitMs - this.#clock.monotonicMs());
+    const leftMs = endMs - this.#clock.monotonicMs();
     let expire: (reason: Error) => void = () => undefined;
     const expired = new Promise<never>((_, reject) => {
       expire = reject;
     });
     const timer = this.#clock.setTimer(leftMs, () =>
-      expire(Object.assign(new Error(`no answer within ${limitMs} ms`), { code: 'ETIMEDOUT' })),
+      expire(Object.assign(new Error('no answer in time', { cause: previous }), { code: 'ETIMEDOUT' })),
     );
     try {
       return { kind: 'done', value: await Promise.race([body(this.#attempt), expired]) };
@@ -106,6 +114,7 @@ export class Requests {
   }
 
   async #sleep(ms: number): Promise<void> {
+    if (ms <= 0) return;
     let wake: () => void = () => undefined;
     const slept = new Promise<void>((resolve) => {
       wake = resolve;
