@@ -1,0 +1,20 @@
+import { benchCluster } from './support/bench-cluster.ts';
+
+/** `npm run bench -- enqueue consume`: each name is a file of this folder. */
+const benches: Readonly<Record<string, () => Promise<{ readonly run: Bench }>>> = {
+  enqueue: () => import('./enqueue.ts'),
+};
+
+type Bench = (cluster: Awaited<ReturnType<typeof benchCluster>>) => Promise<void>;
+
+const names = process.argv.slice(2);
+const unknown = names.filter((name) => benches[name] === undefined);
+if (names.length === 0 || unknown.length > 0) {
+  console.error(`Usage: npm run bench -- ${Object.keys(benches).join(' ')}`);
+  process.exit(2);
+}
+await using cluster = await benchCluster();
+for (const name of names) {
+  const bench = await benches[name]?.();
+  await bench?.run(cluster);
+}
