@@ -1,4 +1,4 @@
-import { writePath } from '../tasks/payload-issues.ts';
+import { writePath } from '../errors/payload-path.ts';
 
 /** Looking further would take longer than an error message is worth. */
 const MAX_VISITED = 100_000;

@@ -96,7 +96,8 @@ export class TaskQueue<T extends TaskMap> {
    * OptionsError: nothing was sent. TopicsRefusedError: the queue's topics would lose or reorder tasks.
    * @throws EnqueueError whose `outcome` says whether the task is surely absent or may be in the queue.
    */
-  enqueue<K extends TaskType<T>>(
+  // Not TaskType<T>: for a misspelt type the compiler would print that alias with the whole map, not the names.
+  enqueue<K extends keyof T & string>(
     type: K,
     payload: PayloadInput<T, K>,
     options?: EnqueueOptions,
@@ -130,7 +131,7 @@ export class TaskQueue<T extends TaskMap> {
    * Checks and encodes a task without sending it: for an outbox table, written in the same transaction as your own data
    * and sent later with {@link enqueueRecord}, or by any Kafka producer that keeps topic, partition, key and headers.
    */
-  async encode<K extends TaskType<T>>(
+  async encode<K extends keyof T & string>(
     type: K,
     payload: PayloadInput<T, K>,
     options?: Pick<EnqueueOptions, 'id' | 'idempotencyKey' | 'headers'>,

@@ -29,15 +29,6 @@ interface CommonTaskOptions<S extends StandardSchema, Version extends number> {
   readonly aliases?: readonly string[] | undefined;
 }
 
-interface KeylessTaskOptions<S extends StandardSchema, Version extends number>
-  extends CommonTaskOptions<S, Version> {
-  /** These tasks have no order among each other: each may run at once with any other. Then there is no `key`. */
-  readonly unordered: true;
-  readonly key?:
-    | ((payload: SchemaInput<S>) => 'unordered tasks have no key: drop one of the two')
-    | undefined;
-}
-
 interface OrderedTaskOptions<S extends StandardSchema, Version extends number>
   extends CommonTaskOptions<S, Version> {
   /**
@@ -49,7 +40,15 @@ interface OrderedTaskOptions<S extends StandardSchema, Version extends number>
   readonly unordered?: false | undefined;
 }
 
+interface KeylessTaskOptions<S extends StandardSchema, Version extends number>
+  extends CommonTaskOptions<S, Version> {
+  /** These tasks have no order among each other: each may run at once with any other. Then there is no `key`. */
+  readonly unordered: true;
+  readonly key?: undefined;
+}
+
 /** What `defineTask` takes: either a `key`, or `unordered: true`. */
+// For options with neither, the compiler reports the member whose name sorts last: the missing `key`.
 export type TaskOptions<S extends StandardSchema, Version extends number = 1> =
   | KeylessTaskOptions<S, Version>
   | OrderedTaskOptions<S, Version>;

@@ -1,3 +1,4 @@
+import { writePath } from '../errors/payload-path.ts';
 import type { PayloadIssue } from '../errors/task-errors.ts';
 import type { SchemaIssue } from './standard-schema.ts';
 
@@ -7,16 +8,4 @@ export function payloadIssues(issues: readonly SchemaIssue[]): readonly PayloadI
     path: writePath(path.map((step) => (typeof step === 'object' ? step.key : step))),
     message,
   }));
-}
-
-/** Writes a path of property names and array indexes. */
-export function writePath(steps: readonly PropertyKey[]): string {
-  let text = '';
-  for (const step of steps) {
-    if (typeof step === 'number') text += `[${step}]`;
-    else if (typeof step === 'string' && /^[A-Za-z_$][\w$]*$/.test(step))
-      text += text === '' ? step : `.${step}`;
-    else text += `[${typeof step === 'string' ? JSON.stringify(step) : String(step)}]`;
-  }
-  return text;
 }
