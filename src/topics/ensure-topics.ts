@@ -31,7 +31,7 @@ export interface EnsureTopicsOptions {
 }
 
 /** A topic may be in the making by another starter, its configs not yet known everywhere: look again this long. */
-const SECOND_LOOKS_MS = 2_000;
+const SECOND_LOOKS_MS = 1_000;
 /** KRaft brokers learn of a new topic's configs one by one. */
 const READ_BACK_MS = 10_000;
 const LOOK_AGAIN_MS = 250;

@@ -11,7 +11,13 @@ import { kafkaBrokers } from '../support/kafka/shared.ts';
 const PARTITIONS = 6;
 
 let admin: Admin;
+let producer: Producer<string, string, string, string>;
 beforeAll(async () => {
+  producer = new Producer({
+    clientId: 'topics-test',
+    bootstrapBrokers: kafkaBrokers(),
+    serializers: stringSerializers,
+  });
   admin = await platformaticAdmin({
     brokers: kafkaBrokers(),
     clientId: 'topics-test',
@@ -20,7 +26,10 @@ beforeAll(async () => {
     connectTimeoutMs: 10_000,
   });
 });
-afterAll(() => admin.close());
+afterAll(async () => {
+  await producer.close();
+  await admin.close();
+});
 
 /** As keylane would make it. */
 const good = {
@@ -36,11 +45,6 @@ async function topicOf(configs: Record<string, string>, partitions: number, repl
   await admin.createTopics([
     { name, partitions, replicationFactor: replicas, configs: { ...good, ...configs } },
   ]);
-  const producer = new Producer({
-    clientId: 'topics-test',
-    bootstrapBrokers: kafkaBrokers(),
-    serializers: stringSerializers,
-  });
   const messages = Array.from({ length: partitions }, (_, partition) => ({
     topic: name,
     partition,
@@ -48,7 +52,6 @@ async function topicOf(configs: Record<string, string>, partitions: number, repl
     value: 'there before',
   }));
   await producer.send({ messages, acks: -1 });
-  await producer.close();
   return name;
 }
 
@@ -89,7 +92,7 @@ async function start(queue: string, onMissing: 'create' | 'fail' = 'create'): Pr
   throw new Error('the topics were accepted');
 }
 
-describe.concurrent('a queue whose topics would lose or reorder tasks', () => {
+describe('a queue whose topics would lose or reorder tasks', () => {
   it.each([
     ['compaction', { 'cleanup.policy': 'compact' }, PARTITIONS, ['TOPIC_COMPACTED']],
     ['compaction with deletion', { 'cleanup.policy': 'compact,delete' }, PARTITIONS, ['TOPIC_COMPACTED']],

@@ -31,7 +31,7 @@ describe('parseBroker', () => {
 
 describe('connectionOptions', () => {
   it('is plain without tls and sasl', () => {
-    expect(connectionOptions(address, clock)).toEqual({ connectTimeout: 5_000, requestTimeout: 10_000 });
+    expect(connectionOptions(address, clock)).toEqual({ connectTimeout: 5_000, requestTimeout: 15_000 });
   });
 
   it('verifies the broker unless told otherwise, and names the host to hosted clusters', () => {

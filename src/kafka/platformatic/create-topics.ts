@@ -4,7 +4,7 @@ import { connectionTo, LEADER_NOT_AVAILABLE, readMetadata } from './metadata.ts'
 import { type Attempt, type Requests, send } from './requests.ts';
 
 /** Shorter than the client's request timeout, so that the broker's own answer comes first. */
-const BROKER_TIMEOUT_MS = 8_000;
+const BROKER_TIMEOUT_MS = 10_000;
 
 const TOPIC_ALREADY_EXISTS = 36;
 

@@ -65,12 +65,12 @@ describe('Requests', () => {
         settledMs = clock.monotonicMs() - startMs;
         return error;
       });
-    await clock.advance(60_000);
+    await clock.advance(90_000);
     expect(await failed).toMatchObject({ code: 'KAFKA_UNREACHABLE' });
     expect(settledMs).toBe(3_000);
   });
 
-  it('sits out an election for 30 s, however short the connect timeout', async () => {
+  it('sits out an election for a minute, however short the connect timeout', async () => {
     const { clock, requests } = setUp(3_000);
     const startMs = clock.monotonicMs();
     let settledMs: number | undefined;
@@ -80,15 +80,15 @@ describe('Requests', () => {
         settledMs = clock.monotonicMs() - startMs;
         return error;
       });
-    await clock.advance(60_000);
+    await clock.advance(90_000);
     expect(await failed).toMatchObject({ code: 'KAFKA_REQUEST_FAILED', failure: { kind: 'transient' } });
-    expect(settledMs).toBe(30_000);
+    expect(settledMs).toBe(60_000);
   });
 
   it('never waits for ever for an answer', async () => {
     const { clock, requests } = setUp();
     const failed = requests.run('Ask', () => new Promise(() => undefined)).catch((error: unknown) => error);
-    await clock.advance(60_000);
+    await clock.advance(90_000);
     expect(await failed).toMatchObject({ code: 'KAFKA_UNREACHABLE' });
   });
 

@@ -11,9 +11,9 @@ export type Connection = Awaited<ReturnType<BrokerConnections['any']>>;
 
 /**
  * How long a passing condition of the cluster is sat out. A dead broker is fenced after 9 s (broker.session.timeout.ms),
- * its partitions get new leaders after that.
+ * its partitions get new leaders after that. Kafka's own admin client: default.api.timeout.ms.
  */
-export const TRANSIENT_DEADLINE_MS = 30_000;
+export const TRANSIENT_DEADLINE_MS = 60_000;
 
 const FIRST_BACKOFF_MS = 50;
 const LONGEST_BACKOFF_MS = 1_000;
@@ -43,7 +43,7 @@ export class Requests {
   }
 
   /**
-   * Runs `body` until it succeeds, fails for good, or its time is up: the connect timeout while no broker answers, 30 s
+   * Runs `body` until it succeeds, fails for good, or its time is up: the connect timeout while no broker answers, a minute
    * while the cluster is electing, loading or moving something, and never longer than `limitMs`. `body` may run several
    * times.
    *
