@@ -244,7 +244,9 @@ export interface Admin {
   brokerConfigs(): Promise<ConfigMap>;
   brokerCount(): Promise<number>;
   /** A topic that exists already is left as it is and named in `existed`. Resolves when every partition has a leader. */
-  createTopics(specs: readonly TopicSpec[]): Promise<{ readonly created: readonly string[]; readonly existed: readonly string[] }>;
+  createTopics(
+    specs: readonly TopicSpec[],
+  ): Promise<{ readonly created: readonly string[]; readonly existed: readonly string[] }>;
   logEnds(partitions: readonly TopicPartition[]): Promise<readonly LogEnds[]>;
   /** What lives under this group name; `none` when no such group. */
   groupProtocol(group: string): Promise<GroupProtocol | 'none'>;

@@ -8,8 +8,8 @@ const unsupported = { code: 'KAFKA_UNSUPPORTED', failure: { kind: 'unsupported' 
 export function describeAdmin(subject: Subject): void {
   const { bench, can } = subject;
   describe('the admin', () => {
-    it('describes topics and leaves out those that do not exist', async () => {
-      const b = bench();
+    it('describes topics and leaves out those that do not exist', async (t) => {
+      const b = bench(t);
       const topic = await b.topic();
       const admin = await b.admin();
       const missing = `missing-${randomUUID()}`;
@@ -27,8 +27,8 @@ export function describeAdmin(subject: Subject): void {
       expect(await admin.describeTopics([missing])).toEqual(new Map());
     });
 
-    it('creates topics and names those that existed', async () => {
-      const b = bench();
+    it('creates topics and names those that existed', async (t) => {
+      const b = bench(t);
       const admin = await b.admin();
       const old = await b.topic();
       const fresh = `conformance-${randomUUID()}`;
@@ -45,8 +45,8 @@ export function describeAdmin(subject: Subject): void {
       expect((await admin.describeTopics([fresh])).get(fresh)?.partitions).toHaveLength(PARTITIONS);
     });
 
-    it('knows where logs start and end', async () => {
-      const b = bench();
+    it('knows where logs start and end', async (t) => {
+      const b = bench(t);
       const topic = await b.topic();
       await b.append({ topic, partition: 2 }, numbered('v', 3));
       const admin = await b.admin();
@@ -61,8 +61,8 @@ export function describeAdmin(subject: Subject): void {
       expect(await admin.logEnds([])).toEqual([]);
     });
 
-    it('says unknown topic of the ends of a partition that does not exist', async () => {
-      const b = bench();
+    it('says unknown topic of the ends of a partition that does not exist', async (t) => {
+      const b = bench(t);
       const topic = await b.topic();
       const admin = await b.admin();
       await expect(admin.logEnds([{ topic, partition: 99 }])).rejects.toMatchObject({
@@ -70,8 +70,8 @@ export function describeAdmin(subject: Subject): void {
       });
     });
 
-    it('counts brokers and knows that KIP-848 groups are offered', async () => {
-      const admin = await bench().admin();
+    it('counts brokers and knows that KIP-848 groups are offered', async (t) => {
+      const admin = await bench(t).admin();
       expect(await admin.brokerCount()).toBe(3);
       expect(await admin.offersConsumerProtocol()).toBe(true);
     });
@@ -83,8 +83,8 @@ export function describeAdmin(subject: Subject): void {
 
 function describeSettings({ bench, can }: Subject): void {
   if (can.topicSettings) {
-    it('creates topics as asked for, and reads all that applies to them', async () => {
-      const admin = await bench().admin();
+    it('creates topics as asked for, and reads all that applies to them', async (t) => {
+      const admin = await bench(t).admin();
       const name = `conformance-${randomUUID()}`;
       const configs = {
         'retention.ms': '-1',
@@ -104,8 +104,8 @@ function describeSettings({ bench, can }: Subject): void {
       });
     });
 
-    it("reads the brokers' own settings", async () => {
-      const admin = await bench().admin();
+    it("reads the brokers' own settings", async (t) => {
+      const admin = await bench(t).admin();
       const configs = await admin.brokerConfigs();
       expect([...configs.keys()]).toEqual(
         expect.arrayContaining([
@@ -119,34 +119,34 @@ function describeSettings({ bench, can }: Subject): void {
       );
     });
 
-    it.each([
-      ['more replicas than brokers', { replicationFactor: 7 }, 38],
-      ['a name that is none', { name: 'a b' }, 17],
-      ['a setting that is none', { configs: { 'no.such.setting': '1' } }, 40],
-    ])('refuses to create a topic with %s, but creates others', async (_what, part, code) => {
-      const admin = await bench().admin();
+    it.for([
+      { what: 'more replicas than brokers', part: { replicationFactor: 7 }, code: 38 },
+      { what: 'a name that is none', part: { name: 'a b' }, code: 17 },
+      { what: 'a setting that is none', part: { configs: { 'no.such.setting': '1' } }, code: 40 },
+    ])('refuses to create a topic with $what, but creates others', async ({ part, code }, t) => {
+      const admin = await bench(t).admin();
       const good = { name: `conformance-${randomUUID()}`, partitions: 1, replicationFactor: 3, configs: {} };
       const bad = { ...good, name: `conformance-${randomUUID()}`, ...part };
       await expect(admin.createTopics([good, bad])).rejects.toMatchObject({ failure: { code } });
       expect([...(await admin.describeTopics([good.name, bad.name])).keys()]).toEqual([good.name]);
     });
 
-    it('says unknown topic of the configs of one that does not exist', async () => {
-      const admin = await bench().admin();
+    it('says unknown topic of the configs of one that does not exist', async (t) => {
+      const admin = await bench(t).admin();
       await expect(admin.topicConfigs(`missing-${randomUUID()}`)).rejects.toMatchObject({
         failure: { kind: 'unknown-topic', code: 3 },
       });
     });
   } else {
-    it('says that configs are not to be had', async () => {
-      const b = bench();
+    it('says that configs are not to be had', async (t) => {
+      const b = bench(t);
       const admin = await b.admin();
       await expect(admin.topicConfigs(await b.topic())).rejects.toMatchObject(unsupported);
       await expect(admin.brokerConfigs()).rejects.toMatchObject(unsupported);
     });
 
-    it('creates topics with the partitions it announced, whatever is asked', async () => {
-      const b = bench();
+    it('creates topics with the partitions it announced, whatever is asked', async (t) => {
+      const b = bench(t);
       const admin = await b.admin();
       const name = `conformance-${randomUUID()}`;
       await admin.createTopics([{ name, partitions: 7, replicationFactor: 1, configs: {} }]);
@@ -158,10 +158,10 @@ function describeSettings({ bench, can }: Subject): void {
 
 function describeGroups({ bench, can }: Subject): void {
   if (can.groupProtocol) {
-    it.each(['classic', 'consumer'] as const)(
+    it.for(['classic', 'consumer'] as const)(
       'recognises a %s group for as long as it has members',
-      async (protocol) => {
-        const b = bench();
+      async (protocol, t) => {
+        const b = bench(t);
         const admin = await b.admin();
         const group = `group-${randomUUID()}`;
         expect(await admin.groupProtocol(group)).toBe('none');
@@ -173,8 +173,8 @@ function describeGroups({ bench, can }: Subject): void {
       },
     );
   } else {
-    it('says that group protocols are not to be had', async () => {
-      const admin = await bench().admin();
+    it('says that group protocols are not to be had', async (t) => {
+      const admin = await bench(t).admin();
       await expect(admin.groupProtocol('group')).rejects.toMatchObject(unsupported);
     });
   }

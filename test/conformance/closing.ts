@@ -7,8 +7,8 @@ const closed = { failure: { kind: 'closed' } };
 
 export function describeClosing({ bench }: Subject): void {
   describe('after closing', () => {
-    it('an appender has settled what was under way, and appends nothing any more', async () => {
-      const b = bench();
+    it('an appender has settled what was under way, and appends nothing any more', async (t) => {
+      const b = bench(t);
       const partition = { topic: await b.topic(), partition: 0 };
       const appender = await b.appender();
       await b.append(partition, ['first'], appender);
@@ -22,8 +22,8 @@ export function describeClosing({ bench }: Subject): void {
       expect(await admin.logEnds([partition])).toMatchObject([{ end: 2 }]);
     });
 
-    it('a reader refuses every call', async () => {
-      const b = bench();
+    it('a reader refuses every call', async (t) => {
+      const b = bench(t);
       const partition = { topic: await b.topic(), partition: 0 };
       await b.append(partition, ['v']);
       const reader = await b.reader();
@@ -37,10 +37,10 @@ export function describeClosing({ bench }: Subject): void {
       await expect(reader.resume([partition])).rejects.toMatchObject(closed);
     });
 
-    it.each(['leave', 'abandon'] as const)(
+    it.for(['leave', 'abandon'] as const)(
       'a member (%s) commits and reads nothing any more',
-      async (how) => {
-        const b = bench();
+      async (how, t) => {
+        const b = bench(t);
         const topic = await b.topic();
         const member = await b.joinedMember({
           group: `group-${randomUUID()}`,
@@ -58,8 +58,8 @@ export function describeClosing({ bench }: Subject): void {
       },
     );
 
-    it('a member that never joined has nothing to leave, and refuses the rest', async () => {
-      const b = bench();
+    it('a member that never joined has nothing to leave, and refuses the rest', async (t) => {
+      const b = bench(t);
       const topic = await b.topic();
       const member = b.member({ group: `group-${randomUUID()}`, topics: [topic], protocol: 'consumer' });
       expect(await member.commit({ topic, partition: 0, offset: 0, metadata: '' })).toBe('closed');
@@ -68,8 +68,8 @@ export function describeClosing({ bench }: Subject): void {
       await expect(member.join()).rejects.toMatchObject(closed);
     });
 
-    it('an abandoned member settles the commits that were under way', async () => {
-      const b = bench();
+    it('an abandoned member settles the commits that were under way', async (t) => {
+      const b = bench(t);
       const topic = await b.topic();
       const member = await b.joinedMember({
         group: `group-${randomUUID()}`,
@@ -82,8 +82,8 @@ export function describeClosing({ bench }: Subject): void {
       for (const outcome of await Promise.all(commits)) expect([undefined, 'closed']).toContain(outcome);
     });
 
-    it('an admin refuses every call', async () => {
-      const admin = await bench().admin();
+    it('an admin refuses every call', async (t) => {
+      const admin = await bench(t).admin();
       await admin.close();
       await admin.close();
       await expect(admin.brokerCount()).rejects.toMatchObject(closed);

@@ -12,8 +12,8 @@ async function lone(b: Bench, topic: string, group = `group-${randomUUID()}`): P
 
 export function describeCommits({ bench }: Subject): void {
   describe('commits', () => {
-    it('are acknowledged, and read back with their metadata', async () => {
-      const b = bench();
+    it('are acknowledged, and read back with their metadata', async (t) => {
+      const b = bench(t);
       const topic = await b.topic();
       const member = await lone(b, topic);
       const offsets = [
@@ -28,8 +28,8 @@ export function describeCommits({ bench }: Subject): void {
       ).toEqual(offsets);
     });
 
-    it('tell 0 from never', async () => {
-      const b = bench();
+    it('tell 0 from never', async (t) => {
+      const b = bench(t);
       const topic = await b.topic();
       const member = await lone(b, topic);
       await member.membership.commit([{ topic, partition: 0, offset: 0, metadata: '' }]);
@@ -43,8 +43,8 @@ export function describeCommits({ bench }: Subject): void {
       ]);
     });
 
-    it('replace the one before, offset and metadata, also backwards', async () => {
-      const b = bench();
+    it('replace the one before, offset and metadata, also backwards', async (t) => {
+      const b = bench(t);
       const topic = await b.topic();
       const member = await lone(b, topic);
       const results = await Promise.all([
@@ -58,8 +58,8 @@ export function describeCommits({ bench }: Subject): void {
       ]);
     });
 
-    it('hold 4,000 characters of metadata', async () => {
-      const b = bench();
+    it('hold 4,000 characters of metadata', async (t) => {
+      const b = bench(t);
       const topic = await b.topic();
       const member = await lone(b, topic);
       const commits = ['x', 'ü', '✓'].map((character, partition) => {
@@ -71,8 +71,8 @@ export function describeCommits({ bench }: Subject): void {
       expect(await member.membership.committed(partitions)).toEqual(commits);
     });
 
-    it('with too much metadata are refused by themselves', async () => {
-      const b = bench();
+    it('with too much metadata are refused by themselves', async (t) => {
+      const b = bench(t);
       const topic = await b.topic();
       const member = await lone(b, topic);
       const outcomes = await member.membership.commit([
@@ -90,8 +90,8 @@ export function describeCommits({ bench }: Subject): void {
       expect(read.map(({ offset }) => offset)).toEqual([1, undefined, 3]);
     });
 
-    it('with NUL in their metadata are refused, not cut', async () => {
-      const b = bench();
+    it('with NUL in their metadata are refused, not cut', async (t) => {
+      const b = bench(t);
       const topic = await b.topic();
       const member = await lone(b, topic);
       expect(await member.commit({ topic, partition: 0, offset: 1, metadata: 'a\0b' })).toBe('other');
@@ -100,15 +100,15 @@ export function describeCommits({ bench }: Subject): void {
       ]);
     });
 
-    it('of nothing, and reads of nothing, answer nothing', async () => {
-      const b = bench();
+    it('of nothing, and reads of nothing, answer nothing', async (t) => {
+      const b = bench(t);
       const member = await lone(b, await b.topic());
       expect(await member.membership.commit([])).toEqual([]);
       expect(await member.membership.committed([])).toEqual([]);
     });
 
-    it('of one group are not seen by another', async () => {
-      const b = bench();
+    it('of one group are not seen by another', async (t) => {
+      const b = bench(t);
       const topic = await b.topic();
       const [one, other] = [await lone(b, topic), await lone(b, topic)];
       await one.commit({ topic, partition: 0, offset: 5, metadata: 'one' });
@@ -118,8 +118,8 @@ export function describeCommits({ bench }: Subject): void {
       expect(await other.membership.committed(partitions)).toMatchObject([{ offset: 2, metadata: 'other' }]);
     });
 
-    it('outlive their member', async () => {
-      const b = bench();
+    it('outlive their member', async (t) => {
+      const b = bench(t);
       const topic = await b.topic();
       const first = await lone(b, topic);
       await first.commit({ topic, partition: 3, offset: 8, metadata: 'inherited' });

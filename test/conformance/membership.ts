@@ -24,16 +24,16 @@ export function describeMembership(subject: Subject, protocol: GroupProtocol): v
   const settings = (topic: string) => ({ group: `group-${randomUUID()}`, topics: [topic], protocol });
 
   describe(`a member of a ${protocol} group`, () => {
-    it('owns everything when it is alone', async () => {
-      const b = bench();
+    it('owns everything when it is alone', async (t) => {
+      const b = bench(t);
       const member = await b.joinedMember(settings(await b.topic()));
       await untilEven(b, member);
       expect(member.eventsOf('revoked')).toEqual([]);
       expect(member.eventsOf('lost')).toEqual([]);
     });
 
-    it('gives half to a second one, which gets it only after the answer', async () => {
-      const b = bench();
+    it('gives half to a second one, which gets it only after the answer', async (t) => {
+      const b = bench(t);
       const topic = await b.topic();
       const group = settings(topic);
       const first = await b.joinedMember(group);
@@ -58,8 +58,8 @@ export function describeMembership(subject: Subject, protocol: GroupProtocol): v
       );
     });
 
-    it('keeps what it was not asked for', async () => {
-      const b = bench();
+    it('keeps what it was not asked for', async (t) => {
+      const b = bench(t);
       const group = settings(await b.topic());
       const first = await b.joinedMember(group);
       await untilEven(b, first);
@@ -70,8 +70,8 @@ export function describeMembership(subject: Subject, protocol: GroupProtocol): v
       expect(first.eventsOf('lost')).toEqual([]);
     });
 
-    it('commits what it kept, with newer attempts where the rebalance refuses', async () => {
-      const b = bench();
+    it('commits what it kept, with newer attempts where the rebalance refuses', async (t) => {
+      const b = bench(t);
       const topic = await b.topic();
       const group = settings(topic);
       const first = await b.joinedMember(group);
@@ -91,8 +91,8 @@ export function describeMembership(subject: Subject, protocol: GroupProtocol): v
       expect(read).toEqual([{ ...partition, offset: 0, metadata: 'kept' }]);
     });
 
-    it('hands everything over when it leaves, and has left only after its answer', async () => {
-      const b = bench();
+    it('hands everything over when it leaves, and has left only after its answer', async (t) => {
+      const b = bench(t);
       const topic = await b.topic();
       const group = settings(topic);
       const [first, second] = [await b.joinedMember(group), await b.joinedMember(group)];
@@ -118,8 +118,8 @@ export function describeMembership(subject: Subject, protocol: GroupProtocol): v
       expect(first.owned.size).toBe(0);
     });
 
-    it('leaves alone and comes back as another', async () => {
-      const b = bench();
+    it('leaves alone and comes back as another', async (t) => {
+      const b = bench(t);
       const group = settings(await b.topic());
       const first = await b.joinedMember(group);
       await untilEven(b, first);
@@ -130,23 +130,23 @@ export function describeMembership(subject: Subject, protocol: GroupProtocol): v
       await untilEven(b, second);
     });
 
-    it('shares nothing with members of other groups', async () => {
-      const b = bench();
+    it('shares nothing with members of other groups', async (t) => {
+      const b = bench(t);
       const topic = await b.topic();
       const [one, other] = [await b.joinedMember(settings(topic)), await b.joinedMember(settings(topic))];
       await untilEven(b, one);
       await untilEven(b, other);
     });
 
-    it('joins once', async () => {
-      const b = bench();
+    it('joins once', async (t) => {
+      const b = bench(t);
       const member = await b.joinedMember(settings(await b.topic()));
       await expect(member.join()).rejects.toMatchObject({ failure: { kind: 'closed' } });
     });
 
     if (can.evictsMembers) {
-      it('learns that all is lost when it is thrown out, cannot commit meanwhile, and joins again', async () => {
-        const b = bench();
+      it('learns that all is lost when it is thrown out, cannot commit meanwhile, and joins again', async (t) => {
+        const b = bench(t);
         const topic = await b.topic();
         const member = await b.joinedMember({ ...settings(topic), staticMemberId: 'victim' });
         await untilEven(b, member);
@@ -164,8 +164,8 @@ export function describeMembership(subject: Subject, protocol: GroupProtocol): v
         expect(await member.commit({ topic, partition: 0, offset: 0, metadata: '' })).toBeUndefined();
       });
     } else {
-      it('loses nothing while it is in contact', async () => {
-        const b = bench();
+      it('loses nothing while it is in contact', async (t) => {
+        const b = bench(t);
         const topic = await b.topic();
         const member = await b.joinedMember(settings(topic));
         await untilEven(b, member);
@@ -176,8 +176,8 @@ export function describeMembership(subject: Subject, protocol: GroupProtocol): v
     }
 
     if (can.staticMembers) {
-      it('gets its partitions back under its static id, without others being asked', async () => {
-        const b = bench();
+      it('gets its partitions back under its static id, without others being asked', async (t) => {
+        const b = bench(t);
         const group = { ...settings(await b.topic()), sessionTimeoutMs: 45_000 };
         const other = await b.joinedMember({ ...group, staticMemberId: 'other' });
         const member = await b.joinedMember({ ...group, staticMemberId: 'mine' });
@@ -192,8 +192,8 @@ export function describeMembership(subject: Subject, protocol: GroupProtocol): v
         expect(later).toEqual([]);
       });
     } else {
-      it('takes part under a static id', async () => {
-        const b = bench();
+      it('takes part under a static id', async (t) => {
+        const b = bench(t);
         const member = await b.joinedMember({ ...settings(await b.topic()), staticMemberId: 'mine' });
         await untilEven(b, member);
       });
@@ -208,8 +208,8 @@ function describeRevokeLimit(
   settings: (topic: string) => { group: string; topics: string[]; protocol: GroupProtocol },
 ): void {
   if (can.limitsRevokes) {
-    it('is fenced when it answers a revoke too late, and loses what it kept after the answer', async () => {
-      const b = bench();
+    it('is fenced when it answers a revoke too late, and loses what it kept after the answer', async (t) => {
+      const b = bench(t);
       const topic = await b.topic();
       const group = { ...settings(topic), maxPollIntervalMs: 10_000 };
       const first = await b.joinedMember(group);
@@ -225,8 +225,8 @@ function describeRevokeLimit(
       await untilEven(b, first, second);
     });
   } else {
-    it('may take its time for a revoke', async () => {
-      const b = bench();
+    it('may take its time for a revoke', async (t) => {
+      const b = bench(t);
       const group = { ...settings(await b.topic()), maxPollIntervalMs: 10_000 };
       const first = await b.joinedMember(group);
       await untilEven(b, first);

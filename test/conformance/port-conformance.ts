@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, beforeAll, describe, type TestContext } from 'vitest';
 import { describeAdmin } from './admin.ts';
 import { describeAppending } from './appending.ts';
 import { describeClosing } from './closing.ts';
@@ -9,7 +9,7 @@ import { describeReading } from './reading.ts';
 
 /** What a suite of cases is given. */
 export interface Subject {
-  readonly bench: () => Bench;
+  readonly bench: (test: TestContext) => Bench;
   readonly can: PortCapabilities;
 }
 
@@ -19,13 +19,13 @@ export function describeKafkaPort(
   open: () => Promise<PortUnderTest>,
   can: PortCapabilities,
 ): void {
-  describe(name, () => {
+  describe(name, { concurrent: can.takesTime }, () => {
     let port: PortUnderTest;
     beforeAll(async () => {
       port = await open();
     });
     afterAll(() => port.close());
-    const subject: Subject = { bench: () => new Bench(port), can };
+    const subject: Subject = { bench: (test) => new Bench(port, test), can };
 
     describeAppending(subject);
     describeReading(subject);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { onTestFinished } from 'vitest';
+import type { TestContext } from 'vitest';
 import type {
   Admin,
   Appender,
@@ -33,6 +33,8 @@ export interface PortUnderTest {
  * nearest thing, instead of the full case.
  */
 export interface PortCapabilities {
+  /** Cases wait for a cluster and run side by side. Time that is moved by hand would be moved for all at once. */
+  readonly takesTime: boolean;
   /** Topics get the partitions and configs asked for, and configs can be read. */
   readonly topicSettings: boolean;
   readonly topicIds: boolean;
@@ -56,9 +58,11 @@ const WAIT_MS = 60_000;
 /** What a test uses of a port; everything is closed when the test ends. */
 export class Bench {
   readonly port: PortUnderTest;
+  readonly #atEnd: TestContext['onTestFinished'];
 
-  constructor(port: PortUnderTest) {
+  constructor(port: PortUnderTest, test: TestContext) {
     this.port = port;
+    this.#atEnd = test.onTestFinished;
   }
 
   appender(): Promise<Appender> {
@@ -77,7 +81,7 @@ export class Bench {
   /** A member that has not joined. */
   member(settings: MemberSettings): WatchedMember {
     const member = new WatchedMember(this.port.driver, settings);
-    onTestFinished(() => member.membership.abandon());
+    this.#atEnd(() => member.membership.abandon());
     return member;
   }
 
@@ -131,7 +135,7 @@ export class Bench {
 
   async #closing<T>(opening: Promise<T>, close: (opened: T) => Promise<void>): Promise<T> {
     const opened = await opening;
-    onTestFinished(() => close(opened));
+    this.#atEnd(() => close(opened));
     return opened;
   }
 }

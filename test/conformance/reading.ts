@@ -6,8 +6,8 @@ import { numbered, offsetsOf, PARTITIONS, valuesOf } from './port-under-test.ts'
 export function describeReading(subject: Subject): void {
   const { bench } = subject;
   describe('reading', () => {
-    it('starts at the offset it is told', async () => {
-      const b = bench();
+    it('starts at the offset it is told', async (t) => {
+      const b = bench(t);
       const partition = { topic: await b.topic(), partition: 0 };
       await b.append(partition, numbered('v', 6));
       const reader = await b.reader();
@@ -18,8 +18,8 @@ export function describeReading(subject: Subject): void {
       expect(await b.readTheRest(reader)).toEqual([]);
     });
 
-    it('waits at the end of a log, and calls when there is something', async () => {
-      const b = bench();
+    it('waits at the end of a log, and calls when there is something', async (t) => {
+      const b = bench(t);
       const partition = { topic: await b.topic(), partition: 0 };
       await b.append(partition, ['old']);
       const reader = await b.reader();
@@ -34,8 +34,8 @@ export function describeReading(subject: Subject): void {
       expect(valuesOf(await b.readRecords(reader, 1))).toEqual(['new']);
     });
 
-    it('hands out no more than asked for', async () => {
-      const b = bench();
+    it('hands out no more than asked for', async (t) => {
+      const b = bench(t);
       const partition = { topic: await b.topic(), partition: 0 };
       await b.append(partition, numbered('v', 5));
       const reader = await b.reader();
@@ -52,8 +52,8 @@ export function describeReading(subject: Subject): void {
       expect(seen).toEqual([0, 1, 2, 3, 4]);
     });
 
-    it('reads several partitions, each in order', async () => {
-      const b = bench();
+    it('reads several partitions, each in order', async (t) => {
+      const b = bench(t);
       const topic = await b.topic();
       const appender = await b.appender();
       const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
@@ -69,8 +69,8 @@ export function describeReading(subject: Subject): void {
       }
     });
 
-    it('moves back when assigned again, and hands out nothing of the older position', async () => {
-      const b = bench();
+    it('moves back when assigned again, and hands out nothing of the older position', async (t) => {
+      const b = bench(t);
       const partition = { topic: await b.topic(), partition: 0 };
       await b.append(partition, numbered('v', 8));
       const reader = await b.reader();
@@ -84,8 +84,8 @@ export function describeReading(subject: Subject): void {
       expect(await b.readTheRest(reader)).toEqual([]);
     });
 
-    it('hands out nothing of a poll begun before an assign once that has resolved', async () => {
-      const b = bench();
+    it('hands out nothing of a poll begun before an assign once that has resolved', async (t) => {
+      const b = bench(t);
       const partition = { topic: await b.topic(), partition: 0 };
       await b.append(partition, numbered('v', 20));
       const reader = await b.reader();
@@ -101,8 +101,8 @@ export function describeReading(subject: Subject): void {
       expect(offsetsOf(await b.readRecords(reader, 8))).toEqual([12, 13, 14, 15, 16, 17, 18, 19]);
     });
 
-    it('hands out nothing of a partition that was unassigned, and goes on with others', async () => {
-      const b = bench();
+    it('hands out nothing of a partition that was unassigned, and goes on with others', async (t) => {
+      const b = bench(t);
       const topic = await b.topic();
       const appender = await b.appender();
       await b.append({ topic, partition: 0 }, numbered('a', 6), appender);
@@ -125,8 +125,8 @@ export function describeReading(subject: Subject): void {
       expect(offsetsOf(await b.readRecords(reader, 3))).toEqual([3, 4, 5]);
     });
 
-    it('keeps the position of a paused partition', async () => {
-      const b = bench();
+    it('keeps the position of a paused partition', async (t) => {
+      const b = bench(t);
       const partition = { topic: await b.topic(), partition: 0 };
       const appender = await b.appender();
       await b.append(partition, numbered('v', 6), appender);
@@ -140,8 +140,8 @@ export function describeReading(subject: Subject): void {
       expect(offsetsOf(await b.readRecords(reader, 5))).toEqual([2, 3, 4, 5, 6]);
     });
 
-    it('reads a paused partition again once it is assigned again', async () => {
-      const b = bench();
+    it('reads a paused partition again once it is assigned again', async (t) => {
+      const b = bench(t);
       const partition = { topic: await b.topic(), partition: 0 };
       await b.append(partition, numbered('v', 3));
       const reader = await b.reader();
@@ -155,8 +155,8 @@ export function describeReading(subject: Subject): void {
       expect(offsetsOf(await b.readRecords(reader, 1))).toEqual([2]);
     });
 
-    it('ignores pausing and resuming what is not assigned', async () => {
-      const b = bench();
+    it('ignores pausing and resuming what is not assigned', async (t) => {
+      const b = bench(t);
       const topic = await b.topic();
       await b.append({ topic, partition: 0 }, ['v']);
       const reader = await b.reader();
@@ -166,8 +166,8 @@ export function describeReading(subject: Subject): void {
       expect(valuesOf(await b.readRecords(reader, 1))).toEqual(['v']);
     });
 
-    it('lets two readers go their own ways', async () => {
-      const b = bench();
+    it('lets two readers go their own ways', async (t) => {
+      const b = bench(t);
       const partition = { topic: await b.topic(), partition: 0 };
       await b.append(partition, numbered('v', 4));
       const [one, other] = [await b.reader(), await b.reader()];
@@ -182,8 +182,8 @@ export function describeReading(subject: Subject): void {
 }
 
 function describeOutOfRange({ bench, can }: Subject): void {
-  it('reports a position beyond the end, and goes on with other partitions', async () => {
-    const b = bench();
+  it('reports a position beyond the end, and goes on with other partitions', async (t) => {
+    const b = bench(t);
     const topic = await b.topic();
     const appender = await b.appender();
     await b.append({ topic, partition: 0 }, numbered('a', 3), appender);
@@ -206,8 +206,8 @@ function describeOutOfRange({ bench, can }: Subject): void {
   });
 
   if (can.deletesRecords) {
-    it('reports a position below the log start, and never jumps to another', async () => {
-      const b = bench();
+    it('reports a position below the log start, and never jumps to another', async (t) => {
+      const b = bench(t);
       const partition = { topic: await b.topic(), partition: 0 };
       await b.append(partition, numbered('v', 6));
       await b.port.deleteBefore?.(partition, 4);
@@ -226,8 +226,8 @@ function describeOutOfRange({ bench, can }: Subject): void {
       expect(offsetsOf(await b.readRecords(reader, 2))).toEqual([4, 5]);
     });
   } else {
-    it('keeps the log start where it is', async () => {
-      const b = bench();
+    it('keeps the log start where it is', async (t) => {
+      const b = bench(t);
       const partition = { topic: await b.topic(), partition: 0 };
       await b.append(partition, numbered('v', 6));
       const admin = await b.admin();

@@ -33,7 +33,7 @@ export class WatchedMember {
       group: settings.group,
       topics: settings.topics,
       protocol: settings.protocol,
-      sessionTimeoutMs: settings.sessionTimeoutMs ?? 10_000,
+      sessionTimeoutMs: settings.sessionTimeoutMs ?? 6_000,
       maxPollIntervalMs: settings.maxPollIntervalMs ?? 60_000,
       staticMemberId: settings.staticMemberId,
       rackId: undefined,

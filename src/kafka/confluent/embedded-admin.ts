@@ -1,4 +1,4 @@
-import type { Admin, LogEnds, TopicDescription, TopicPartition } from '../port.ts';
+import type { Admin, KafkaFailure, LogEnds, TopicDescription, TopicPartition } from '../port.ts';
 import { KafkaRequestError } from '../request-error.ts';
 import type { EmbeddedCluster } from './embedded-cluster.ts';
 import { failureOfError } from './failure.ts';
@@ -6,6 +6,7 @@ import type { NativeError, NativeMetadata } from './native.ts';
 import { nativePartitions } from './partition-table.ts';
 
 const REQUEST_MS = 10_000;
+const CLOSED: KafkaFailure = { kind: 'closed', code: undefined, message: 'The admin was closed' };
 
 /**
  * What the data client can tell about the mock cluster. It knows no topic requests at all: a topic comes into being by
@@ -13,6 +14,7 @@ const REQUEST_MS = 10_000;
  */
 export class EmbeddedAdmin implements Admin {
   readonly #cluster: EmbeddedCluster;
+  #closed = false;
 
   constructor(cluster: EmbeddedCluster) {
     this.#cluster = cluster;
@@ -63,20 +65,27 @@ export class EmbeddedAdmin implements Admin {
   }
 
   close(): Promise<void> {
+    this.#closed = true;
     return Promise.resolve();
+  }
+
+  /** The cluster goes on without this admin; the admin does not. */
+  #owner(): EmbeddedCluster['owner'] {
+    if (this.#closed) throw new KafkaRequestError('The embedded cluster was not asked', CLOSED);
+    return this.#cluster.owner;
   }
 
   #metadata(topic: string | undefined): Promise<NativeMetadata> {
     const request = { allTopics: topic === undefined, timeout: REQUEST_MS };
     return ask('read metadata', (done) =>
-      this.#cluster.owner.getMetadata(topic === undefined ? request : { ...request, topic }, done),
+      this.#owner().getMetadata(topic === undefined ? request : { ...request, topic }, done),
     );
   }
 
   async #logEnds({ topic, partition }: TopicPartition): Promise<LogEnds> {
     const { lowOffset, highOffset } = await ask<{ lowOffset: number; highOffset: number }>(
       `read the log ends of ${topic}/${partition}`,
-      (done) => this.#cluster.owner.queryWatermarkOffsets(topic, partition, REQUEST_MS, done),
+      (done) => this.#owner().queryWatermarkOffsets(topic, partition, REQUEST_MS, done),
     );
     return { topic, partition, start: lowOffset, end: highOffset };
   }

@@ -1,9 +1,12 @@
+import { systemClock } from '../../clock/clock.ts';
 import type { EmbeddedLimits, KafkaDriver } from '../port.ts';
+import { ConfluentAppender } from './appender.ts';
 import { DEFAULT_MAX_RECORD_BYTES } from './client-config.ts';
 import { ClientFactory } from './client-factory.ts';
 import { dataPlane } from './driver.ts';
 import { EmbeddedAdmin } from './embedded-admin.ts';
 import { type EmbeddedCluster, startEmbeddedCluster } from './embedded-cluster.ts';
+import type { NativeDeliveryReport } from './native.ts';
 
 const limits: EmbeddedLimits = {
   // Fixed in librdkafka's mock cluster.
@@ -33,10 +36,20 @@ export function embeddedDriver(): KafkaDriver {
   return {
     embedded: limits,
     ...dataPlane(clients),
+    appender: () =>
+      ConfluentAppender.connect(
+        async (onDelivery) => (await clients()).producer((error, report) => onDelivery(error, dated(report))),
+        systemClock,
+      ),
     admin: async () => new EmbeddedAdmin(await cluster()),
     close: async () => {
       const started = await starting?.catch(() => undefined);
       await started?.stop();
     },
   };
+}
+
+/** The mock answers every append with the same append time, 1,234 ms after 1970. */
+function dated(report: NativeDeliveryReport): NativeDeliveryReport {
+  return { ...report, timestamp: systemClock.wallMs() };
 }

@@ -1,4 +1,5 @@
 import type { KafkaFailure, KafkaFailureKind, RecordOutcome } from '../port.ts';
+import { KafkaRequestError } from '../request-error.ts';
 
 /** librdkafka's own error numbers and Kafka's, as far as the adapter decides by them. */
 export const errorCode = {
@@ -64,8 +65,9 @@ export function failureOfText(text: string): KafkaFailure {
   return { kind, code: undefined, message: text };
 }
 
-/** Whatever the client threw or passed on. -1 is its "no number known". */
+/** Whatever the client, or this adapter, threw or passed on. -1 is the client's "no number known". */
 export function failureOfError(error: unknown): KafkaFailure {
+  if (error instanceof KafkaRequestError) return error.failure;
   const message = error instanceof Error ? error.message : String(error);
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
   return typeof code === 'number' && code !== -1 ? failureOf(code, message) : failureOfText(message);

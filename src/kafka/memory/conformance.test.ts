@@ -19,6 +19,7 @@ describeKafkaPort(
     };
   },
   {
+    takesTime: false,
     topicSettings: true,
     topicIds: true,
     groupProtocol: true,
