@@ -7,7 +7,7 @@ import { EnqueueError } from '../errors/enqueue-error.ts';
 import type { Appended, ProducerItem } from '../producer/core/item.ts';
 import { checkForEnqueue, type EnqueueCheck } from '../tasks/check-for-enqueue.ts';
 import { newTaskId } from '../tasks/task-id.ts';
-import type { CheckedHandlers, PayloadInput, SomeHandlers, TaskMap, TaskType } from '../tasks/task-map.ts';
+import type { CheckedHandlers, PayloadInput, SomeHandlers, TaskMap } from '../tasks/task-map.ts';
 import { type RegisteredTask, TaskRegistry } from '../tasks/task-registry.ts';
 import { type Logger, stderrLogger } from '../telemetry/logger.ts';
 import { activeTraceHeaders } from '../telemetry/trace-context.ts';
