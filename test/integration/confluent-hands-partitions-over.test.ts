@@ -1,0 +1,132 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import type { GroupProtocol } from '../../src/kafka/port.ts';
+import { record, World } from './confluent-world.ts';
+
+const HELD_MS = 5_000;
+const numbers = (count: number) => Array.from({ length: count }, (_, index) => index);
+const protocols: readonly GroupProtocol[] = ['classic', 'consumer'];
+
+test.each(protocols)(
+  'a revoke held open stops neither commits nor reading, and moves nothing (%s)',
+  async (protocol) => {
+    await using world = await World.open(8);
+    const appender = await world.appender();
+    const reader = await world.reader();
+    await reader.assign(world.partitions(...numbers(8)).map((one) => ({ ...one, offset: 0 })));
+    let latestMs = performance.now();
+    let longestGapMs = 0;
+    let polling = false;
+    reader.onReadable(() => {
+      if (polling) return;
+      polling = true;
+      void reader.poll(100).then((records) => {
+        polling = false;
+        if (records.length === 0) return;
+        longestGapMs = Math.max(longestGapMs, performance.now() - latestMs);
+        latestMs = performance.now();
+      });
+    });
+    let next = 0;
+    const producing = setInterval(() => {
+      next += 1;
+      void appender.append({ topic: world.topic, partition: next % 8, records: [record('x')] });
+    }, 20);
+
+    const first = world.member({ protocol });
+    await first.join();
+    await first.until(({ owned }) => owned.length === 8);
+    const kept: string[] = [];
+    first.onRevoked = async ({ partitions, answer }) => {
+      const answerAtMs = performance.now() + HELD_MS;
+      while (performance.now() < answerAtMs) {
+        const commits = world
+          .partitions(...numbers(8))
+          .map((one) => ({ ...one, offset: 1, metadata: 'held' }));
+        for (const { failure } of await first.membership.commit(commits)) kept.push(failure?.kind ?? 'acked');
+        await wait(250);
+      }
+      expect(second.owned).toEqual([]);
+      await first.membership.commit(partitions.map((one) => ({ ...one, offset: 3, metadata: 'final' })));
+      answer();
+    };
+    const second = world.member({ protocol });
+    await second.join();
+    latestMs = performance.now();
+    longestGapMs = 0;
+    await second.until(({ owned }) => owned.length === 4);
+    clearInterval(producing);
+
+    expect(new Set(kept)).toEqual(new Set(['acked']));
+    expect(longestGapMs).toBeLessThan(1_500);
+    expect([...first.owned, ...second.owned].toSorted((a, b) => a - b)).toEqual(numbers(8));
+    const handed = await second.membership.committed(world.partitions(...second.owned));
+    expect(handed.every(({ offset, metadata }) => offset === 3 && metadata === 'final')).toBe(true);
+  },
+);
+
+test.each(protocols)(
+  'a member that leaves may still commit, and the other one gets everything (%s)',
+  async (protocol) => {
+    await using world = await World.open(4);
+    const first = world.member({ protocol });
+    await first.join();
+    await first.until(({ owned }) => owned.length === 4);
+    const second = world.member({ protocol });
+    await second.join();
+    await second.until(({ owned }) => owned.length === 2);
+    let outcomes: unknown;
+    first.onRevoked = async ({ partitions, answer }) => {
+      await wait(500);
+      outcomes = await first.membership.commit(
+        partitions.map((one) => ({ ...one, offset: 9, metadata: 'bye' })),
+      );
+      answer();
+    };
+    const left = first.owned;
+    await first.membership.leave();
+    expect(outcomes).toEqual(
+      expect.arrayContaining(world.partitions(...left).map((one) => ({ ...one, failure: undefined }))),
+    );
+    await second.until(({ owned }) => owned.length === 4);
+    const handed = await second.membership.committed(world.partitions(...left));
+    expect(handed.map(({ offset, metadata }) => [offset, metadata])).toEqual(left.map(() => [9, 'bye']));
+  },
+);
+
+test.each(protocols)('abandoning does not wait for an open revoke (%s)', async (protocol) => {
+  await using world = await World.open(2);
+  const first = world.member({ protocol });
+  await first.join();
+  await first.until(({ owned }) => owned.length === 2);
+  let late: (() => void) | undefined;
+  first.onRevoked = ({ answer }) => {
+    late = answer;
+  };
+  const second = world.member({ protocol });
+  await second.join();
+  await first.until(({ events }) => events.some(({ kind }) => kind === 'revoked'));
+  await first.membership.abandon();
+  late?.();
+  const [outcome] = await first.membership.commit([
+    { topic: world.topic, partition: 0, offset: 1, metadata: '' },
+  ]);
+  expect(outcome?.failure?.kind).toBe('closed');
+  await second.until(({ owned }) => owned.length === 2);
+});
+
+test.each(protocols)(
+  'a process that stood still too long learns that its partitions are lost (%s)',
+  async (protocol) => {
+    await using world = await World.open(2);
+    const options = { protocol, sessionTimeoutMs: 6_000, maxPollIntervalMs: 6_000 };
+    const member = world.member(options);
+    await member.join();
+    await member.until(({ owned }) => owned.length === 2);
+    const standsStill = new Int32Array(new SharedArrayBuffer(4));
+    Atomics.wait(standsStill, 0, 0, 9_000);
+    await member.until(({ events }) => events.some(({ kind }) => kind === 'lost'));
+    // It joins again by itself.
+    await member.until(({ owned }) => owned.length === 2);
+  },
+);
