@@ -8,7 +8,10 @@ test('a broker is killed, paused, stopped and started again, and the cluster say
   const [first, second, third] = cluster.brokers;
   if (first === undefined || second === undefined || third === undefined)
     throw new Error('three brokers expected');
-  const seenByFirst = async () => (await askForMetadata(first.address, 2_000)).brokerIds.toSorted();
+  const seenByFirst = async () => {
+    const { brokers } = await askForMetadata(first.address, 2_000);
+    return brokers.map((broker) => broker.id).toSorted((a, b) => a - b);
+  };
 
   await second.kill();
   expect(second.isRunning).toBe(false);

@@ -3,7 +3,7 @@ import { WireReader, WireWriter } from './wire.ts';
 
 /** What one broker says of its cluster. */
 export interface BrokerView {
-  readonly brokerIds: readonly number[];
+  readonly brokers: readonly { readonly id: number; readonly address: string }[];
   /** Partitions without a leader, or with fewer replicas in sync than it has. */
   readonly degradedPartitions: number;
 }
@@ -14,13 +14,12 @@ export async function askForMetadata(address: string, timeoutMs: number): Promis
   const body = new WireWriter().uvarint(0).int8(0).int8(0).int8(0).noTags(true).bytes();
   const reader = await ask({ address, apiKey: 3, apiVersion: 9, body, timeoutMs });
   reader.int32();
-  const brokerIds = reader.array(true, () => {
+  const brokers = reader.array(true, () => {
     const id = reader.int32();
-    reader.string(true);
-    reader.int32();
+    const address = `${reader.string(true)}:${reader.int32()}`;
     reader.string(true);
     reader.tags(true);
-    return id;
+    return { id, address };
   });
   reader.string(true);
   reader.int32();
@@ -33,7 +32,7 @@ export async function askForMetadata(address: string, timeoutMs: number): Promis
     reader.tags(true);
     return states.filter((whole) => !whole).length;
   });
-  return { brokerIds, degradedPartitions: degraded.reduce((sum, count) => sum + count, 0) };
+  return { brokers, degradedPartitions: degraded.reduce((sum, count) => sum + count, 0) };
 }
 
 function readPartition(reader: WireReader): boolean {

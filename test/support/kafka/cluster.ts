@@ -287,7 +287,8 @@ class RunningCluster implements KafkaCluster {
     const running = this.brokers.filter((broker) => broker.isRunning);
     for (const broker of running) {
       const view = await askForMetadata(broker.address, ASK_TIMEOUT_MS);
-      const unseen = running.filter((other) => !view.brokerIds.includes(other.id));
+      const seen = new Set(view.brokers.map((other) => other.id));
+      const unseen = running.filter((other) => !seen.has(other.id));
       if (unseen.length > 0) {
         return `broker ${broker.id} does not see ${unseen.map((other) => other.id).join(', ')}`;
       }
