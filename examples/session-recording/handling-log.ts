@@ -69,7 +69,7 @@ export class HandlingLog {
 
   async nextChange(patienceMs: number): Promise<'changed' | 'stalled'> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve('stalled'), patienceMs);
+      const timer = setTimeout(() => resolve('stalled'), patienceMs).unref();
       this.#wake.push(() => {
         clearTimeout(timer);
         resolve('changed');

@@ -1,91 +1,118 @@
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectKafka, TaskQueue } from 'keylane';
+import { connectKafka, type Kafka, TaskQueue } from 'keylane';
 import { readCaptures } from './captures.ts';
 import { UsageError } from './failure-text.ts';
 import { FailurePlan } from './failures.ts';
 import type { FedRecording } from './feed.ts';
 import { HandlingLog } from './handling-log.ts';
 import { spoiledAppend } from './inject.ts';
+import { type Leaving, leaving } from './leaving.ts';
 import type { Options } from './options.ts';
 import { complaints, proofTable, summary } from './proof-table.ts';
 import { prove } from './prove.ts';
 import { type RecordingServer, startServer } from './server.ts';
 import { appendDurably, RecordingStore } from './storage.ts';
-import { chunkId, tasks } from './tasks.ts';
+import { chunkId, type RecordingTasks, tasks } from './tasks.ts';
 import { WorkerRota } from './worker-rota.ts';
 
-const PARTITIONS = 6;
+/** What a run is made of. */
+interface Parts {
+  readonly options: Options;
+  readonly recordings: readonly FedRecording[];
+  readonly store: RecordingStore;
+  readonly log: HandlingLog;
+  readonly kafka: Kafka;
+  readonly queue: TaskQueue<RecordingTasks>;
+  readonly workers: WorkerRota;
+}
+
+const NOT_PROVED = 1;
+/** What a shell expects of a program that Ctrl-C ended before it was done. */
+const INTERRUPTED = 130;
 
 /** Everything from the first connection to the last goodbye. Resolves with the exit code. */
 export async function run(options: Options): Promise<number> {
-  const runId = Date.now().toString(36);
-  const recordings = (await readCaptures()).map((capture) => ({
-    capture,
-    sessionId: `${capture.name}-${runId}`,
-  }));
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'keylane-recordings-')));
-  const store = new RecordingStore(dir, appendFor(options, recordings));
-  await store.open();
-  const kafka = connectKafka(
-    options.brokers === undefined ? { embedded: true } : { brokers: options.brokers },
-  );
-  const queue = new TaskQueue({
-    // On a shared cluster every run has its own queue: another run's worker has other files.
-    name: options.brokers === undefined ? 'session-recording' : `session-recording-${runId}`,
-    tasks,
-    kafka,
-    topic: { partitions: PARTITIONS },
+  const code = await runIn(dir, options);
+  if (options.dir === undefined && code !== NOT_PROVED) await rm(dir, { recursive: true, force: true });
+  return code;
+}
+
+async function runIn(dir: string, options: Options): Promise<number> {
+  const parts = await assemble(dir, options);
+  const { queue, workers } = parts;
+  const leave = leaving(() => {
+    if (!options.once) console.log('\nDraining …');
   });
-  const log = new HandlingLog(recordings.map(({ sessionId }) => sessionId));
-  const workers = new WorkerRota(queue, { store, log, failures: planFailures(options.seed, recordings) });
-  const leave = leaving(options);
   let server: RecordingServer | undefined;
   try {
+    const where = options.dir === undefined ? `${dir} (temporary, see --dir)` : dir;
     console.log(
-      `Kafka: ${options.brokers?.join(', ') ?? 'embedded'} · queue ${queue.name} · recordings in ${dir}`,
+      `Kafka: ${options.brokers?.join(', ') ?? 'embedded'}\nQueue: ${queue.name}\nRecordings: ${where}`,
     );
-    server = await listen(options, queue, store);
+    server = await listen(options, queue, parts.store);
     await workers.start();
-    const ended = await Promise.race([
-      proveAll({ recordings, server, workers, store, log }),
-      leave.asked,
-      workers.broken,
-    ]);
-    if (ended === 'asked to leave') return 130;
-    if (!ended || options.once) return ended ? 0 : 1;
-    console.log(`\nThe page: ${server.url}\nIts recordings: ${server.url}/replay\nCtrl-C drains and ends.`);
-    await Promise.race([leave.asked, workers.broken]);
-    return 0;
+    return await proveAndServe(parts, server, leave);
   } finally {
     leave.forget();
+    // In the order of the flow: nothing more comes in, what runs ends and is committed, what is sent is answered.
     await server?.close();
     await workers.stop();
     await queue.close();
-    await kafka.close();
+    await parts.kafka.close();
     if (!options.once) console.log('Drained. Goodbye.');
   }
 }
 
-async function proveAll(parts: {
-  readonly recordings: readonly FedRecording[];
-  readonly server: RecordingServer;
-  readonly workers: WorkerRota;
-  readonly store: RecordingStore;
-  readonly log: HandlingLog;
-}): Promise<boolean> {
-  const result = await prove(parts);
+async function assemble(dir: string, options: Options): Promise<Parts> {
+  const runId = Date.now().toString(36);
+  const captures = await readCaptures();
+  const recordings = captures.map((capture) => ({ capture, sessionId: `${capture.name}-${runId}` }));
+  const store = new RecordingStore(dir, appendFor(options, recordings));
+  await store.open();
+  const { brokers } = options;
+  const kafka = connectKafka(brokers === undefined ? { embedded: true } : { brokers });
+  const queue = new TaskQueue({
+    // On a shared cluster every run has its own queue: another run's worker has other files.
+    name: brokers === undefined ? 'session-recording' : `session-recording-${runId}`,
+    tasks,
+    kafka,
+    topic: { partitions: brokers === undefined ? 4 : 12 },
+  });
+  const log = new HandlingLog(recordings.map(({ sessionId }) => sessionId));
+  const workers = new WorkerRota(queue, { store, log, failures: planFailures(options.seed, recordings) });
+  return { options, recordings, store, log, kafka, queue, workers };
+}
+
+async function proveAndServe(parts: Parts, server: RecordingServer, leave: Leaving): Promise<number> {
+  const { options, queue, workers } = parts;
+  const proved = await Promise.race([proveAll(parts, server), leave.asked, workers.broken]);
+  if (proved === 'asked to leave') return INTERRUPTED;
+  if (options.brokers !== undefined)
+    console.log(`The topics ${queue.name} and ${queue.name}.* stay on the cluster.`);
+  if (!proved) return NOT_PROVED;
+  if (options.once) return 0;
+  console.log(
+    `\nThe page:       ${server.url}\nIts recordings: ${server.url}/replay\nCtrl-C drains and ends.`,
+  );
+  await Promise.race([leave.asked, workers.broken]);
+  return 0;
+}
+
+async function proveAll(parts: Parts, server: RecordingServer): Promise<boolean> {
+  const result = await prove({ ...parts, server });
   const wrong = complaints(result);
-  console.log(`\n${proofTable(result.verdicts)}\n\n${summary(result)}`);
-  if (wrong.length > 0) console.log(`\nNOT PROVED:\n${wrong.map((line) => `  ${line}`).join('\n')}`);
-  else console.log('\nEvery recording is complete, stored once, and in order.');
+  console.log(`\n${proofTable(result.verdicts)}\n\n${summary(result)}\n`);
+  if (wrong.length > 0) console.log(`NOT PROVED:\n${wrong.map((line) => `  ${line}`).join('\n')}`);
+  else console.log('Every recording is complete, stored once, and in order.');
   return wrong.length === 0;
 }
 
 async function listen(
   options: Options,
-  queue: TaskQueue<typeof tasks>,
+  queue: TaskQueue<RecordingTasks>,
   store: RecordingStore,
 ): Promise<RecordingServer> {
   try {
@@ -98,8 +125,9 @@ async function listen(
           '--port 8080, or --port 0 for any free one.',
       );
     }
-    if (error.code === 'EACCES')
+    if (error.code === 'EACCES') {
       throw new UsageError(`Port ${options.port} may not be used. Take one above 1023: --port 8080.`);
+    }
     throw error;
   }
 }
@@ -119,21 +147,4 @@ function appendFor(options: Options, recordings: readonly FedRecording[]) {
   const first = recordings[0];
   if (options.inject === undefined || first === undefined) return appendDurably;
   return spoiledAppend(options.inject, { sessionId: first.sessionId, sequence: 4 });
-}
-
-/** Ctrl-C and SIGTERM ask once; a second one does not wait for the draining. */
-function leaving(options: Options): { readonly asked: Promise<'asked to leave'>; forget(): void } {
-  let ask: (answer: 'asked to leave') => void = () => {};
-  const asked = new Promise<'asked to leave'>((resolve) => {
-    ask = resolve;
-  });
-  let times = 0;
-  const onSignal = () => {
-    times += 1;
-    if (times > 1) process.exit(130);
-    if (!options.once) console.log('\nDraining …');
-    ask('asked to leave');
-  };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  return { asked, forget: () => void process.off('SIGINT', onSignal).off('SIGTERM', onSignal) };
 }

@@ -193,8 +193,9 @@ byId('order').addEventListener('submit', (event) => {
 });
 byId('note').addEventListener('submit', (event) => {
   event.preventDefault();
-  pin(event.target.elements.text.value);
-  event.target.reset();
+  const { text } = event.target.elements;
+  pin(text.value);
+  text.value = ''; // rrweb notices a value that is set, but not a form's reset()
 });
 
 recordVisit(byId('indicator'));
