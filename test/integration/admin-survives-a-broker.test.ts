@@ -6,7 +6,7 @@ import type { TopicProblem } from '../../src/topics/topic-problem.ts';
 import { startKafka } from '../support/kafka/cluster.ts';
 
 test('the admin goes on through dead and silent brokers, and no topic gets fewer replicas because one is down', async () => {
-  await using cluster = await startKafka({ brokerConfig: { 'broker.session.timeout.ms': '3000' } });
+  await using cluster = await startKafka({ brokerConfig: { 'broker.session.timeout.ms': '6000' } });
   const [first, second] = cluster.brokers;
   if (first === undefined || second === undefined) throw new Error('three brokers expected');
   const admin = await platformaticAdmin({
@@ -55,4 +55,4 @@ test('the admin goes on through dead and silent brokers, and no topic gets fewer
   expect(await admin.logEnds(partitions)).toHaveLength(30);
   second.resume();
   await admin.close();
-});
+}, 240_000);
