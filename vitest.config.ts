@@ -10,7 +10,13 @@ export default defineConfig({
         ...base,
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'test/*.test.ts', 'test/checker/**/*.test.ts', 'test/simulation/**/*.test.ts'],
+          include: [
+            'src/**/*.test.ts',
+            'examples/**/*.test.ts',
+            'test/*.test.ts',
+            'test/checker/**/*.test.ts',
+            'test/simulation/**/*.test.ts',
+          ],
           typecheck: { enabled: false },
           testTimeout: 20_000,
         },
