@@ -27,6 +27,12 @@ export const uploadSchema = z.object({
 export type Upload = z.output<typeof uploadSchema>;
 
 /**
+ * How long a request waits for Kafka before the page is told to come again. Shorter than the default (two minutes): while
+ * it waits, the page sends nothing else. A chunk that was already handed to Kafka keeps its place in line all the same.
+ */
+const ENQUEUE_TIMEOUT_MS = 15_000;
+
+/**
  * Resolves once everything in the upload is durable. The calls are made one after the other without waiting in between:
  * the order of the calls is the order of the log. No signal is passed on: a browser that hangs up still wants its last
  * chunk stored.
@@ -34,14 +40,18 @@ export type Upload = z.output<typeof uploadSchema>;
 export async function enqueueUpload(queue: RecordingQueue, upload: Upload): Promise<void> {
   const { sessionId, chunks, finishedAfter } = upload;
   const accepted: Promise<unknown>[] = chunks.map(({ sequence, events }) =>
-    queue.enqueue('recording.chunk', { sessionId, sequence, events }, { id: chunkId(sessionId, sequence) }),
+    queue.enqueue(
+      'recording.chunk',
+      { sessionId, sequence, events },
+      { id: chunkId(sessionId, sequence), timeoutMs: ENQUEUE_TIMEOUT_MS },
+    ),
   );
   if (finishedAfter !== undefined) {
     accepted.push(
       queue.enqueue(
         'recording.finished',
         { sessionId, chunks: finishedAfter },
-        { id: finishedId(sessionId) },
+        { id: finishedId(sessionId), timeoutMs: ENQUEUE_TIMEOUT_MS },
       ),
     );
   }

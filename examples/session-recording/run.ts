@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectKafka, type Kafka, TaskQueue } from 'keylane';
@@ -35,9 +35,15 @@ const INTERRUPTED = 130;
 /** Everything from the first connection to the last goodbye. Resolves with the exit code. */
 export async function run(options: Options): Promise<number> {
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'keylane-recordings-')));
-  const code = await runIn(dir, options);
-  if (options.dir === undefined && code !== NOT_PROVED) await rm(dir, { recursive: true, force: true });
-  return code;
+  let keep = true;
+  try {
+    const code = await runIn(dir, options);
+    keep = code === NOT_PROVED;
+    return code;
+  } finally {
+    // After a failure what was stored is evidence; nothing stored is none.
+    if (options.dir === undefined) await (keep ? rmdir(dir).catch(() => {}) : rm(dir, { recursive: true }));
+  }
 }
 
 async function runIn(dir: string, options: Options): Promise<number> {
@@ -73,7 +79,9 @@ async function assemble(dir: string, options: Options): Promise<Parts> {
   const store = new RecordingStore(dir, appendFor(options, recordings));
   await store.open();
   const { brokers } = options;
-  const kafka = connectKafka(brokers === undefined ? { embedded: true } : { brokers });
+  const kafka = connectKafka(
+    brokers === undefined ? { embedded: true } : { brokers, connectTimeoutMs: 15_000 },
+  );
   const queue = new TaskQueue({
     // On a shared cluster every run has its own queue: another run's worker has other files.
     name: brokers === undefined ? 'session-recording' : `session-recording-${runId}`,
