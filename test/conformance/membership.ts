@@ -15,6 +15,7 @@ async function untilEven(b: Bench, ...members: readonly WatchedMember[]): Promis
   await b.until(
     () => members.every(({ owned }) => owned.size === share),
     `each of ${members.length} members owned ${share} partitions`,
+    () => JSON.stringify(members.map(({ events }) => events)),
   );
   expect(members.flatMap((member) => owns(member)).sort(ascending)).toEqual(everything);
 }

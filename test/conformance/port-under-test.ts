@@ -98,11 +98,15 @@ export class Bench {
     return name;
   }
 
-  /** Waits until the condition holds. */
-  async until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  /** Waits until the condition holds; `details` tell the reader of a failure what there was instead. */
+  async until(
+    condition: () => boolean | Promise<boolean>,
+    what: string,
+    details: () => string = () => '',
+  ): Promise<void> {
     const giveUpAt = performance.now() + WAIT_MS;
     while (!(await condition())) {
-      if (performance.now() > giveUpAt) throw new Error(`Waited in vain until ${what}`);
+      if (performance.now() > giveUpAt) throw new Error(`Waited in vain until ${what} ${details()}`);
       await this.port.tick();
     }
   }

@@ -26,6 +26,7 @@ export class MemoryAdmin implements Admin {
   describeTopics(names: readonly string[]): Promise<ReadonlyMap<string, TopicDescription>> {
     return this.#run('describeTopics', () => {
       const known = names.flatMap((name) => {
+        if (!isTopicName(name)) return refuse(invalidName(name));
         const topic = this.#cluster.topics.get(name);
         return topic === undefined ? [] : [[name, this.#describe(name, topic)] as const];
       });
@@ -116,7 +117,7 @@ export class MemoryAdmin implements Admin {
       code,
       message: `${name}: ${message}`,
     });
-    if (!/^[a-zA-Z0-9._-]{1,249}$/.test(name)) return of(17, 'no valid topic name');
+    if (!isTopicName(name)) return invalidName(name);
     if (!(partitions >= 1)) return of(37, `${partitions} partitions`);
     const brokers = this.#cluster.brokerCount;
     if (replicationFactor > brokers) return of(38, `${replicationFactor} replicas on ${brokers} brokers`);
@@ -127,4 +128,12 @@ export class MemoryAdmin implements Admin {
 
 function refuse(failure: KafkaFailure): never {
   throw new KafkaRequestError('The in-memory cluster refused', failure);
+}
+
+function isTopicName(name: string): boolean {
+  return /^[a-zA-Z0-9._-]{1,249}$/.test(name);
+}
+
+function invalidName(name: string): KafkaFailure {
+  return { kind: 'other', code: 17, message: `${name} cannot be a topic's name` };
 }
