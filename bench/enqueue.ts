@@ -13,6 +13,8 @@ const PARTITIONS = 24;
 /** Keys of a partition: enough that a key's share of the buffer does not matter. */
 const KEYS = 10;
 const OUTSTANDING_BYTES = 32_000_000;
+/** As the codec counts it. */
+const RECORD_OVERHEAD_BYTES = 64;
 
 interface Load {
   readonly name: string;
@@ -113,7 +115,8 @@ function produceAll(
 }
 
 function enqueueAll(producer: Producer, topic: string, load: Load, record: OutgoingRecord): Promise<void> {
-  const encode = () => ({ record, bytes: load.recordBytes });
+  const bytes = load.recordBytes + RECORD_OVERHEAD_BYTES;
+  const encode = () => ({ record, bytes });
   return keepFull(load, async (index) => {
     const partition = index % PARTITIONS;
     const laneKey = `key-${Math.floor(index / PARTITIONS) % KEYS}`;

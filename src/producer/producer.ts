@@ -27,6 +27,13 @@ export type AddResult =
 const MAX_IN_FLIGHT_COUNT = 5;
 /** Half of the least time after which brokers may forget a producer (producer.id.expiration.ms is a day; some set hours). */
 const COLD_AFTER_IDLE_MS = 30 * 60_000;
+/**
+ * Measured with 24 partitions, 10 KB tasks and 32 MB outstanding: with 8 MB under way batches are full (120 requests of
+ * 100 tasks), with 16 MB they hold 85 tasks, without a limit 65, and the brokers' CPU time follows the requests.
+ */
+const BUSY_BYTES = 8_000_000;
+/** A partition's turn comes once per (outstanding bytes / bytes under way) round trips; waiting longer means a broker is stuck. */
+const HOLD = { roundTrips: 4, minMs: 10, maxMs: 1_000 } as const;
 const RESEND = { minMs: 100, maxMs: 2_000 } as const;
 
 /**
@@ -59,6 +66,8 @@ export class Producer {
         maxBatchBytes: options.maxBatchBytes,
         maxInFlightBytes: Math.max(options.maxInFlightBytes, options.maxBatchBytes),
         maxInFlightCount: MAX_IN_FLIGHT_COUNT,
+        busyBytes: BUSY_BYTES,
+        hold: HOLD,
         coldAfterIdleMs: COLD_AFTER_IDLE_MS,
         resend: RESEND,
       },

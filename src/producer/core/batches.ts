@@ -4,20 +4,81 @@ import type { Item } from './item.ts';
 import type { PartitionLine } from './partition-line.ts';
 import type { ProducerState } from './producer-state.ts';
 
-/** The next batch of a partition, if one may go now. */
-export function nextBatch(state: ProducerState, line: PartitionLine, incarnation: number): Batch | undefined {
-  if (line.returned.length > 0 || state.nowMs < line.pausedUntilMs) return undefined;
-  if (!isWarm(state, line, incarnation)) {
+/** The batches that may go now, in the order to hand them over. */
+export function takeBatches(state: ProducerState, incarnation: number): readonly Batch[] {
+  const batches: Batch[] = [];
+  for (const line of state.stirred) drainLine(state, line, { incarnation, batches });
+  state.stirred.clear();
+  // Those that were held back for the sake of fuller batches go when there is less under way, the oldest first.
+  for (const line of state.held) {
+    if (isBusy(state)) break;
+    drainLine(state, line, { incarnation, batches });
+  }
+  return batches;
+}
+
+/** Whether {@link takeBatches} may find something. */
+export function hasBatches(state: ProducerState): boolean {
+  return state.stirred.size > 0 || (state.held.size > 0 && !isBusy(state));
+}
+
+function drainLine(
+  state: ProducerState,
+  line: PartitionLine,
+  into: { readonly incarnation: number; readonly batches: Batch[] },
+): void {
+  if (line.returned.length > 0 || state.nowMs < line.pausedUntilMs) {
+    letGo(state, line);
+    return;
+  }
+  for (;;) {
+    const warm = isWarm(state, line, into.incarnation);
+    if (warm && isHeld(state, line)) return;
+    letGo(state, line);
     // A fresh idempotent producer can lose an acked record when its first batch into a partition meets an error and a
     // second one is under way: one record, alone, until an offset is known.
-    return line.inFlightCount === 0 ? takeBatch(state, line, 1) : undefined;
+    const maxRecords = warm ? Number.POSITIVE_INFINITY : 1;
+    const batch = hasPlace(state, line, warm) ? takeBatch(state, line, maxRecords) : undefined;
+    if (batch === undefined) return;
+    into.batches.push(batch);
   }
-  if (line.inFlightCount === 0) return takeBatch(state, line, Number.POSITIVE_INFINITY);
+}
+
+/** Whether one more batch may be under way. */
+function hasPlace(state: ProducerState, line: PartitionLine, warm: boolean): boolean {
+  if (line.inFlightCount === 0) return true;
   // Full batches decide throughput: what is less waits for one that is under way.
-  if (line.sendableBytes < state.config.maxBatchBytes) return undefined;
-  if (line.inFlightCount >= state.config.maxInFlightCount) return undefined;
-  if (line.inFlightBytes + state.config.maxBatchBytes > state.config.maxInFlightBytes) return undefined;
-  return takeBatch(state, line, Number.POSITIVE_INFINITY);
+  if (!warm || line.sendableBytes < state.config.maxBatchBytes) return false;
+  if (line.inFlightCount >= state.config.maxInFlightCount) return false;
+  return line.inFlightBytes + state.config.maxBatchBytes <= state.config.maxInFlightBytes;
+}
+
+/**
+ * While a lot is under way already, sending a part of a batch makes nothing faster and costs the brokers a request: it
+ * waits for company, for a short time, because what is under way may be stuck behind one broker.
+ */
+function isHeld(state: ProducerState, line: PartitionLine): boolean {
+  if (line.inFlightCount > 0 || !isBusy(state)) return false;
+  if (line.sendableBytes === 0 || line.sendableBytes >= state.config.maxBatchBytes) return false;
+  line.heldUntilMs ??= state.nowMs + holdMs(state);
+  if (state.nowMs >= line.heldUntilMs) return false;
+  state.held.add(line);
+  return true;
+}
+
+function holdMs(state: ProducerState): number {
+  const { roundTrips, minMs, maxMs } = state.config.hold;
+  return Math.min(maxMs, Math.max(minMs, roundTrips * state.roundTripMs));
+}
+
+function letGo(state: ProducerState, line: PartitionLine): void {
+  if (line.heldUntilMs === undefined) return;
+  line.heldUntilMs = undefined;
+  state.held.delete(line);
+}
+
+function isBusy(state: ProducerState): boolean {
+  return state.inFlightBytes >= state.config.busyBytes;
 }
 
 function isWarm(state: ProducerState, line: PartitionLine, incarnation: number): boolean {
@@ -42,5 +103,6 @@ function takeBatch(state: ProducerState, line: PartitionLine, maxRecords: number
   if (records.length === 0) return undefined;
   line.inFlightCount += 1;
   line.inFlightBytes += bytes;
-  return { line, topic: line.topic, partition: line.partition, records, items, bytes };
+  state.inFlightBytes += bytes;
+  return { line, topic: line.topic, partition: line.partition, records, items, bytes, sentAtMs: state.nowMs };
 }

@@ -11,6 +11,7 @@ export interface Batch {
   /** One a record, in the same order. */
   readonly items: readonly Item[];
   readonly bytes: number;
+  readonly sentAtMs: number;
 }
 
 /** Why a caller's promise is rejected. */

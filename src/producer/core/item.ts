@@ -5,7 +5,7 @@ import type { KeyLane } from './key-lane.ts';
 /** A task's record as the codec made it. */
 export interface EncodedRecord {
   readonly record: OutgoingRecord;
-  /** What it takes in memory and on the wire. */
+  /** What it takes on the wire at most, headers and record overhead included: a batch of these must fit the client's. */
   readonly bytes: number;
 }
 

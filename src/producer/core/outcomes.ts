@@ -17,6 +17,8 @@ export function settleBatch(state: ProducerState, batch: Batch, result: AppendRe
   const { line } = batch;
   line.inFlightCount -= 1;
   line.inFlightBytes -= batch.bytes;
+  state.inFlightBytes -= batch.bytes;
+  state.roundTripMs += (state.nowMs - batch.sentAtMs - state.roundTripMs) / 8;
   let at = 0;
   for (const item of batch.items) {
     settle(state, item, honest(result.outcomes[at] ?? unanswered), result.incarnation);

@@ -32,6 +32,8 @@ export class PartitionLine {
   /** Nothing is sent before. 0 = no wait. */
   pausedUntilMs = 0;
   failuresInRow = 0;
+  /** Less than a batch is ready, and waits for more until then; undefined = nothing waits. */
+  heldUntilMs: number | undefined;
 
   #front: Item | undefined;
   #back: Item | undefined;

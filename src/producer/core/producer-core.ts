@@ -1,5 +1,5 @@
 import type { AppendResult } from '../../kafka/port.ts';
-import { nextBatch } from './batches.ts';
+import { hasBatches, takeBatches } from './batches.ts';
 import type { Batch, Effect } from './effects.ts';
 import { type Appended, type EncodedRecord, Item, type ProducerItem } from './item.ts';
 import { settleBatch } from './outcomes.ts';
@@ -84,6 +84,10 @@ export class ProducerCore {
       state.paused.delete(line);
       state.stirred.add(line);
     }
+    for (const line of state.held) {
+      if (line.heldUntilMs !== undefined && line.heldUntilMs > nowMs) break; // about the oldest first
+      state.stirred.add(line);
+    }
   }
 
   /** When `tick` has something to do next; undefined = never. */
@@ -92,30 +96,20 @@ export class ProducerCore {
     for (const line of this.#state.paused) {
       if (next === undefined || line.pausedUntilMs < next) next = line.pausedUntilMs;
     }
-    return next;
+    const [oldest] = this.#state.held;
+    const heldUntilMs = oldest?.heldUntilMs;
+    return next === undefined || (heldUntilMs !== undefined && heldUntilMs < next) ? heldUntilMs : next;
   }
 
   /** Something may be sendable. */
   get hasStirred(): boolean {
-    return this.#state.stirred.size > 0;
+    return hasBatches(this.#state);
   }
 
   /** Batches to hand to the appender now, in this order. Each is answered by `settled` once. */
   takeBatches(incarnation: number, nowMs: number): readonly Batch[] {
-    const state = this.#state;
-    state.nowMs = nowMs;
-    const batches: Batch[] = [];
-    for (const line of state.stirred) {
-      for (
-        let batch = nextBatch(state, line, incarnation);
-        batch !== undefined;
-        batch = nextBatch(state, line, incarnation)
-      ) {
-        batches.push(batch);
-      }
-    }
-    state.stirred.clear();
-    return batches;
+    this.#state.nowMs = nowMs;
+    return takeBatches(this.#state, incarnation);
   }
 
   settled(batch: Batch, result: AppendResult, nowMs: number): void {

@@ -17,6 +17,10 @@ export interface CoreConfig {
   /** Batches of one partition that may be under way once it is warm. */
   readonly maxInFlightCount: number;
   readonly maxInFlightBytes: number;
+  /** From so much under way on, less than a full batch may wait for more. */
+  readonly busyBytes: number;
+  /** How long it waits at most, in mean round trips and within bounds. Kafka: linger.ms, but only while busy. */
+  readonly hold: { readonly roundTrips: number; readonly minMs: number; readonly maxMs: number };
   /** A partition idle for longer is cold again: the broker may have forgotten the producer. */
   readonly coldAfterIdleMs: number;
   /** First and longest wait before what came back absent goes again. */
@@ -36,6 +40,12 @@ export class ProducerState {
   readonly stirred = new Set<PartitionLine>();
   /** Partitions that pause before they send again. */
   readonly paused = new Set<PartitionLine>();
+  /** Partitions that hold less than a batch back, the oldest first. */
+  readonly held = new Set<PartitionLine>();
+  /** Over all partitions. */
+  inFlightBytes = 0;
+  /** A running mean of how long batches take. */
+  roundTripMs = 0;
   effects: Effect[] = [];
   nextSeq = 0;
   /** Tasks that are not gone. */

@@ -25,19 +25,23 @@ function mutate<M extends object>(file: string, change: (real: M) => Partial<M>)
 const mutants: Readonly<Record<string, { readonly apply: () => void; readonly found: RegExp }>> = {
   'sends into a cold partition as if it were warm': {
     apply: mutate<typeof Batches>('batches', (real) => ({
-      nextBatch(state, line, incarnation) {
-        line.warmIn = incarnation;
-        line.lastAckMs = state.nowMs;
-        return real.nextBatch(state, line, incarnation);
+      takeBatches(state, incarnation) {
+        for (const line of state.stirred) {
+          line.warmIn = incarnation;
+          line.lastAckMs = state.nowMs;
+        }
+        return real.takeBatches(state, incarnation);
       },
     })),
     found: /cold partition/,
   },
   'does not notice a new incarnation': {
     apply: mutate<typeof Batches>('batches', (real) => ({
-      nextBatch(state, line, incarnation) {
-        if (line.warmIn !== undefined) line.warmIn = incarnation;
-        return real.nextBatch(state, line, incarnation);
+      takeBatches(state, incarnation) {
+        for (const line of state.stirred) {
+          if (line.warmIn !== undefined) line.warmIn = incarnation;
+        }
+        return real.takeBatches(state, incarnation);
       },
     })),
     found: /cold partition/,

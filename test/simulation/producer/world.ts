@@ -13,6 +13,8 @@ export const config = {
   maxBatchBytes: 50,
   maxInFlightCount: 3,
   maxInFlightBytes: 120,
+  busyBytes: 60,
+  hold: { roundTrips: 1, minMs: 2, maxMs: 8 },
   coldAfterIdleMs: 10_000,
   resend: { minMs: 1, maxMs: 4 },
 } as const;
