@@ -16,6 +16,9 @@ import { describeDom } from './session-recording-dom.ts';
 
 const INCREMENTAL_SNAPSHOT = 3;
 const MUTATION = 0;
+const SCROLL = 3;
+/** rrweb numbers the nodes of a page, the document first. */
+const DOCUMENT_ID = 1;
 
 describe('a page recorded through the queue', () => {
   let dir: string;
@@ -78,15 +81,25 @@ describe('a page recorded through the queue', () => {
     await page.getByRole('button', { name: /^Take down: Choir/ }).click();
     await page.locator('#notes').evaluate((list) => list.scrollTo(0, 30));
     await page.mouse.move(300, 300);
-    await page.mouse.wheel(0, 260);
-    await page.waitForFunction('scrollY > 200');
+    await page.evaluate('scrollTo(0, scrollY + 40)'); // the last thing done, see finalState
   }
 
-  /** The page once all it recorded until now is accepted: a chunk is open for less than a second. */
-  async function finalState(page: Page): Promise<string> {
-    await page.waitForTimeout(1_000);
-    await page.locator('#indicator[data-state=saved]').waitFor();
+  /** The page once its recording has arrived in storage, up to the last thing done: the scrolling. */
+  async function finalState(page: Page, sessionId: string): Promise<string> {
+    const scrolledTo = await page.evaluate<number>('Math.floor(scrollY)');
+    await expect.poll(() => lastScrollOf(sessionId), { timeout: 30_000 }).toBe(scrolledTo);
     return describePage(page);
+  }
+
+  async function lastScrollOf(sessionId: string): Promise<number | undefined> {
+    const events = (await store.readLines(sessionId)).flatMap((line) =>
+      line.kind === 'chunk' ? line.events : [],
+    );
+    const scrolls = events
+      .filter(({ type }) => type === INCREMENTAL_SNAPSHOT)
+      .map(({ data }) => data as { readonly source: number; readonly id: number; readonly y: number }) // rrweb's own shape
+      .filter(({ source, id }) => source === SCROLL && id === DOCUMENT_ID);
+    return scrolls.at(-1)?.y;
   }
 
   /** Leaves the page for the player, goes to the end, and describes what the player shows. */
@@ -105,7 +118,7 @@ describe('a page recorded through the queue', () => {
   test('replays to the very DOM the visitor saw; with one event removed from storage it does not', async () => {
     const { page, sessionId } = await openShop();
     await useEverything(page);
-    const seen = await finalState(page);
+    const seen = await finalState(page, sessionId);
     expect(seen).toContain('value:Slipway 3');
     expect(seen).toContain('"Found: a mitten."');
     expect(seen).toMatch(/page scrolled: [1-9]/);
@@ -134,7 +147,7 @@ describe('a page recorded through the queue', () => {
       return route.continue();
     });
     await useEverything(page);
-    const seen = await finalState(page);
+    const seen = await finalState(page, sessionId);
     await page.unroute('**/ingest');
     expect(requests).toBeGreaterThan(6);
 
