@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -7,15 +7,20 @@ import { askForCoordinator, askForMetadata } from './ask-broker.ts';
 import { BrokerProcess } from './broker-process.ts';
 import { type Certificates, type KeyPair, makeCertificates } from './certificates.ts';
 import { SECRET, USER } from './credentials.ts';
-import { freePorts } from './free-ports.ts';
-import { type KafkaJars, kafkaJars } from './jars.ts';
-import { type NodePorts, serverProperties } from './server-properties.ts';
+import { kafkaJars } from './jars.ts';
+import { plannedPorts, writeNode } from './node-files.ts';
+import type { NodePorts } from './server-properties.ts';
 
 export interface KafkaOptions {
   /** Default 3. */
   readonly brokerCount?: number;
   /** Kafka's own broker settings, over the defaults of server-properties.ts. */
   readonly brokerConfig?: Readonly<Record<string, string>>;
+  /**
+   * `quick` (default): the JVM's first compiler only, which starts in half the CPU time. `full`: also its second one, for
+   * measuring throughput.
+   */
+  readonly jit?: 'quick' | 'full';
   /** Adds a SASL_SSL listener and one for client certificates; see {@link KafkaCluster.secure}. */
   readonly saslSsl?: true;
 }
@@ -79,19 +84,19 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
   const certificates = secured ? await makeCertificates(root) : undefined;
   const nodes = await plannedPorts(options.brokerCount ?? 3, secured);
   const clusterId = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
+  const shared = {
+    jars,
+    root,
+    clusterId,
+    nodes,
+    certificates,
+    jit: options.jit ?? 'quick',
+    overrides: options.brokerConfig ?? {},
+  };
   const brokers: Broker[] = [];
   for (const [index, ports] of nodes.entries()) {
     const id = index + 1;
-    const folder = await writeNode({
-      jars,
-      root,
-      clusterId,
-      id,
-      nodes,
-      certificates,
-      overrides: options.brokerConfig ?? {},
-    });
-    const command = javaCommand(jars, root, join(folder, 'server.properties'));
+    const command = await writeNode({ ...shared, id });
     const logFile = join(root, `broker-${id}.log`);
     brokers.push(
       new Broker(id, `127.0.0.1:${ports.plain}`, new BrokerProcess({ command, logFile, rootFolder: root })),
@@ -106,72 +111,6 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
     throw error;
   }
   return cluster;
-}
-
-async function plannedPorts(count: number, secured: boolean): Promise<NodePorts[]> {
-  const ports = await freePorts(4 * count);
-  const take = (): number => ports.pop() ?? 0;
-  return Array.from({ length: count }, () => ({
-    plain: take(),
-    controller: take(),
-    saslSsl: secured ? take() : undefined,
-    ssl: secured ? take() : undefined,
-  }));
-}
-
-interface NodeFiles {
-  readonly jars: KafkaJars;
-  readonly root: string;
-  readonly clusterId: string;
-  readonly id: number;
-  readonly nodes: readonly NodePorts[];
-  readonly certificates: Certificates | undefined;
-  readonly overrides: Readonly<Record<string, string>>;
-}
-
-/** What `kafka-storage format` would write, without its second of Java for every node. */
-async function writeNode(files: NodeFiles): Promise<string> {
-  const folder = join(files.root, `node-${files.id}`);
-  const dataFolder = join(folder, 'data');
-  await mkdir(folder);
-  await cp(files.jars.formattedData, dataFolder, { recursive: true });
-  const directoryId = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
-  await writeFile(
-    join(dataFolder, 'meta.properties'),
-    `version=1\ncluster.id=${files.clusterId}\nnode.id=${files.id}\ndirectory.id=${directoryId}\n`,
-  );
-  await writeFile(join(folder, 'server.properties'), serverProperties({ ...files, dataFolder }));
-  await writeFile(join(files.root, 'log4j2.properties'), LOGGING);
-  return folder;
-}
-
-const LOGGING = `status=error
-appender.out.type=Console
-appender.out.name=out
-appender.out.layout.type=PatternLayout
-appender.out.layout.pattern=[%d] %p %m (%c)%n
-rootLogger.level=warn
-rootLogger.appenderRef.out.ref=out
-logger.server.name=org.apache.kafka.server
-logger.server.level=info
-logger.broker.name=kafka.server.BrokerServer
-logger.broker.level=info
-`;
-
-function javaCommand(jars: KafkaJars, root: string, properties: string): string[] {
-  return [
-    jars.java,
-    '-Xms96m',
-    '-Xmx350m',
-    '-XX:+UseSerialGC',
-    '-XX:-UsePerfData',
-    '-Djava.awt.headless=true',
-    `-Dlog4j2.configurationFile=${join(root, 'log4j2.properties')}`,
-    '-cp',
-    jars.classPath,
-    'kafka.Kafka',
-    properties,
-  ];
 }
 
 function secureAccess(
@@ -251,7 +190,7 @@ class RunningCluster implements KafkaCluster {
 
   /** Ready, and the offsets topic made, so that the first group of a test need not wait for it. */
   async untilServing(): Promise<void> {
-    await this.#until(90_000, async () => {
+    await this.#until(180_000, async () => {
       const missing = await this.#missing();
       if (missing !== undefined) return missing;
       const found = await askForCoordinator(this.brokers[0]?.address ?? '', ASK_TIMEOUT_MS);

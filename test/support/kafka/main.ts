@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { startKafka } from './cluster.ts';
 
 /**
- * `npm run kafka`: three brokers until Ctrl-C. `--sasl-ssl` adds the secured listeners, `--brokers N` sets their number.
+ * `npm run kafka`: three brokers until Ctrl-C. `--sasl-ssl` adds the secured listeners, `--brokers N` sets their
+ * number, `--full-jit` lets them warm up to their full speed (for measuring).
  */
 const words = process.argv.slice(2);
 const brokers = words.indexOf('--brokers');
@@ -10,6 +11,7 @@ const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM'),
 console.error('Starting Kafka...');
 const started = startKafka({
   ...(brokers < 0 ? {} : { brokerCount: Number(words[brokers + 1]) }),
+  ...(words.includes('--full-jit') ? { jit: 'full' } : {}),
   ...(words.includes('--sasl-ssl') ? { saslSsl: true } : {}),
 });
 const cluster = await Promise.race([started, stopped.then(() => undefined)]);
