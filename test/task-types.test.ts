@@ -22,6 +22,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'keylane-types-'));
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
   for (const file of await readdir(typesFolder)) await copyWithoutExpectations(file);
+  await copyExamples(join(root, 'docs/tasks.md'));
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
   const options = { rewriteRelativeImportExtensions: false, allowImportingTsExtensions: true };
   const config = {
@@ -41,7 +42,7 @@ test('every line that must not compile says why in the words we chose', () => {
   for (const { at, words } of expected) expect(said.get(at), `${at} should say: ${words}`).toContain(words);
 });
 
-test('nothing else fails to compile', () => {
+test('nothing else fails to compile, nor do the examples of docs/tasks.md', () => {
   expect([...said.keys()].sort()).toEqual(expected.map(({ at }) => at).sort());
 });
 
@@ -54,6 +55,17 @@ async function copyWithoutExpectations(file: string): Promise<void> {
     return words === undefined ? line.replace("'../../src/", `'${root}src/`) : '';
   });
   await writeFile(join(folder, file), lines.join('\n'));
+}
+
+/** The examples of the documentation, a file each; the first is the task map that another imports. */
+async function copyExamples(document: string): Promise<void> {
+  const text = await readFile(document, 'utf8');
+  const examples = [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => code);
+  expect(examples.length).toBeGreaterThan(2);
+  for (const [index, code] of examples.entries()) {
+    const name = index === 0 ? 'tasks.ts' : `example-${index}.ts`;
+    await writeFile(join(folder, name), code.replace("'keylane'", `'${root}src/index.ts'`));
+  }
 }
 
 function compile(): Promise<string> {
