@@ -10,13 +10,8 @@ export default defineConfig({
         ...base,
         test: {
           name: 'unit',
-          include: [
-            'src/**/*.test.ts',
-            'examples/**/*.test.ts',
-            'test/*.test.ts',
-            'test/checker/**/*.test.ts',
-            'test/simulation/**/*.test.ts',
-          ],
+          include: ['{src,examples,bench,test}/**/*.test.ts'],
+          exclude: ['test/integration/**'],
           typecheck: { enabled: false },
           testTimeout: 20_000,
         },
