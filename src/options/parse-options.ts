@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { nearName } from '../errors/near-name.ts';
 import { type OptionProblem, OptionsError } from '../errors/options-error.ts';
 
 const rules = z.registry<{ readonly rule: string; readonly cure: string }>();
@@ -29,7 +30,7 @@ function problemsOf(issue: z.core.$ZodIssue, schema: z.ZodType, given: unknown):
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(schemaAt(schema, at));
     return issue.keys.map((key) => {
-      const near = known.find((name) => distance(name, key) <= 2);
+      const near = nearName(key, known);
       const cure = near === undefined ? `Known options: ${known.join(', ')}.` : `Did you mean '${near}'?`;
       return {
         path: [...at, key].join('.'),
@@ -112,22 +113,6 @@ function show(value: unknown, name = ''): string {
   } catch {
     text = undefined;
   }
-  text ??= String(value);
+  text ??= Object.prototype.toString.call(value);
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;
-}
-
-/** Edit distance between two names, letters' case not counted. */
-function distance(a: string, b: string): number {
-  const left = a.toLowerCase();
-  const right = b.toLowerCase();
-  let row = Array.from({ length: right.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= left.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= right.length; j += 1) {
-      const swap = (row[j - 1] ?? 0) + (left[i - 1] === right[j - 1] ? 0 : 1);
-      next.push(Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[right.length] ?? 0;
 }
