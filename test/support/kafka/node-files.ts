@@ -76,6 +76,8 @@ function javaCommand({ jars, root, jit }: NodeFiles, properties: string): string
     '-XX:+UseSerialGC',
     '-XX:-UsePerfData',
     '-Djava.awt.headless=true',
+    // Native codecs are unpacked there; a killed broker leaves them behind.
+    `-Djava.io.tmpdir=${root}`,
     `-Dlog4j2.configurationFile=${join(root, 'log4j2.properties')}`,
     '-cp',
     jars.classPath,
