@@ -11,10 +11,12 @@ export { type OptionProblem, OptionsError } from './errors/options-error.ts';
 export {
   KeyInvalidError,
   PayloadInvalidError,
+  type PayloadIssue,
   PayloadNotSerializableError,
   RecordUndecodableError,
   TaskTooLargeError,
   TaskTypeUnknownError,
+  UpcastFailedError,
 } from './errors/task-errors.ts';
 export { WorkerStateError } from './errors/worker-errors.ts';
 export { KafkaRequestError } from './kafka/request-error.ts';

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { systemClock } from '../clock/clock.ts';
 import { defaultCodecLimits } from '../codec/codec-limits.ts';
+import { checkFields } from '../codec/enqueue-fields.ts';
 import { type EncodedTask, encodeTask } from '../codec/envelope.ts';
 import { partitionOf } from '../codec/partition.ts';
 import { EnqueueError } from '../errors/enqueue-error.ts';
@@ -286,6 +287,8 @@ export class TaskQueue<T extends TaskMap> {
     const task = this.#registry.forEnqueue(type);
     const enqueuedAtMs = Date.now();
     const id = options.id ?? newTaskId(enqueuedAtMs);
+    const { headers, idempotencyKey } = options;
+    checkFields({ id, type, headers, idempotencyKey }); // here, not when its turn comes: an id can be a lane key
     const check = checkForEnqueue(task, payload, id);
     const { key } = check;
     const trace = activeTraceHeaders();
@@ -298,8 +301,8 @@ export class TaskQueue<T extends TaskMap> {
           payload,
           key,
           enqueuedAtMs,
-          headers: options.headers,
-          idempotencyKey: options.idempotencyKey,
+          headers,
+          idempotencyKey,
           ...trace,
         },
         defaultCodecLimits,
