@@ -117,10 +117,10 @@ function produceAll(
 function enqueueAll(producer: Producer, topic: string, load: Load, record: OutgoingRecord): Promise<void> {
   const bytes = load.recordBytes + RECORD_OVERHEAD_BYTES;
   const encode = () => ({ record, bytes });
-  return keepFull(load, async (index) => {
+  return keepFull(load, (index) => {
     const partition = index % PARTITIONS;
     const laneKey = `key-${Math.floor(index / PARTITIONS) % KEYS}`;
-    await producer.add({
+    return producer.add({
       topic,
       partition,
       laneKey,
@@ -133,7 +133,7 @@ function enqueueAll(producer: Producer, topic: string, load: Load, record: Outgo
 }
 
 /** Keeps as many bytes under way as agreed until all are through; rejects with the first failure. */
-function keepFull(load: Load, start: (index: number) => Promise<void>): Promise<void> {
+function keepFull(load: Load, start: (index: number) => Promise<unknown>): Promise<void> {
   return new Promise((resolve, reject) => {
     let started = 0;
     let done = 0;

@@ -1,7 +1,7 @@
 import { loadNative, type NativeProducer } from '../../src/kafka/confluent/native.ts';
 
 interface Waiting {
-  readonly resolve: () => void;
+  readonly resolve: (offset: number) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -15,7 +15,7 @@ export class BareProducer {
 
   static async connect(
     brokers: readonly string[],
-    options: { readonly lingerMs: number; readonly codec: 'none' | 'lz4' },
+    options: { readonly lingerMs: number; readonly codec: 'none' | 'lz4'; readonly batchCount?: number },
   ): Promise<BareProducer> {
     const { Producer } = await loadNative();
     const client = new Producer(
@@ -26,11 +26,11 @@ export class BareProducer {
         'max.in.flight.requests.per.connection': 5,
         'linger.ms': options.lingerMs,
         'compression.codec': options.codec,
-        'batch.num.messages': 100_000,
+        'batch.num.messages': options.batchCount ?? 100_000,
         'queue.buffering.max.messages': 1_000_000,
         'allow.auto.create.topics': false,
-        dr_cb: (error: Error | null, report: { readonly opaque: Waiting }) => {
-          if (error === null) report.opaque.resolve();
+        dr_cb: (error: Error | null, report: { readonly opaque: Waiting; readonly offset: number }) => {
+          if (error === null) report.opaque.resolve(report.offset);
           else report.opaque.reject(error);
         },
       },
@@ -45,7 +45,8 @@ export class BareProducer {
     return new BareProducer(client);
   }
 
-  produce(topic: string, partition: number, value: Buffer, key: Buffer | null): Promise<void> {
+  /** Resolves with the offset the client reports when it reports success. */
+  produce(topic: string, partition: number, value: Buffer, key: Buffer | null): Promise<number> {
     return new Promise((resolve, reject) => {
       const waiting: Waiting = { resolve, reject };
       this.#client.produce(topic, partition, value, key, undefined, waiting, []);
