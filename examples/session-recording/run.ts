@@ -39,6 +39,7 @@ export async function run(options: Options): Promise<number> {
   try {
     const code = await runIn(dir, options);
     keep = code === NOT_PROVED;
+    if (keep) console.log(`What was stored is in ${dir}.`);
     return code;
   } finally {
     // After a failure what was stored is evidence; nothing stored is none.

@@ -1,25 +1,37 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, inject, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const main = 'examples/session-recording/main.ts';
 
 describe('the session recording example', () => {
   const running = new Set<ChildProcess>();
-  afterEach(() => {
+  let dir: string;
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'keylane-once-test-'));
+  });
+  afterEach(async () => {
     for (const child of running) child.kill('SIGKILL');
     running.clear();
+    await rm(dir, { recursive: true });
   });
 
   function start(args: readonly string[], brokers = '') {
-    const child = spawn(process.execPath, ['--conditions=keylane-source', '--import', 'tsx', main, ...args], {
-      cwd: root,
-      env: { ...process.env, KAFKA_BROKERS: brokers },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const child = spawn(
+      process.execPath,
+      ['--conditions=keylane-source', '--import', 'tsx', main, '--dir', dir, ...args],
+      {
+        cwd: root,
+        env: { ...process.env, KAFKA_BROKERS: brokers },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
     running.add(child);
     let output = '';
     const listeners = new Set<() => void>();

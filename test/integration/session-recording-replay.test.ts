@@ -140,7 +140,7 @@ describe('a page recorded through the queue', () => {
       requests += 1;
       if (requests === 2) return route.abort('connectionrefused');
       if (requests === 3) return route.fulfill({ status: 503, headers: { 'retry-after': '0' }, json: {} });
-      if (requests === 5) {
+      if (requests === 4) {
         await route.fetch(); // it arrives, but the page never hears of it
         return route.abort('connectionreset');
       }
@@ -149,7 +149,7 @@ describe('a page recorded through the queue', () => {
     await useEverything(page);
     const seen = await finalState(page, sessionId);
     await page.unroute('**/ingest');
-    expect(requests).toBeGreaterThan(6);
+    expect(requests).toBeGreaterThan(4); // the last of them accepted what the three before did not
 
     expect(await replayedState(page, sessionId)).toBe(seen);
     expect(await isComplete(sessionId)).toBe(true);
