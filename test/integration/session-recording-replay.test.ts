@@ -148,6 +148,7 @@ describe('a page recorded through the queue', () => {
     });
     await useEverything(page);
     const seen = await finalState(page, sessionId);
+    await page.locator('#indicator[data-state=saved]').waitFor();
     await page.unroute('**/ingest');
     expect(requests).toBeGreaterThan(4); // the last of them accepted what the three before did not
 
