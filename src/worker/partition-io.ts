@@ -28,10 +28,14 @@ export class PartitionIo {
     return journal.append({ kind: 'claim', group, partition: partition.partition, by: workerName });
   }
 
+  /**
+   * Appends a CONFIRM. The one that ends a taking must also count: between our claim and it nobody else may have
+   * confirmed a newer claim.
+   */
   async confirm(partition: PartitionState, frontier: number, reason: ConfirmReason): Promise<void> {
     const { group, journal } = this.#deps;
     const { epoch, topicId } = partition;
-    await journal.append({
+    const offset = await journal.append({
       kind: 'confirm',
       group,
       partition: partition.partition,
@@ -40,6 +44,11 @@ export class PartitionIo {
       topicId,
       reason,
     });
+    if (reason !== 'taken') return;
+    const { newestConfirmedEpoch } = await journal.historyUpTo(partition.partition, offset);
+    if (newestConfirmedEpoch !== epoch) {
+      throw new Error(`partition ${partition.partition} was taken by another worker meanwhile`);
+    }
   }
 
   /** Everything that decides where the partitions start; all of an assignment in one request a kind. */

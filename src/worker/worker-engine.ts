@@ -100,6 +100,10 @@ export class WorkerEngine {
     this.#tell((at) => this.#deps.core.swept(at, partition, items));
   }
 
+  onClaimConfirmed(partition: number, epoch: number): void {
+    this.#tell((at) => this.#deps.core.claimConfirmed(at, partition, epoch));
+  }
+
   onTaskEnded(run: Run, end: TaskEnd): void {
     const { core } = this.#deps;
     this.#tell((at) =>

@@ -245,6 +245,7 @@ export class Worker {
       reader: journalReader,
       clock,
       newId: this.#deps.newId,
+      onConfirm: (partition, epoch) => engine.onClaimConfirmed(partition, epoch),
     });
     const membership = driver.membership({
       group,

@@ -28,6 +28,7 @@ export function commitIfDue(core: CoreState): void {
   core.nextCommitAtMs = core.nowMs + core.config.commitIntervalMs;
   if (items.length === 0) return;
   core.commitUnderWay = true;
+  for (const { partition } of items) partition.inCommit = true;
   core.effects.push({ kind: 'commit', items });
 }
 
@@ -35,7 +36,8 @@ function itemFor(core: CoreState, partition: PartitionState): CommitItem | undef
   if (!partition.dirty) return undefined;
   const { changes } = partition;
   if (partition.phase === 'taking') return { partition, changes, ...takingMetadata(partition) };
-  if (partition.phase !== 'running' && partition.phase !== 'draining') return undefined;
+  const working = partition.phase === 'running' || (partition.phase === 'draining' && partition.worked);
+  if (!working) return undefined;
   const state = partition.commitState(core.statePin);
   const { text, doneBelow } = encodeMetadata(state);
   return { partition, changes, offset: state.frontier, metadata: text, doneBelow };
@@ -53,6 +55,7 @@ export function committed(
   let fenced = false;
   for (const item of items) {
     const { partition } = item;
+    partition.inCommit = false;
     if (partition.phase === 'gone') continue;
     const outcome = outcomeOf.get(partition.partition);
     if (outcome !== undefined && outcome.failure === undefined) {

@@ -2,6 +2,7 @@ import type { CoreState, Revocation } from './core-state.ts';
 import { forgetRecords } from './flow.ts';
 import type { PartitionState } from './partition-state.ts';
 import { runsOf, voidRun } from './settling.ts';
+import { assign } from './taking.ts';
 
 /** How long the last commit of a partition is tried after its handlers are done. */
 const LAST_COMMIT_MS = 10_000;
@@ -19,7 +20,7 @@ export function revoke(core: CoreState, id: number, numbers: readonly number[]):
   for (const number of numbers) {
     const partition = core.partitions.get(number);
     if (partition === undefined) continue;
-    if (!wasWorkedOn(partition)) {
+    if (!hasOpenEnds(partition)) {
       remove(core, partition);
       continue;
     }
@@ -42,10 +43,22 @@ export function lose(core: CoreState, numbers: readonly number[]): void {
     if (partition.phase === 'running') core.effects.push({ kind: 'stop-reading', partition });
     if (partition.sweep !== undefined) core.effects.push({ kind: 'stop-sweep', partition });
     for (const run of runsOf(core, partition)) voidRun(core, run, 'partition-lost');
-    forgetRecords(core, partition);
     remove(core, partition);
   }
   for (const revocation of core.revocations.values()) checkRevocation(core, revocation);
+}
+
+/**
+ * A newer claim than ours was confirmed while we own the partition: somebody took it and has lost it again, or we have
+ * been replaced and do not know yet. What we do under our epoch is void, so the partition is taken anew; if it is not
+ * ours any more, the group will refuse that.
+ */
+export function supersede(core: CoreState, number: number, epoch: number): void {
+  const partition = core.partitions.get(number);
+  if (partition === undefined || partition.epoch < 0 || epoch <= partition.epoch) return;
+  if (partition.phase === 'draining' || partition.phase === 'halted') return;
+  lose(core, [number]);
+  assign(core, [number]);
 }
 
 /** A run has ended, a commit was answered or time has passed: see which revokes can be answered. */
@@ -61,8 +74,15 @@ function checkRevocation(core: CoreState, revocation: Revocation): void {
       continue;
     }
     if (partition.runningCount > 0) continue;
-    if (partition.dirty && core.nowMs < revocation.commitUntilMs) {
+    const inTime = core.nowMs < revocation.commitUntilMs;
+    if (partition.inCommit && inTime) continue;
+    if (partition.worked && partition.dirty && inTime) {
       core.commitUrgent = true;
+      continue;
+    }
+    if (!partition.worked) {
+      revocation.partitions.delete(partition);
+      remove(core, partition);
       continue;
     }
     if (partition.dirty) {
@@ -96,12 +116,21 @@ function expire(core: CoreState, revocation: Revocation): void {
   }
 }
 
-/** Only a partition that was started can hold anything to be drained or committed. */
-function wasWorkedOn(partition: PartitionState): boolean {
-  return partition.phase === 'running' || (partition.phase === 'halted' && partition.runningCount > 0);
+/**
+ * Whether there is anything to wait for: tasks to drain, results to commit, or a commit that is under way, which must not
+ * arrive after the next owner's.
+ */
+function hasOpenEnds(partition: PartitionState): boolean {
+  const { phase } = partition;
+  return (
+    phase === 'running' ||
+    (phase === 'taking' && partition.inCommit) ||
+    (phase === 'halted' && partition.runningCount > 0)
+  );
 }
 
 function remove(core: CoreState, partition: PartitionState): void {
+  forgetRecords(core, partition);
   partition.move('gone');
   core.partitions.delete(partition.partition);
 }

@@ -48,6 +48,8 @@ export type TakingVerdict =
       readonly clean: boolean;
       readonly note: TakingNote | undefined;
     }
+  /** Somebody has claimed and taken the partition since our claim: only a new claim can tell what is true. */
+  | { readonly kind: 'superseded' }
   | { readonly kind: 'stop'; readonly reason: StopReason; readonly from: number; readonly to: number };
 
 /**
@@ -62,7 +64,7 @@ export function judgeTaking(finding: TakingFinding): TakingVerdict {
     return { kind: 'stop', reason: 'topic-recreated', from: confirm.frontier, to: logEnd };
   }
   const verdict = judgeCommit(finding);
-  if (verdict.kind === 'stop') return verdict;
+  if (verdict.kind !== 'start') return verdict;
   const fresh = confirm === undefined && finding.committed === undefined;
   if (verdict.frontier < logStart && !fresh) {
     return { kind: 'stop', reason: 'data-loss', from: verdict.frontier, to: logStart };
@@ -85,6 +87,7 @@ function judgeCommit(finding: TakingFinding): TakingVerdict {
     if (read.state.statePin !== statePin) {
       return { kind: 'stop', reason: 'state-topic-lost', from: committed.offset, to: committed.offset };
     }
+    if (read.state.epoch > finding.epoch) return { kind: 'superseded' };
     return judgeOwnCommit(read.state, history);
   }
   if (read.kind === 'damaged') {

@@ -21,7 +21,7 @@ export type Phase =
 const next: Readonly<Record<Phase, readonly Phase[]>> = {
   claiming: ['inspecting', 'gone'],
   inspecting: ['taking', 'halted', 'claiming', 'gone'],
-  taking: ['confirming', 'claiming', 'gone'],
+  taking: ['confirming', 'claiming', 'draining', 'gone'],
   confirming: ['running', 'claiming', 'gone'],
   running: ['draining', 'halted', 'gone'],
   halted: ['draining', 'gone'],
@@ -59,7 +59,7 @@ export class PartitionState {
   /** Lanes that may start, lowest offset first. An item whose lane has moved on since is stale. */
   readonly ready = new MinHeap<Lane>();
   runningCount = 0;
-  /** When its work began, and when one of its tasks last ended. */
+  /** When its work began (0 = not yet), and when one of its tasks last ended. */
   startedAtMs = 0;
   progressAtMs: number | undefined;
   /** Tasks below may have been started by an owner that did not end cleanly. */
@@ -88,6 +88,8 @@ export class PartitionState {
   /** Counts changes of what a commit would say; the last one acknowledged. */
   changes = 0;
   committedChanges = 0;
+  /** The commit under way speaks of this partition. */
+  inCommit = false;
   /** After a gap in the clock: nothing starts before this change is acknowledged. */
   frozenUntil = 0;
   retryTakingAtMs = 0;
@@ -108,6 +110,11 @@ export class PartitionState {
       throw new Error(`partition ${this.partition} cannot go from ${this.#phase} to ${to}`);
     }
     this.#phase = to;
+  }
+
+  /** Something of it may have been started. */
+  get worked(): boolean {
+    return this.startedAtMs > 0;
   }
 
   get dirty(): boolean {

@@ -32,6 +32,10 @@ export function inspected(core: CoreState, partition: PartitionState, finding: T
   core.statePin = finding.statePin;
   partition.topicId = finding.topicId;
   const verdict = judgeTaking(finding);
+  if (verdict.kind === 'superseded') {
+    takingFailed(core, partition);
+    return;
+  }
   if (verdict.kind === 'stop') {
     halt(core, partition, verdict);
     return;
@@ -104,6 +108,7 @@ export function takingFailed(core: CoreState, partition: PartitionState): void {
   partition.takenState = undefined;
   partition.changes = 0;
   partition.committedChanges = 0;
+  partition.frozenUntil = 0;
   const delayMs = Math.min(
     RETRY_TAKING_MAX_MS,
     RETRY_TAKING_MS * 2 ** Math.min(partition.takingFailures, 10),

@@ -12,7 +12,7 @@ import {
   takeSwept,
   wantedCount,
 } from './flow.ts';
-import { checkRevocations, lose, revoke } from './giving-up.ts';
+import { checkRevocations, lose, revoke, supersede } from './giving-up.ts';
 import type { TakingFinding } from './judge-taking.ts';
 import type { Item, Lane } from './lane.ts';
 import type { LiveKeys } from './live-keys.ts';
@@ -57,6 +57,11 @@ export class WorkerCore {
 
   confirmed(at: Moment, partition: PartitionState): void {
     this.#do(at, (core) => confirmed(core, partition));
+  }
+
+  /** The journal says that a claim was confirmed. If it is newer than ours, all we do is void. */
+  claimConfirmed(at: Moment, number: number, epoch: number): void {
+    this.#do(at, (core) => supersede(core, number, epoch));
   }
 
   takingFailed(at: Moment, partition: PartitionState): void {

@@ -1,4 +1,10 @@
-import { decodeEntry, foldJournal, type JournalHistory, type WrittenEntry } from '../core/journal.ts';
+import {
+  decodeEntry,
+  foldJournal,
+  type JournalEntry,
+  type JournalHistory,
+  type WrittenEntry,
+} from '../core/journal.ts';
 
 /** The entries of one group, sorted by the queue partition they speak of. */
 export class JournalFold {
@@ -9,12 +15,14 @@ export class JournalFold {
     this.#group = group;
   }
 
-  add(offset: number, value: Buffer): void {
+  /** The entry, if it is one of this group. */
+  add(offset: number, value: Buffer): JournalEntry | undefined {
     const entry = decodeEntry(value.toString('utf8'));
-    if (entry === undefined || entry.group !== this.#group) return;
+    if (entry === undefined || entry.group !== this.#group) return undefined;
     const list = this.#entries.get(entry.partition);
     if (list === undefined) this.#entries.set(entry.partition, [{ ...entry, offset }]);
     else list.push({ ...entry, offset });
+    return entry;
   }
 
   history(partition: number, upTo: number): JournalHistory {

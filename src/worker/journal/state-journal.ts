@@ -28,6 +28,7 @@ export class StateJournal {
   readonly #reader: Reader;
   readonly #clock: Clock;
   readonly #newId: () => string;
+  readonly #onConfirm: (partition: number, epoch: number) => void;
   readonly #fold: JournalFold;
   /** State partitions that are being followed, with the offset that was reached. */
   readonly #reached = new Map<number, number>();
@@ -43,6 +44,8 @@ export class StateJournal {
     readonly reader: Reader;
     readonly clock: Clock;
     readonly newId: () => string;
+    /** Called for each CONFIRM of the group that is read. */
+    readonly onConfirm: (partition: number, epoch: number) => void;
   }) {
     this.#group = deps.group;
     this.#topic = deps.topic;
@@ -51,6 +54,7 @@ export class StateJournal {
     this.#reader = deps.reader;
     this.#clock = deps.clock;
     this.#newId = deps.newId;
+    this.#onConfirm = deps.onConfirm;
     this.#fold = new JournalFold(deps.group);
     this.#reader.onReadable(() => void this.#poll());
   }
@@ -122,7 +126,8 @@ export class StateJournal {
         if (records.length === 0) return;
         for (const record of records) {
           this.#reached.set(record.partition, record.offset + 1);
-          if (record.value !== null) this.#fold.add(record.offset, record.value);
+          const entry = record.value === null ? undefined : this.#fold.add(record.offset, record.value);
+          if (entry?.kind === 'confirm') this.#onConfirm(entry.partition, entry.epoch);
         }
         this.#wake();
       }

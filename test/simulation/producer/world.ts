@@ -150,7 +150,10 @@ export class World {
     if (task === undefined || item.encode === undefined) return;
     if (task.encode === 'at-once') this.#core.encoded(item, this.#record(task));
     else if (task.encode === 'fails') this.#core.encodeFailed(item, new Error('cannot be serialised'));
-    else this.#preparing.push({ task, what: 'encoding' });
+    else {
+      this.#core.encodesLater(item);
+      this.#preparing.push({ task, what: 'encoding' });
+    }
   }
 
   #hear(
@@ -239,10 +242,10 @@ export class World {
 
   #checkBounds(): void {
     const { bufferedBytes } = this.#core;
-    // A wrong guess may overshoot by what is being encoded.
-    const guessed = this.#preparing.length * 40 + 40;
-    if (bufferedBytes > config.bufferBytes + guessed)
+    // Its size is known only once a task is encoded: one wrong guess is the most it may hold too much.
+    if (bufferedBytes > config.bufferBytes + config.maxBatchBytes) {
       this.violations.push(`the buffer holds ${bufferedBytes} bytes`);
+    }
   }
 
   #isInLog(task: Task): boolean {

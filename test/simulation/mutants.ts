@@ -1,0 +1,82 @@
+import { decodeMetadata, encodeMetadata } from '../../src/worker/core/commit-metadata.ts';
+import type { CommitItem, Effect } from '../../src/worker/core/effects.ts';
+import type { TakingFinding } from '../../src/worker/core/judge-taking.ts';
+import type { Item } from '../../src/worker/core/lane.ts';
+import type { SimulatedWorker } from './simulated-worker.ts';
+
+/** Breaks what the core wants done. */
+export function mutateEffects(worker: SimulatedWorker, effects: readonly Effect[]): readonly Effect[] {
+  switch (worker.world.scenario.mutant) {
+    case 'commit-plus-one':
+      return effects.map((effect) =>
+        effect.kind === 'commit' ? { ...effect, items: effect.items.map(plusOne) } : effect,
+      );
+    case 'two-at-once':
+      return effects.flatMap((effect) => withNext(worker, effect));
+    case 'start-unacked':
+      for (const effect of effects) if (effect.kind === 'commit') pretendAcked(worker, effect.items);
+      return effects;
+    default:
+      return effects;
+  }
+}
+
+function plusOne(item: CommitItem): CommitItem {
+  const read = decodeMetadata(item.metadata, item.offset);
+  if (read.kind !== 'state') return item;
+  const { state } = read;
+  const frontier = state.frontier + 1;
+  const lanes = state.lanes.filter((lane) => lane.offset >= frontier);
+  const moved = { ...state, frontier, lanes, doneBelow: Math.max(state.doneBelow, frontier) };
+  return { ...item, offset: frontier, metadata: encodeMetadata(moved).text };
+}
+
+/** Starts the key's next task beside its first. */
+function withNext(worker: SimulatedWorker, effect: Effect): Effect[] {
+  if (effect.kind !== 'start') return [effect];
+  const { run } = effect;
+  const log = worker.world.reference.log(run.partition.partition);
+  const next = log.find((record) => record.offset > run.item.offset && record.key === run.item.key);
+  if (next === undefined) return [effect];
+  return [effect, { kind: 'start', run: { ...run, item: { ...run.item, offset: next.offset } } }];
+}
+
+/** Goes on as if the group had acknowledged the taking commits already. */
+function pretendAcked(worker: SimulatedWorker, items: readonly CommitItem[]): void {
+  const taking = items.filter(({ partition }) => partition.phase === 'taking');
+  if (taking.length < items.length || taking.length === 0) return;
+  const outcomes = taking.map(({ partition }) => ({
+    topic: 'q',
+    partition: partition.partition,
+    failure: undefined,
+  }));
+  worker.tell((core, at) => core.committed(at, taking, outcomes));
+}
+
+/** Breaks what the reader brings. */
+export function mutateItems(worker: SimulatedWorker, items: readonly Item[]): readonly Item[] {
+  const { mutant } = worker.world.scenario;
+  const [first, second, ...rest] = items;
+  if (first === undefined) return items;
+  if (mutant === 'drop-one' && worker.world.random.chance(0.1)) return items.slice(1);
+  if (mutant === 'swap-two' && second !== undefined && worker.world.random.chance(0.3)) {
+    return [{ ...second, offset: first.offset }, { ...first, offset: second.offset }, ...rest];
+  }
+  return items;
+}
+
+/** Breaks what a new owner finds, or how it takes it. */
+export function mutateFinding(worker: SimulatedWorker, finding: TakingFinding): TakingFinding {
+  const { mutant } = worker.world.scenario;
+  const { committed, history } = finding;
+  if (mutant === 'trust-any-commit') {
+    return { ...finding, history: { ...history, newestConfirmedEpoch: undefined } };
+  }
+  if (mutant !== 'no-range' || committed === undefined) return finding;
+  const read = decodeMetadata(committed.metadata, committed.offset);
+  if (read.kind !== 'state') return finding;
+  return {
+    ...finding,
+    committed: { ...committed, metadata: encodeMetadata({ ...read.state, lanes: [] }).text },
+  };
+}
