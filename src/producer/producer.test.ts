@@ -374,6 +374,50 @@ describe('the buffer', () => {
     expect(producer.bufferedBytes).toBe(0);
   });
 
+  it('holds no more than its limit when many validations end at once and sizes were guessed too small', async () => {
+    const { producer, appender, settle } = setUp({ bufferBytes: 1_000 });
+    let pass: () => void = () => undefined;
+    const ready = new Promise<void>((resolve) => {
+      pass = resolve;
+    });
+    const all = producer.addMany(
+      ['k1', 'k2', 'k3', 'k4', 'k5', 'k6', 'k7', 'k8'].map((laneKey, partition) =>
+        task({ laneKey, partition, ready, sizeBytes: 1, bytes: 250 }),
+      ),
+    );
+    pass();
+    await settle();
+    expect(producer.bufferedBytes).toBe(1_000);
+    appender.ackEverything();
+    expect((await all).every(({ kind }) => kind === 'appended')).toBe(true);
+  });
+
+  it('counts a task whose encoding takes time as a whole batch', async () => {
+    const { producer, appender, settle } = setUp({ bufferBytes: 2_000_000 });
+    let started = 0;
+    let finish: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const slow = (partition: number): ProducerItem => {
+      const given = task({ partition, laneKey: `k${partition}`, bytes: 100 });
+      return {
+        ...given,
+        encode: () => {
+          started += 1;
+          return gate.then(() => given.encode());
+        },
+      };
+    };
+    const all = producer.addMany([0, 1, 2, 3, 4].map(slow));
+    await settle();
+    expect(started).toBe(2);
+    finish();
+    appender.ackEverything();
+    await all;
+    expect(producer.bufferedBytes).toBe(0);
+  });
+
   it('takes one task larger than itself when it is empty', async () => {
     const { producer, appender } = setUp({ bufferBytes: 1_000 });
     appender.ackEverything();

@@ -210,6 +210,7 @@ export class Producer {
       this.#core.encoded(item, made);
       return;
     }
+    this.#core.encodesLater(item);
     made.then(
       (done) => {
         this.#core.encoded(item, done);

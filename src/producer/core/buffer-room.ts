@@ -25,10 +25,13 @@ export class BufferRoom {
     this.limits = limits;
   }
 
-  /** Takes room for a task that was just added; false when it has to wait. */
+  /**
+   * Takes room for a task that was just added; false when it has to wait. One that is still being validated waits too: its
+   * size is only known when it is encoded, and a thousand that are encoded at once later would not fit.
+   */
   enter(item: Item): boolean {
     const { lane } = item;
-    if (lane.firstWaiting !== item) return false; // its key's gate is set already
+    if (waiting(lane) !== item) return false; // its key's gate is set already, or will be
     if (this.#turn.size === 0 && this.#closedGate(item) === 'none') {
       this.#take(item);
       return true;
@@ -42,7 +45,7 @@ export class BufferRoom {
     for (;;) {
       const lane = this.#turn.peek();
       if (lane === undefined) return undefined;
-      const item = lane.firstWaiting;
+      const item = waiting(lane);
       const gate = item === undefined ? 'none' : this.#closedGate(item);
       if (gate === 'process') return undefined;
       this.#turn.shift();
@@ -54,9 +57,14 @@ export class BufferRoom {
         continue;
       }
       this.#take(item);
-      if (lane.firstWaiting !== undefined) this.#stand(lane, 'process');
+      this.reconsider(lane);
       return item;
     }
+  }
+
+  /** Something changed about who is first of the key: lets it stand in line if it may and does not yet. */
+  reconsider(lane: KeyLane): void {
+    if (lane.gate === 'none' && waiting(lane) !== undefined) this.#stand(lane, 'process');
   }
 
   release(item: Item): void {
@@ -118,6 +126,11 @@ export class BufferRoom {
     lane.line.bytes += bytes;
     this.usedBytes += bytes;
   }
+}
+
+/** The key's first waiting task, unless it is still being validated. */
+function waiting(lane: KeyLane): Item | undefined {
+  return lane.firstWaiting?.validated === true ? lane.firstWaiting : undefined;
 }
 
 function fits(taken: number, more: number, limit: number): boolean {

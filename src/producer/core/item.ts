@@ -20,8 +20,8 @@ export interface Appended {
 /**
  * Where a task stands. Only `handed` tasks may be in the log; in every other stage a task is surely not there.
  *
- *     waiting   for room in the buffer; its payload has not been serialised
- *     encoding  being validated or encoded; has room
+ *     waiting   being validated, or waiting for room in the buffer; its payload has not been serialised
+ *     encoding  has room
  *     ready     encoded, but a task of its key before it is not
  *     sendable  may go into the next batch
  *     handed    given to the appender

@@ -40,14 +40,20 @@ export class ProducerCore {
     lane.append(item);
     state.deadlines.add(item);
     if (state.closed) this.#giveUp(item, { kind: 'closed', stage: 'waiting' });
-    else if (state.room.enter(item) && item.validated) state.effects.push({ kind: 'encode', item });
+    else if (state.room.enter(item)) state.effects.push({ kind: 'encode', item });
     return item;
   }
 
   /** A task's asynchronous validation went well. */
   validated(item: Item): void {
     item.validated = true;
-    if (item.stage === 'encoding') this.#state.effects.push({ kind: 'encode', item });
+    if (item.stage === 'waiting') this.#state.room.reconsider(item.lane);
+  }
+
+  /** Encoding is asynchronous: until its size is known the task counts as a whole batch. */
+  encodesLater(item: Item): void {
+    if (item.stage === 'encoding')
+      this.#state.room.resize(item, Math.max(item.bytes, this.#state.config.maxBatchBytes));
   }
 
   encoded(item: Item, made: EncodedRecord): void {
@@ -75,7 +81,7 @@ export class ProducerCore {
     state.nowMs = nowMs;
     for (let item = state.deadlines.earliest; item !== undefined; item = state.deadlines.earliest) {
       if (item.deadlineMs > nowMs) break;
-      refuse(state, item, { kind: 'timeout', stage: item.stage });
+      refuse(state, item, { kind: 'timeout', stage: item.validated ? item.stage : 'encoding' });
       failFollowers(state, item);
       if (item.stage !== 'handed') drop(state, item);
     }
@@ -156,18 +162,20 @@ export class ProducerCore {
     return this.#state.room.usedBytes;
   }
 
+  /** What is to be done now; to be asked for again until there is nothing. */
   takeEffects(): readonly Effect[] {
     const state = this.#state;
-    for (let item = state.room.admitNext(); item !== undefined; item = state.room.admitNext()) {
-      if (item.validated) state.effects.push({ kind: 'encode', item });
-    }
     for (let done = state.cohorts.takeFinished(); done !== undefined; done = state.cohorts.takeFinished()) {
       state.effects.push({ kind: 'flushed', done });
     }
     const { effects } = state;
-    if (effects.length === 0) return nothing;
-    state.effects = [];
-    return effects;
+    if (effects.length > 0) {
+      state.effects = [];
+      return effects;
+    }
+    // One at a time: how much room is left is known when it is encoded.
+    const item = state.room.admitNext();
+    return item === undefined ? nothing : [{ kind: 'encode', item }];
   }
 
   /** Tells the caller, and takes the task out unless it may be in the log. */

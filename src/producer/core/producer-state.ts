@@ -110,8 +110,12 @@ export function drop(state: ProducerState, item: Item): void {
   lane.remove(item);
   state.itemCount -= 1;
   if (stage !== 'waiting') state.room.release(item);
-  if (lane.first === undefined) line.lanes.delete(lane.key);
-  else letPass(state, lane);
+  if (lane.first === undefined) {
+    line.lanes.delete(lane.key);
+    return;
+  }
+  letPass(state, lane);
+  state.room.reconsider(lane);
 }
 
 /** Makes encoded tasks sendable up to the first of the key that is not encoded. */

@@ -4,7 +4,6 @@ import type * as Batches from '../../../src/producer/core/batches.ts';
 import type * as Room from '../../../src/producer/core/buffer-room.ts';
 import type * as Outcomes from '../../../src/producer/core/outcomes.ts';
 import type * as Line from '../../../src/producer/core/partition-line.ts';
-import type * as Core from '../../../src/producer/core/producer-core.ts';
 import type * as State from '../../../src/producer/core/producer-state.ts';
 import { schedules } from './actions.ts';
 import { config, World } from './world.ts';
@@ -112,16 +111,6 @@ const mutants: Readonly<Record<string, { readonly apply: () => void; readonly fo
       },
     })),
     found: /stay in the buffer|stuck/,
-  },
-  'goes by the guess while a task is being encoded': {
-    apply: mutate<typeof Core>('producer-core', (real) => ({
-      ProducerCore: class extends real.ProducerCore {
-        override encodesLater(): void {
-          // it stays as small as was guessed
-        }
-      },
-    })),
-    found: /the buffer holds/,
   },
   'forgets who waits for a share': {
     apply: mutate<typeof Room>('buffer-room', (real) => ({
