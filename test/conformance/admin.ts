@@ -181,6 +181,20 @@ function describeGroups({ bench, can }: Subject): void {
         expect(await admin.groupProtocol(group)).toBe('none');
       },
     );
+
+    it('says consumer of a group of both kinds, as long as it has members of that kind', async (t) => {
+      const b = bench(t);
+      const admin = await b.admin();
+      const group = { group: `group-${randomUUID()}`, topics: [await b.topic()] };
+      const classic = await b.joinedMember({ ...group, protocol: 'classic' });
+      await b.until(() => classic.owned.size === PARTITIONS, 'the classic member owned everything');
+      const consumer = await b.joinedMember({ ...group, protocol: 'consumer' });
+      await b.until(() => consumer.owned.size === PARTITIONS / 2, 'the other member owned half');
+      expect(await admin.groupProtocol(group.group)).toBe('consumer');
+      await consumer.membership.leave();
+      await b.until(() => classic.owned.size === PARTITIONS, 'the classic member owned everything again');
+      expect(await admin.groupProtocol(group.group)).toBe('classic');
+    });
   } else {
     it('says that group protocols are not to be had', async (t) => {
       const admin = await bench(t).admin();

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Admin, Connection, findCoordinatorV4, leaveGroupV5 } from '@platformatic/kafka';
+import { Admin, Connection, describeGroupsV5, findCoordinatorV4, leaveGroupV5 } from '@platformatic/kafka';
 import { confluentDriver } from '../../src/kafka/confluent/driver.ts';
 import { platformaticAdmin } from '../../src/kafka/platformatic/admin.ts';
 import type { TopicPartition } from '../../src/kafka/port.ts';
@@ -18,7 +18,7 @@ async function deleteBefore({ topic, partition }: TopicPartition, offset: number
   await admin.close();
 }
 
-/** Kafka: LeaveGroup, in the name of a static member, as an operator would send it. */
+/** Kafka: LeaveGroup in the name of the group's only member, as an operator would send it. */
 async function evict({ settings: { group, staticMemberId } }: WatchedMember): Promise<void> {
   const [bootstrap = ''] = kafkaBrokers();
   const [host = '', port] = bootstrap.split(':');
@@ -27,9 +27,16 @@ async function evict({ settings: { group, staticMemberId } }: WatchedMember): Pr
   asked.close(() => {});
   if (coordinator === undefined) throw new Error(`Group ${group} has no coordinator`);
   const connection = await connected(coordinator.host, coordinator.port);
-  await leaveGroupV5.api.async(connection, group, [
-    { memberId: '', groupInstanceId: staticMemberId ?? '', reason: 'thrown out by a test' },
-  ]);
+  const reason = 'thrown out by a test';
+  if (staticMemberId === undefined) {
+    const [described] = (await describeGroupsV5.api.async(connection, [group], false)).groups;
+    const [member] = described?.members ?? [];
+    await leaveGroupV5.api.async(connection, group, [{ memberId: member?.memberId ?? '', reason }]);
+  } else {
+    await leaveGroupV5.api.async(connection, group, [
+      { memberId: '', groupInstanceId: staticMemberId, reason },
+    ]);
+  }
   connection.close(() => {});
 }
 

@@ -23,7 +23,6 @@ export const failures = {
   notEnoughReplicas: { kind: 'transient', code: 19, message: 'Not enough in-sync replicas' },
   producerFatal: { kind: 'producer-fatal', code: -150, message: 'The producer met a fatal error' },
   noOffset: { kind: 'other', code: undefined, message: 'Acknowledged without an offset' },
-  otherProtocol: { kind: 'other', code: 23, message: 'The group uses the other rebalance protocol' },
   noConsumerProtocol: { kind: 'unsupported', code: 35, message: 'The brokers offer no KIP-848 groups' },
 } as const satisfies Record<string, KafkaFailure>;
 

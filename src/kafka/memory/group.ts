@@ -72,9 +72,10 @@ export class Group {
     return this.#seats;
   }
 
-  /** Undefined without members: the next one chooses. */
+  /** Undefined without members. Brokers let both kinds into one group, which is a KIP-848 one while it has such a member. */
   get protocol(): GroupProtocol | undefined {
-    return this.#seats[0]?.options.protocol;
+    const spoken = this.#seats.map(({ options }) => options.protocol);
+    return spoken.includes('consumer') ? 'consumer' : spoken[0];
   }
 
   get offsets(): ReadonlyMap<string, StoredOffset> {

@@ -45,6 +45,8 @@ export interface MemoryTopic {
 export interface MemberControl {
   /** Takes its place in the group away. */
   evict(): void;
+  /** Ends it without a word, like SIGKILL. */
+  crash(): void;
   /** Stops it hearing and being heard, like SIGSTOP. */
   freeze(): void;
   thaw(): void;
@@ -172,6 +174,11 @@ export class MemoryCluster {
     this.#control(member).evict();
   }
 
+  /** Kills a member's process: it keeps its partitions until its session runs out, by the clock or {@link expire}. */
+  crash(member: Membership): void {
+    this.#control(member).crash();
+  }
+
   /** Stops a member's process: it neither hears nor is heard, and its session runs out by the clock. */
   freeze(member: Membership): void {
     this.#control(member).freeze();
@@ -182,7 +189,7 @@ export class MemoryCluster {
     this.#control(member).thaw();
   }
 
-  /** Ends the sessions of all members that are out of contact (abandoned, frozen, static ones that left). */
+  /** Ends the sessions of all members that are out of contact (crashed, frozen, static ones that left). */
   expire(): void {
     for (const control of this.#members.values()) control.expire();
   }

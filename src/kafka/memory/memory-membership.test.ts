@@ -24,10 +24,10 @@ async function joined(changes: Partial<MemberSettings> = {}): Promise<WatchedMem
 
 const shares = (...members: WatchedMember[]) => members.map(({ owned }) => owned.size);
 
-describe('an abandoned member', () => {
+describe('a crashed member', () => {
   it('keeps its partitions until its session times out', async () => {
     const first = await joined({ protocol: 'classic', sessionTimeoutMs: 30_000 });
-    await first.membership.abandon();
+    cluster.crash(first.membership);
     const second = await joined({ protocol: 'classic' });
     await clock.advance(29_999);
     expect(shares(second)).toEqual([0]);
@@ -37,7 +37,7 @@ describe('an abandoned member', () => {
 
   it("lives as long as the brokers' own session timeout in a KIP-848 group", async () => {
     const first = await joined({ sessionTimeoutMs: 1_000 });
-    await first.membership.abandon();
+    cluster.crash(first.membership);
     const second = await joined();
     await clock.advance(44_999);
     expect(shares(second)).toEqual([0]);
@@ -47,7 +47,7 @@ describe('an abandoned member', () => {
 
   it('can be expired at once', async () => {
     const first = await joined();
-    await first.membership.abandon();
+    cluster.crash(first.membership);
     const second = await joined();
     cluster.expire();
     await clock.advance(0);
@@ -121,12 +121,6 @@ describe('a classic group', () => {
     first.answer();
     expect(await first.commit(commit)).toBe('rebalancing');
     expect(await first.commit(commit)).toBeUndefined();
-  });
-
-  it('does not mix with members of the other protocol', async () => {
-    await joined({ protocol: 'classic' });
-    const other = await joined({ protocol: 'consumer' });
-    expect(other.events).toMatchObject([{ kind: 'problem', fatal: true, failure: { code: 23 } }]);
   });
 });
 

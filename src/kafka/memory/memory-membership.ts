@@ -52,6 +52,7 @@ export class MemoryMembership implements Membership {
     this.#listener = listener;
     this.#cluster.enlist(this, {
       evict: () => this.#seat && this.#group.expel(this.#seat),
+      crash: () => this.#crash(),
       freeze: () => this.#freeze(),
       thaw: () => this.#thaw(),
       expire: () => this.#seat?.sessionTimer !== undefined && this.#group.expel(this.#seat),
@@ -102,6 +103,14 @@ export class MemoryMembership implements Membership {
   async abandon(): Promise<void> {
     if (this.#state === 'gone') return;
     this.#go();
+    if (this.#seat === undefined) return;
+    // A client that disconnects tells the coordinator, unless it is a static member, which is expected back.
+    if (this.#options.staticMemberId === undefined) this.#group.expel(this.#seat);
+    else this.#group.loseContact(this.#seat);
+  }
+
+  #crash(): void {
+    this.#go();
     if (this.#seat !== undefined) this.#group.loseContact(this.#seat);
   }
 
@@ -134,9 +143,8 @@ export class MemoryMembership implements Membership {
   #takeSeat(): void {
     if (this.#state !== 'member') return;
     const { protocol, topics } = this.#options;
-    const refusal = this.#refusal(protocol);
-    if (refusal !== undefined) {
-      this.#listener({ kind: 'problem', failure: refusal, fatal: true });
+    if (protocol === 'consumer' && !this.#cluster.consumerProtocol) {
+      this.#listener({ kind: 'problem', failure: failures.noConsumerProtocol, fatal: true });
       return;
     }
     for (const topic of topics) {
@@ -147,12 +155,6 @@ export class MemoryMembership implements Membership {
       this.#inbox.push(notice);
       this.#cluster.schedule(() => this.#hear());
     });
-  }
-
-  #refusal(protocol: MembershipOptions['protocol']): KafkaFailure | undefined {
-    if (protocol === 'consumer' && !this.#cluster.consumerProtocol) return failures.noConsumerProtocol;
-    const spoken = this.#group.protocol;
-    return spoken !== undefined && spoken !== protocol ? failures.otherProtocol : undefined;
   }
 
   /** Takes in the next notice. A member with an unanswered revoke hears nothing, as with a real client. */
