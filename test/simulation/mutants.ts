@@ -68,10 +68,7 @@ export function mutateItems(worker: SimulatedWorker, items: readonly Item[]): re
 /** Breaks what a new owner finds, or how it takes it. */
 export function mutateFinding(worker: SimulatedWorker, finding: TakingFinding): TakingFinding {
   const { mutant } = worker.world.scenario;
-  const { committed, history } = finding;
-  if (mutant === 'trust-any-commit') {
-    return { ...finding, history: { ...history, newestConfirmedEpoch: undefined } };
-  }
+  const { committed } = finding;
   if (mutant !== 'no-range' || committed === undefined) return finding;
   const read = decodeMetadata(committed.metadata, committed.offset);
   if (read.kind !== 'state') return finding;

@@ -61,12 +61,7 @@ export class Reference {
       this.#fail(`${name} started before the commit that takes epoch ${epoch} was stored`);
     if (!this.#confirmedEpochs.has(epoch)) this.#fail(`${name} started before epoch ${epoch} was confirmed`);
     if (this.#succeeded.has(name)) this.reruns += 1;
-    for (const earlier of this.log(record.partition)) {
-      if (earlier.offset >= record.offset) break;
-      if (earlier.key === record.key && !this.#succeeded.has(nameOf(earlier))) {
-        this.#fail(`P4 order: ${name} started before ${nameOf(earlier)} of the same key succeeded`);
-      }
-    }
+    this.#checkOrder(record, epoch);
     let keys = this.#running.get(process);
     if (keys === undefined) {
       keys = new Map();
@@ -78,11 +73,22 @@ export class Reference {
       if (task === undefined) continue;
       if (other === process) {
         this.#fail(`P5 overlap: ${name} started while ${task.name} of its key ran in the same process`);
-      } else if (other.alive && other.known && !task.voided) {
+      } else if (process.known && other.alive && other.known && !task.voided) {
         this.#fail(`P5 overlap: ${name} started while ${task.name} of its key ran in another member`);
       }
     }
     keys.set(lane, { name, epoch, voided: false });
+  }
+
+  /** A replaced worker that does not know it yet goes on under its old epoch: void, and held to nothing but its own order. */
+  #checkOrder(record: LogRecord, epoch: number): void {
+    if (epoch < (this.#newestEpoch.get(record.partition) ?? 0)) return;
+    for (const earlier of this.log(record.partition)) {
+      if (earlier.offset >= record.offset) break;
+      if (earlier.key === record.key && !this.#succeeded.has(nameOf(earlier))) {
+        this.#fail(`P4 order: ${nameOf(record)} started before ${nameOf(earlier)} of the same key succeeded`);
+      }
+    }
   }
 
   /** The process itself has said that this run no longer counts. */

@@ -14,7 +14,6 @@ export const mutants = [
   'two-at-once',
   'ignored-revoke',
   'fold-all-partitions',
-  'trust-any-commit',
   'no-range',
   'start-unacked',
 ] as const;
