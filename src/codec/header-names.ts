@@ -1,5 +1,5 @@
 /** Every header of ours starts so; users' headers must not. */
-export const RESERVED_PREFIX = 'kl-';
+const RESERVED_PREFIX = 'kl-';
 
 export const headerNames = {
   id: 'kl-id',

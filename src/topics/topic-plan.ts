@@ -47,7 +47,7 @@ const MOST_STATE_PARTITIONS = 24;
 const STATE_RECORD_BYTES = 1_048_588;
 
 export const DEFAULT_REPLICATION = 3;
-export const DEFAULT_MIN_INSYNC = 2;
+const DEFAULT_MIN_INSYNC = 2;
 
 /**
  * The topics that a queue lives in.
@@ -73,7 +73,7 @@ export function planTopics(declaration: TopicDeclaration): TopicPlan {
 }
 
 /** The topic of a queue's journal. */
-export function stateTopicName(queue: string): string {
+function stateTopicName(queue: string): string {
   return `${queue}.state`;
 }
 

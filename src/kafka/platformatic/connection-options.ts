@@ -7,7 +7,7 @@ import type { ClusterAddress, SaslOptions, TlsOptions } from '../security.ts';
 import { TokenCache } from './token-cache.ts';
 
 /** Longest wait for one answer. A broker that is alive answers control requests in milliseconds. */
-export const REQUEST_TIMEOUT_MS = 15_000;
+const REQUEST_TIMEOUT_MS = 15_000;
 
 export interface BrokerAddress {
   readonly host: string;

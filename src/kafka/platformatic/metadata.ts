@@ -64,7 +64,7 @@ function describePartition(partition: {
 }
 
 /** The id as Kafka's own tools print it. */
-export function topicId(uuid: string): string | undefined {
+function topicId(uuid: string): string | undefined {
   const hex = uuid.replaceAll('-', '');
   return /^0*$/.test(hex) ? undefined : Buffer.from(hex, 'hex').toString('base64url');
 }

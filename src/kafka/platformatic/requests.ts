@@ -13,7 +13,7 @@ export type Connection = Awaited<ReturnType<BrokerConnections['any']>>;
  * How long a passing condition of the cluster is sat out. A dead broker is fenced after 9 s (broker.session.timeout.ms),
  * its partitions get new leaders after that. Kafka's own admin client: default.api.timeout.ms.
  */
-export const TRANSIENT_DEADLINE_MS = 60_000;
+const TRANSIENT_DEADLINE_MS = 60_000;
 
 const FIRST_BACKOFF_MS = 50;
 const LONGEST_BACKOFF_MS = 1_000;

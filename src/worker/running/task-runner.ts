@@ -3,6 +3,7 @@ import { defaultCodecLimits } from '../../codec/codec-limits.ts';
 import { decodeBody, type RecordHead, readHead } from '../../codec/envelope.ts';
 import { TaskAbortedError, type TaskAbortReason } from '../../errors/control-errors.ts';
 import { KeylaneError } from '../../errors/keylane-error.ts';
+import { RecordUndecodableError } from '../../errors/task-errors.ts';
 import { readPayload } from '../../tasks/read-payload.ts';
 import type { TaskRegistry } from '../../tasks/task-registry.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -95,7 +96,9 @@ export class TaskRunner {
   /** Never rejects. */
   async #run(run: Run): Promise<TaskEnd> {
     const read = readHead(run.item.record);
-    if (read.kind === 'undecodable') return held('undecodable', new Error(read.reason));
+    if (read.kind === 'undecodable') {
+      return held('undecodable', new RecordUndecodableError(run.item.record, read.reason));
+    }
     const { head } = read;
     const definition = this.#deps.registry.forRecord(head.type);
     const handler = definition && this.#deps.handlers[definition.type];
