@@ -94,6 +94,33 @@ test.each(protocols)(
   },
 );
 
+test.each(protocols)(
+  'a member that leaves while a revoke is open ends with its answer (%s)',
+  async (protocol) => {
+    await using world = await World.open(4);
+    const first = world.member({ protocol });
+    await first.join();
+    await first.until(({ owned }) => owned.length === 4);
+    const second = world.member({ protocol });
+    const revoked = new Promise<() => void>((resolve) => {
+      first.onRevoked = ({ answer }) => {
+        first.onRevoked = (event) => event.answer();
+        resolve(answer);
+      };
+    });
+    await second.join();
+    const answer = await revoked;
+    const leaving = first.membership.leave();
+    await wait(500);
+    const answeredAtMs = performance.now();
+    answer();
+    await leaving;
+    // librdkafka's own disconnect would hang if it unsubscribed before; it is given up after ten seconds.
+    expect(performance.now() - answeredAtMs).toBeLessThan(8_000);
+    await second.until(({ owned }) => owned.length === 4);
+  },
+);
+
 test.each(protocols)('abandoning does not wait for an open revoke (%s)', async (protocol) => {
   await using world = await World.open(2);
   const first = world.member({ protocol });

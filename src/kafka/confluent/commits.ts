@@ -41,7 +41,7 @@ export class Commits {
   onAcknowledged(error: NativeError | undefined): void {
     const answered = this.#answered;
     this.#answered = undefined;
-    answered?.(error === undefined || error === null ? undefined : failureOfError(error));
+    answered?.(error === undefined || error === null ? undefined : failureOfCommit(error));
   }
 
   close(): void {
@@ -92,10 +92,16 @@ export class Commits {
       } catch (error) {
         // Not taken: nothing will call back.
         this.#answered = undefined;
-        resolve(failureOfError(error));
+        resolve(failureOfCommit(error));
       }
     });
   }
+}
+
+/** A consumer's fatal error means that another member took its static id: what it held is lost. */
+function failureOfCommit(error: unknown): KafkaFailure {
+  const failure = failureOfError(error);
+  return failure.kind === 'producer-fatal' ? { ...failure, kind: 'fenced' } : failure;
 }
 
 function toNative({ topic, partition, offset, metadata }: OffsetCommit): NativePosition {

@@ -10,9 +10,10 @@ import type {
 } from '../port.ts';
 import { KafkaRequestError } from '../request-error.ts';
 import { Commits } from './commits.ts';
+import { readCommitted } from './committed-offsets.ts';
 import { bounded, type LiveClient } from './connection.ts';
 import { errorCode, failureOfError } from './failure.ts';
-import type { MemberCallbacks, NativeCommitted, NativeConsumer, NativeError } from './native.ts';
+import type { MemberCallbacks, NativeConsumer, NativeError } from './native.ts';
 import { nativePartitions, PartitionTable } from './partition-table.ts';
 
 type LiveConsumer = LiveClient<NativeConsumer>;
@@ -32,14 +33,11 @@ const DISCONNECT_MS = 10_000;
 const COMMITTED_MS = 10_000;
 /** How long after unsubscribing the final revoke may take to arrive; then disconnecting brings it about. */
 const FINAL_REVOKE_MS = 10_000;
+/** How long after an answer the rebalance may take to end; it takes some milliseconds. */
+const SETTLE_MS = 2_000;
 /** The partitions are paused, so this position is never fetched. Explicit, so that the client does not look one up. */
 const ANY_OFFSET = 0;
 const CLOSED: KafkaFailure = { kind: 'closed', code: undefined, message: 'The group member was closed' };
-
-interface OpenRevoke {
-  /** Gives the partitions up in the client; once. */
-  readonly answer: () => void;
-}
 
 /** A group member through librdkafka that owns partitions, commits, and fetches nothing. */
 export class ConfluentMembership implements Membership {
@@ -50,12 +48,16 @@ export class ConfluentMembership implements Membership {
   #state: State = 'new';
   #consumer: LiveConsumer | undefined;
   #listener: (event: MembershipEvent) => void = () => {};
-  #openRevoke: OpenRevoke | undefined;
+  /** Unanswered revokes; more than one only if the client tells of the next before the last was answered. */
+  readonly #openRevokes = new Set<readonly TopicPartition[]>();
+  /** A revoke was answered and the assignment that ends the rebalance, often an empty one, has not come. */
+  #rebalancing = false;
   /** Native calls under way. The client is not disconnected before they returned: they use it without a lock. */
   readonly #underWay = new Set<Promise<unknown>>();
   #polling = false;
   #pollAgain = false;
   #pollTimer: NodeJS.Timeout | undefined;
+  #changes = 0;
   #onChange: (() => void) | undefined;
   #joining: Promise<void> | undefined;
   #leaving: Promise<void> | undefined;
@@ -102,28 +104,11 @@ export class ConfluentMembership implements Membership {
 
   async committed(partitions: readonly TopicPartition[]): Promise<readonly CommittedOffset[]> {
     const what = `Could not read the committed offsets of group ${this.#options.group}`;
-    let asked: readonly TopicPartition[];
     try {
-      asked = nativePartitions(partitions);
+      return await this.#track(readCommitted(this.#client(), partitions, COMMITTED_MS));
     } catch (error) {
       throw new KafkaRequestError(what, failureOfError(error), error);
     }
-    if (asked.length === 0) return [];
-    return this.#track(
-      new Promise((resolve, reject) => {
-        const refuse = (error: unknown) => reject(new KafkaRequestError(what, failureOfError(error), error));
-        try {
-          this.#client().committed(asked, COMMITTED_MS, (error, entries) => {
-            // A partition the broker would not answer for stands in the list as an Error.
-            const failed = error ?? entries.find((entry) => entry instanceof Error);
-            if (failed !== undefined) refuse(failed);
-            else resolve(entries.flatMap((entry) => (entry instanceof Error ? [] : [toCommitted(entry)])));
-          });
-        } catch (error) {
-          refuse(error);
-        }
-      }),
-    );
   }
 
   #track<T>(call: Promise<T>): Promise<T> {
@@ -145,6 +130,8 @@ export class ConfluentMembership implements Membership {
     if (this.#state === 'member') {
       this.#state = 'leaving';
       try {
+        // A KIP-848 client that unsubscribes during a rebalance gets a second revoke, and its disconnect then hangs.
+        await this.#untilSettled();
         this.#client().unsubscribe();
         this.#poll();
         await this.#untilNothingIsOwned();
@@ -155,12 +142,20 @@ export class ConfluentMembership implements Membership {
     await this.#end();
   }
 
+  async #untilSettled(): Promise<void> {
+    while (this.#state === 'leaving' && (this.#openRevokes.size > 0 || this.#rebalancing)) {
+      const changes = this.#changes;
+      await this.#change(this.#openRevokes.size > 0 ? this.#options.maxPollIntervalMs : SETTLE_MS);
+      if (this.#changes === changes) return;
+    }
+  }
+
   /** Bounded twice, each time: for a revoke to arrive, and for the owner to answer it. */
   async #untilNothingIsOwned(): Promise<void> {
-    while (this.#state === 'leaving' && (this.#owned.size > 0 || this.#openRevoke !== undefined)) {
-      const answering = this.#openRevoke;
-      await this.#change(answering === undefined ? FINAL_REVOKE_MS : this.#options.maxPollIntervalMs);
-      if (this.#openRevoke === answering) return;
+    while (this.#state === 'leaving' && this.#owned.size > 0) {
+      const changes = this.#changes;
+      await this.#change(this.#openRevokes.size === 0 ? FINAL_REVOKE_MS : this.#options.maxPollIntervalMs);
+      if (this.#changes === changes) return;
     }
   }
 
@@ -169,6 +164,11 @@ export class ConfluentMembership implements Membership {
     return bounded(timeoutMs, (done) => {
       this.#onChange = done;
     });
+  }
+
+  #changed(): void {
+    this.#changes += 1;
+    this.#onChange?.();
   }
 
   abandon(): Promise<void> {
@@ -183,9 +183,9 @@ export class ConfluentMembership implements Membership {
   async #disconnect(): Promise<void> {
     this.#state = 'closing';
     clearTimeout(this.#pollTimer);
-    this.#onChange?.();
+    this.#changed();
     await this.#joining?.catch(() => {});
-    this.#openRevoke?.answer();
+    for (const partitions of this.#openRevokes) this.#answer(partitions);
     this.#commits.close();
     await Promise.all(this.#underWay);
     await this.#consumer?.disconnect(DISCONNECT_MS);
@@ -245,7 +245,8 @@ export class ConfluentMembership implements Membership {
     if (client === undefined) return;
     client.incrementalAssign(partitions.map((one) => ({ ...one, offset: ANY_OFFSET })));
     if (this.#state === 'closing' || this.#state === 'closed') return;
-    // A cooperative group ends a rebalance with an empty answer when nothing was added.
+    this.#rebalancing = false;
+    this.#changed();
     if (partitions.length === 0) return;
     client.pause(partitions);
     for (const one of partitions) this.#owned.set(one, true);
@@ -255,38 +256,37 @@ export class ConfluentMembership implements Membership {
   #onRevoked(partitions: readonly TopicPartition[]): void {
     const client = this.#consumer?.client;
     if (client === undefined) return;
-    const giveUp = () => {
-      client.incrementalUnassign(partitions);
-      for (const one of partitions) this.#owned.delete(one);
-    };
     if (this.#state === 'closing' || this.#state === 'closed' || partitions.length === 0) {
-      giveUp();
+      client.incrementalUnassign(partitions);
       return;
     }
     // Only now, while the client is surely connected: otherwise the call crashes the process.
     if (client.assignmentLost()) {
-      giveUp();
+      this.#giveUp(partitions);
       this.#listener({ kind: 'lost', partitions });
-      this.#onChange?.();
       return;
     }
-    this.#openRevoke = {
-      answer: () => {
-        this.#openRevoke = undefined;
-        giveUp();
-        this.#onChange?.();
-      },
-    };
-    const open = this.#openRevoke;
-    this.#onChange?.();
-    this.#listener({
-      kind: 'revoked',
-      partitions,
-      // Answered already, by the caller or because the client is being disconnected: nothing is left to do.
-      answer: () => {
-        if (this.#openRevoke === open) open.answer();
-      },
-    });
+    this.#openRevokes.add(partitions);
+    this.#changed();
+    this.#listener({ kind: 'revoked', partitions, answer: () => this.#answer(partitions) });
+  }
+
+  /** Once; not when the client is being disconnected, which answers by itself. */
+  #answer(partitions: readonly TopicPartition[]): void {
+    if (!this.#openRevokes.delete(partitions)) return;
+    try {
+      this.#giveUp(partitions);
+    } catch (error) {
+      // Lost in the meantime.
+      this.#problem(failureOfError(error));
+    }
+  }
+
+  #giveUp(partitions: readonly TopicPartition[]): void {
+    for (const one of partitions) this.#owned.delete(one);
+    this.#rebalancing = true;
+    this.#consumer?.client.incrementalUnassign(partitions);
+    this.#changed();
   }
 
   #problem(failure: KafkaFailure): void {
@@ -300,8 +300,4 @@ export class ConfluentMembership implements Membership {
       fatal,
     });
   }
-}
-
-function toCommitted({ topic, partition, offset, metadata }: NativeCommitted): CommittedOffset {
-  return { topic, partition, offset, metadata: metadata ?? '' };
 }
