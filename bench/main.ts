@@ -3,6 +3,7 @@ import { benchCluster } from './support/bench-cluster.ts';
 /** `npm run bench -- enqueue consume`: each name is a file of this folder. */
 const benches: Readonly<Record<string, () => Promise<{ readonly run: Bench }>>> = {
   enqueue: () => import('./enqueue.ts'),
+  consume: () => import('./consume.ts'),
 };
 
 type Bench = (cluster: Awaited<ReturnType<typeof benchCluster>>) => Promise<void>;
