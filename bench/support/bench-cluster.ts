@@ -16,10 +16,11 @@ export async function benchCluster(): Promise<BenchCluster> {
   const given = process.env['KAFKA_BROKERS'];
   if (given !== undefined && given !== '') {
     const admin = await platformaticAdmin(addressOf(given));
+    const pids = brokerProcesses(given.split(','));
     return {
       address: addressOf(given),
       admin,
-      brokerCpuMs: () => cpuMsOf(brokerProcesses('kafka.Kafka')),
+      brokerCpuMs: () => cpuMsOf(pids),
       [Symbol.asyncDispose]: () => admin.close(),
     };
   }
@@ -28,10 +29,11 @@ export async function benchCluster(): Promise<BenchCluster> {
     brokerConfig: { 'log.retention.check.interval.ms': '2000', 'log.segment.delete.delay.ms': '1000' },
   });
   const admin = await platformaticAdmin(addressOf(cluster.bootstrap));
+  const pids = brokerProcesses(cluster.bootstrap.split(','));
   return {
     address: addressOf(cluster.bootstrap),
     admin,
-    brokerCpuMs: () => cpuMsOf(brokerProcesses(cluster.logFolder)),
+    brokerCpuMs: () => cpuMsOf(pids),
     [Symbol.asyncDispose]: async () => {
       await admin.close();
       await cluster.stop();
@@ -49,17 +51,22 @@ function addressOf(bootstrap: string): ClusterAddress {
   };
 }
 
-/** Process ids of Java processes with this text in their command line. Linux only; none elsewhere. */
-function brokerProcesses(text: string): string[] {
+/** Process ids of the brokers that listen on these addresses, when they are on this machine and it is Linux. */
+function brokerProcesses(addresses: readonly string[]): string[] {
+  const ports = addresses.map((address) => `:${address.split(':').at(-1)}`);
+  let pids: string[] = [];
   try {
-    return readdirSync('/proc').filter((name) => {
-      if (!/^\d+$/.test(name)) return false;
-      const command = readOr(`/proc/${name}/cmdline`, '');
-      return command.includes(text) && command.includes('kafka.Kafka') && command.includes('java');
-    });
+    pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   } catch {
     return [];
   }
+  return pids.filter((pid) => {
+    const words = readOr(`/proc/${pid}/cmdline`, '').split('\0');
+    const properties = words[words.indexOf('kafka.Kafka') + 1];
+    if (!words.includes('kafka.Kafka') || properties === undefined) return false;
+    const listeners = /^listeners=(.*)$/m.exec(readOr(properties, ''))?.[1] ?? '';
+    return ports.some((port) => listeners.includes(port));
+  });
 }
 
 /** User and system time; the kernel counts in ticks of 10 ms. */
