@@ -104,6 +104,66 @@ describe('sending', () => {
     await all;
   });
 
+  it('takes back what was to follow an append in which the client was rebuilt', async () => {
+    const world = setUp();
+    const { producer, appender, settle, clock } = world;
+    await warm(world);
+    const other = producer.add(task({ partition: 1, id: 'warms 1' }));
+    await settle();
+    appender.calls[0]?.ack();
+    await other;
+    await settle();
+    const append = appender.append.bind(appender);
+    appender.append = (batch) => {
+      appender.incarnation = 2;
+      return append(batch);
+    };
+    const all = producer.addMany([
+      task({ id: 'a' }),
+      task({ partition: 1, id: 'b' }),
+      task({ partition: 1, id: 'c' }),
+    ]);
+    await settle();
+    expect(appender.calls.map(({ values }) => values)).toEqual([['a']]);
+    await clock.advance(100);
+    expect(appender.calls.map(({ values }) => values)).toEqual([['a'], ['b']]);
+    appender.ackEverything();
+    expect((await all).map(({ kind }) => kind)).toEqual(['appended', 'appended', 'appended']);
+    expect(appender.log('q', 1)).toEqual(['warms 1', 'b', 'c']);
+  });
+
+  it('holds small batches back while much is under way, until there is less or a short time is over', async () => {
+    const world = setUp();
+    const { producer, appender, settle, clock } = world;
+    const partitions = Array.from({ length: 12 }, (_, partition) => partition);
+    appender.autoAck = true;
+    await producer.addMany(partitions.map((partition) => task({ partition })));
+    appender.autoAck = false;
+    const large = producer.addMany(
+      partitions.slice(0, 9).map((partition) => task({ partition, bytes: 900_000 })),
+    );
+    await settle();
+    expect(appender.calls).toHaveLength(9);
+    const held = producer.add(task({ partition: 10, id: 'held' }));
+    const heldLonger = producer.add(task({ partition: 11, id: 'held longer' }));
+    await settle();
+    expect(appender.calls).toHaveLength(9);
+    appender.calls[0]?.ack();
+    appender.calls[0]?.ack();
+    await settle();
+    expect(appender.calls.slice(7).map(({ values }) => values)).toEqual([['held'], ['held longer']]);
+
+    const more = producer.addMany([0, 1].map((partition) => task({ partition, bytes: 900_000 })));
+    const heldForTime = producer.add(task({ partition: 9, id: 'held for a time' }));
+    await settle();
+    const callsBefore = appender.calls.length;
+    await clock.advance(10);
+    expect(appender.calls.slice(callsBefore).map(({ values }) => values)).toEqual([['held for a time']]);
+    appender.ackEverything();
+    await Promise.all([large, held, heldLonger, more, heldForTime]);
+    expect(clock.pendingCount).toBe(0);
+  });
+
   it('starts over with one record after a long idle time', async () => {
     const world = setUp();
     const { producer, appender, settle, clock } = world;

@@ -240,8 +240,14 @@ export class Producer {
       this.#connect();
       return;
     }
-    const batches = this.#core.takeBatches(appender.incarnation, this.#deps.clock.monotonicMs());
-    for (const batch of batches) this.#append(appender, batch);
+    const { incarnation } = appender;
+    const batches = this.#core.takeBatches(incarnation, this.#deps.clock.monotonicMs());
+    for (const batch of batches) {
+      // The append before may have met a fatal error: what was built for warm partitions must not reach cold ones.
+      if (appender.incarnation === incarnation) this.#append(appender, batch);
+      else this.#core.settled(batch, notHandedOver(batch, incarnation), this.#deps.clock.monotonicMs());
+    }
+    this.#perform();
   }
 
   #connect(): void {
@@ -290,6 +296,12 @@ export class Producer {
       this.#perform();
     });
   }
+}
+
+function notHandedOver(batch: Batch, incarnation: number): AppendResult {
+  const message = 'The client was rebuilt before the record was handed over';
+  const failure: KafkaFailure = { kind: 'producer-fatal', code: undefined, message };
+  return { outcomes: batch.items.map(() => ({ kind: 'absent', failure })), incarnation };
 }
 
 function nothingKnown(batch: Batch, incarnation: number, error: unknown): AppendResult {

@@ -16,7 +16,8 @@ export class ScriptedAppender implements Appender {
   /** Batches without an answer, oldest first. */
   readonly calls: AppendCall[] = [];
   readonly #logs = new Map<string, string[]>();
-  #autoAck = false;
+  /** Whether batches are acked at once. */
+  autoAck = false;
 
   append(batch: RecordBatch): Promise<AppendResult> {
     const { incarnation } = this;
@@ -33,7 +34,7 @@ export class ScriptedAppender implements Appender {
         ack: () => answer(values.map((value) => this.#append(batch, value))),
       };
       this.calls.push(call);
-      if (this.#autoAck) call.ack();
+      if (this.autoAck) call.ack();
     });
   }
 
@@ -43,7 +44,7 @@ export class ScriptedAppender implements Appender {
 
   /** From now on everything is acked at once. */
   ackEverything(): void {
-    this.#autoAck = true;
+    this.autoAck = true;
     while (this.calls.length > 0) this.calls[0]?.ack();
   }
 
