@@ -17,7 +17,7 @@ const TICK_MS = 25;
 /** A process that did not get to look at the time for so long may have been replaced. */
 const STOOD_STILL_MS = 3_000;
 /** How often partitions that bring nothing are compared with their logs. */
-const WATCHDOG_MS = 10_000;
+const WATCHDOG_MS = 30_000;
 
 export interface EngineDeps {
   readonly core: WorkerCore;

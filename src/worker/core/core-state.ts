@@ -82,8 +82,8 @@ export class CoreState {
   nextCommitAtMs = 0;
   commitFailures = 0;
   nextConfirmAtMs = 0;
-  /** A running mean of record sizes, for how many to ask for. */
-  meanBytes = 4_096;
+  /** A running mean of record sizes, for how many to ask for. Begins high: too few at first cost nothing. */
+  meanBytes = 65_536;
 
   constructor(config: CoreConfig, shared: { readonly budget: SharedBudget; readonly liveKeys: LiveKeys }) {
     this.config = config;

@@ -36,7 +36,8 @@ export function takeRecords(core: CoreState, partition: PartitionState, items: r
 }
 
 function takeTailItem(core: CoreState, partition: PartitionState, item: Item): void {
-  core.meanBytes += (item.bytes - core.meanBytes) / 64;
+  // Quick to learn that records are large, slow to forget it.
+  core.meanBytes += (item.bytes - core.meanBytes) / (item.bytes > core.meanBytes ? 8 : 64);
   const lane = laneOf(partition, item.key);
   const wasEmpty = lane.length === 0;
   if (cannotUse(core, partition, lane)) {
