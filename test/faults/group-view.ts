@@ -35,12 +35,13 @@ export class GroupView {
     return member;
   }
 
-  /** Nothing is on its way, and these members have taken all partitions between them. */
+  /** Nothing is on its way, and these members have taken all partitions between them, each about as many. */
   isCalm(lives: readonly string[], partitions: number): boolean {
     const taken = new Set<number>();
     for (const life of lives) {
       const { held, taken: own, asked } = this.member(life);
       if (held.size !== own.size || asked.size > 0) return false;
+      if (own.size < Math.floor(partitions / lives.length)) return false;
       for (const partition of own) taken.add(partition);
     }
     return taken.size === partitions;

@@ -31,6 +31,7 @@ export class World {
   readonly #queue = `faults-${process.pid}-${Date.now().toString(36)}`;
   readonly #workers = new Map<string, Child>();
   readonly #producers = new Map<string, Child>();
+  readonly #orders = new Map<Child, Promise<void>>();
   readonly #watches: Promise<void>[] = [];
   #lives = 0;
 
@@ -74,11 +75,19 @@ export class World {
     return child;
   }
 
-  /** Has a producer enqueue, and resolves when every call is answered. */
-  async enqueue(producer: Child, order: ProducerOrder): Promise<void> {
-    const done = producer.message();
-    producer.send(order);
-    await done;
+  /** Has a producer enqueue, after what it was told before, and resolves when every call is answered. */
+  enqueue(producer: Child, order: ProducerOrder): Promise<void> {
+    const before = this.#orders.get(producer) ?? Promise.resolve();
+    const done = before.then(async () => {
+      const answer = producer.message();
+      producer.send(order);
+      await answer;
+    });
+    this.#orders.set(
+      producer,
+      done.catch(() => undefined),
+    );
+    return done;
   }
 
   /** SIGKILL, written down in the moment it was delivered. */
@@ -121,14 +130,26 @@ export class World {
     }
   }
 
-  /** All partitions are taken by the workers that run. */
+  /** All partitions are taken by the workers that run, and evenly. */
   async untilCalm(timeoutMs: number): Promise<void> {
     const calm = (view: GroupView): boolean =>
       view.isCalm(
         this.workers.map((worker) => worker.life),
         this.#options.partitions,
       );
-    await this.until('all partitions taken by the running workers', calm, timeoutMs);
+    await this.until('all partitions taken evenly by the running workers', calm, timeoutMs);
+  }
+
+  /** Every acked task was finished. Rejects when nothing more has been finished for so long. */
+  async untilDrained(quietMs: number): Promise<void> {
+    let finished = -1;
+    while (!this.look().isDrained) {
+      const before = finished;
+      finished = this.view.finished.size;
+      if (before === finished) throw new Error(`nothing was finished for ${quietMs} ms. ${this.describe()}`);
+      const goesOn = (view: GroupView): boolean => view.isDrained || view.finished.size > finished;
+      await this.until('something more finished', goesOn, quietMs).catch(() => undefined);
+    }
   }
 
   describe(): string {

@@ -8,7 +8,7 @@ import type { World } from '../world.ts';
 const PARTITIONS = 12;
 const WORKERS = 3;
 const CALM_MS = 60_000;
-const DRAIN_MS = 120_000;
+const QUIET_MS = 60_000;
 /** Longer than a drain of the second part, shorter than one of the first. */
 const SLOW_MS = 2_500;
 
@@ -19,12 +19,12 @@ export const cleanStop: Scenario = {
 };
 
 async function run(options: ScenarioOptions): Promise<Outcome> {
-  const rounds = options.quick ? 3 : 30;
+  const rounds = options.size === 'full' ? 30 : 3;
   const short = await part(options, { rounds, drainMs: 30_000 });
   const twice = short.report.figures.reruns;
   if (twice > 0)
     short.problems.push(`${twice} tasks ran twice although every handler was shorter than drainMs`);
-  const long = await part(options, { rounds: options.quick ? 3 : 10, drainMs: 500 });
+  const long = await part(options, { rounds: options.size === 'full' ? 10 : 2, drainMs: 500 });
   const { reruns, rerunsAborted } = long.report.figures;
   if (reruns !== rerunsAborted) {
     long.problems.push(`${reruns} tasks ran again, of which only ${rerunsAborted} had been aborted`);
@@ -33,6 +33,7 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
   long.problems.push(...long.untyped);
   return {
     problems: [...short.problems, ...long.problems],
+    missed: [],
     figures: [
       ['handlers shorter than drainMs', ''],
       ...figuresOf(short.report),
@@ -63,7 +64,7 @@ async function part(options: ScenarioOptions, { rounds, drainMs }: Part) {
         detectFailureMs: 30_000,
         drainMs,
         work: { kind: 'sleep', minMs: 10, maxMs: 100 },
-        slow: { oneIn: 40, ms: SLOW_MS },
+        slow: { oneIn: 12, ms: SLOW_MS },
         failingKeys: [],
         clinging: undefined,
         mutant: options.mutant,
@@ -103,5 +104,5 @@ async function stopAndStart(world: World, random: SeededRandom, rounds: number):
     await order;
     world.say(`round ${round + 1} of ${rounds}: ${world.look().finished.size} finished`);
   }
-  await world.until('every acked task finished', (view) => view.isDrained, DRAIN_MS);
+  await world.untilDrained(QUIET_MS);
 }

@@ -28,8 +28,8 @@ interface Measured extends Played {
 }
 
 async function run(options: ScenarioOptions): Promise<Outcome> {
-  const others = options.quick ? 4_500 : 45_000;
-  const rounds = options.quick ? 1 : 2;
+  const others = options.size === 'full' ? 45_000 : 2_700;
+  const rounds = options.size === 'full' ? 2 : 1;
   const problems: string[] = [];
   const without: Measured[] = [];
   const held: Measured[] = [];
@@ -41,11 +41,14 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
   for (const { problems: found } of [...without, ...held]) problems.push(...found);
   const fastest = (runs: readonly Measured[]): number => Math.max(...runs.map((r) => r.perSecond));
   const ratio = fastest(held) / fastest(without);
-  if (!(ratio >= LEAST_RATIO))
-    problems.push(`the other keys ran at ${ratio.toFixed(3)} of their speed without the held one`);
+  const missed =
+    ratio >= LEAST_RATIO
+      ? []
+      : [`the other keys ran at ${ratio.toFixed(3)} of their speed without the held one`];
   const last = held.at(-1);
   return {
     problems,
+    missed,
     figures: [
       ['other keys, no key held', `${fastest(without).toFixed(0)} tasks/s`],
       ['other keys, one key held', `${fastest(held).toFixed(0)} tasks/s`],

@@ -22,6 +22,7 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
   const consumer = await part({ ...options, protocol: 'consumer' });
   return {
     problems: [...classic.problems, ...consumer.problems],
+    missed: [...classic.missed, ...consumer.missed],
     figures: [...classic.figures, ...consumer.figures],
     report: consumer.report,
   };
@@ -71,15 +72,19 @@ async function part(options: ScenarioOptions): Promise<Outcome> {
     },
   );
   const { longestMs, heldMs, kept, starts } = gapsWhileHeld(events, owner);
-  const problems = [...played.problems];
   const name = options.protocol;
-  if (heldMs < HELD_MS - 500)
+  const problems = played.problems.map((text) => `${name}: ${text}`);
+  if (heldMs < HELD_MS - 500) {
     problems.push(`${name}: exercised too little: the revoke was open for ${heldMs.toFixed(0)} ms only`);
+  }
   if (kept === 0) problems.push(`${name}: exercised too little: no partition stayed`);
-  if (!(longestMs <= LONGEST_GAP_MS))
-    problems.push(`${name}: a partition that stayed started nothing for ${longestMs.toFixed(0)} ms`);
+  const missed =
+    longestMs <= LONGEST_GAP_MS
+      ? []
+      : [`${name}: a partition that stayed started nothing for ${longestMs.toFixed(0)} ms`];
   return {
-    problems: problems.map((text) => (text.startsWith(name) ? text : `${name}: ${text}`)),
+    problems,
+    missed,
     figures: [
       [`${name}: revoke held open`, `${heldMs.toFixed(0)} ms`],
       [`${name}: partitions that stayed`, `${kept}, ${starts} starts meanwhile`],

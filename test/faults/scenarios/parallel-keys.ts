@@ -33,22 +33,24 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
     const one = await measure(options, {
       port: server.port,
       concurrency: 1,
-      tasks: options.quick ? 500 : 1_500,
+      tasks: options.size === 'full' ? 1_500 : 200,
     });
     const many = await measure(options, {
       port: server.port,
       concurrency: CONCURRENCY,
-      tasks: options.quick ? 5_000 : 15_000,
+      tasks: options.size === 'full' ? 15_000 : 2_000,
     });
     const speedup = many.perSecond / one.perSecond;
     const possible = (CONCURRENCY * 1_000) / many.meanMs;
     const share = many.perSecond / possible;
     const problems = [...one.problems, ...many.problems];
-    if (!(speedup >= LEAST_SPEEDUP)) problems.push(`only ${speedup.toFixed(2)} times one at a time`);
+    const missed: string[] = [];
+    if (!(speedup >= LEAST_SPEEDUP)) missed.push(`only ${speedup.toFixed(2)} times one at a time`);
     if (!(share >= LEAST_OF_POSSIBLE))
       problems.push(`only ${share.toFixed(3)} of ${CONCURRENCY} / mean duration`);
     return {
       problems,
+      missed,
       figures: [
         ['one at a time', `${one.perSecond.toFixed(0)} tasks/s, mean handler ${one.meanMs.toFixed(2)} ms`],
         [

@@ -2,8 +2,14 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { KillCost } from '../../checker/check-reruns.ts';
 import { SeededRandom } from '../../checker/seeded-random.ts';
 import type { Child } from '../child.ts';
-import { monotonicMs } from '../event-log.ts';
-import { figuresOf, type Outcome, play, type Scenario, type ScenarioOptions } from '../scenario.ts';
+import {
+  figuresOf,
+  type Outcome,
+  play,
+  type RunSize,
+  type Scenario,
+  type ScenarioOptions,
+} from '../scenario.ts';
 import type { World } from '../world.ts';
 
 interface Size {
@@ -11,34 +17,55 @@ interface Size {
   readonly keys: number;
   readonly tasks: number;
   readonly maxBytes: number;
+  readonly producers: number;
+  readonly workers: number;
   readonly kills: number;
   readonly killsInRebalance: number;
   readonly detectFailureMs: number;
+  /** Nothing finished for so long, and something is left: it will never be. */
+  readonly quietMs: number;
 }
 
-const full: Size = {
-  partitions: 24,
-  keys: 200,
-  tasks: 20_000,
-  maxBytes: 100_000,
-  kills: 21,
-  killsInRebalance: 4,
-  detectFailureMs: 30_000,
+const sizes: Readonly<Record<RunSize, Size>> = {
+  full: {
+    partitions: 24,
+    keys: 200,
+    tasks: 20_000,
+    maxBytes: 100_000,
+    producers: 2,
+    workers: 3,
+    kills: 21,
+    killsInRebalance: 4,
+    detectFailureMs: 30_000,
+    quietMs: 90_000,
+  },
+  quick: {
+    partitions: 6,
+    keys: 30,
+    tasks: 600,
+    maxBytes: 4_000,
+    producers: 2,
+    workers: 3,
+    kills: 2,
+    killsInRebalance: 1,
+    detectFailureMs: 6_000,
+    quietMs: 30_000,
+  },
+  tiny: {
+    partitions: 4,
+    keys: 10,
+    tasks: 300,
+    maxBytes: 2_000,
+    producers: 1,
+    workers: 1,
+    kills: 0,
+    killsInRebalance: 0,
+    detectFailureMs: 6_000,
+    quietMs: 5_000,
+  },
 };
 
-const quick: Size = {
-  partitions: 6,
-  keys: 30,
-  tasks: 600,
-  maxBytes: 4_000,
-  kills: 2,
-  killsInRebalance: 1,
-  detectFailureMs: 2_000,
-};
-
-const WORKERS = 3;
 const CALM_MS = 90_000;
-const DRAIN_MS = 120_000;
 const BROKER_DOWN_MS = 5_000;
 
 export const workerKill: Scenario = {
@@ -54,7 +81,7 @@ export const workerKill: Scenario = {
 };
 
 async function run(options: ScenarioOptions): Promise<Outcome> {
-  const size = options.quick ? quick : full;
+  const size = sizes[options.size];
   const { protocol, mutant, seed, say } = options;
   const drive = new Drive(size, options);
   const played = await play(
@@ -83,10 +110,10 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
         acked: size.tasks,
         finished: size.tasks,
         kills: size.kills,
-        killsDuringRebalance: options.quick ? 1 : 3,
+        killsDuringRebalance: Math.min(3, size.killsInRebalance),
         brokerRestarts: options.cluster === undefined ? 0 : 1,
-        reruns: 1,
-        rebalances: size.kills + WORKERS,
+        reruns: size.kills > 0 ? 1 : 0,
+        rebalances: size.kills + size.workers,
         commits: size.partitions,
       },
     },
@@ -98,6 +125,7 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
   ]);
   return {
     problems: played.problems,
+    missed: [],
     figures: [...figuresOf(played.report), ...kills],
     report: played.report,
   };
@@ -113,6 +141,7 @@ class Drive {
   readonly #size: Size;
   readonly #options: ScenarioOptions;
   readonly #random: SeededRandom;
+  #killsInRebalance = 0;
 
   constructor(size: Size, options: ScenarioOptions) {
     this.#size = size;
@@ -121,44 +150,60 @@ class Drive {
   }
 
   async play(world: World): Promise<void> {
-    const { kills, killsInRebalance, tasks } = this.#size;
-    const producers = [await world.spawnProducer(), await world.spawnProducer()];
+    const { kills, tasks, quietMs } = this.#size;
+    const producers: Child[] = [];
+    while (producers.length < this.#size.producers) producers.push(await world.spawnProducer());
     // The first task makes the topics, so that the workers find them.
     for (const producer of producers) await world.enqueue(producer, { keys: ['key-0'], everyMs: 0 });
-    for (let i = 0; i < WORKERS; i += 1) world.spawnWorker();
+    this.#fill(world);
     await world.untilCalm(CALM_MS);
     const each = Math.ceil((tasks - producers.length) / ((kills + 1) * producers.length));
     const brokerAt = this.#options.cluster === undefined ? -1 : Math.floor(kills / 2);
-    let inRebalance = 0;
-    for (let kill = 0; kill <= kills; kill += 1) {
+    for (let round = 0; round <= kills; round += 1) {
       const orders = producers.map((producer) =>
         world.enqueue(producer, { keys: this.#keys(each), everyMs: 0 }),
       );
-      const broker = kill === brokerAt ? this.#restartBroker(world) : undefined;
-      if (kill < kills) {
-        await wait(this.#random.between(100, 900));
-        const due = Math.floor(((kill + 1) * killsInRebalance) / kills);
-        if (due > inRebalance) {
-          inRebalance += 1;
-          await this.#killInRebalance(world, inRebalance);
-        } else {
-          await this.#kill(world, this.#random.pick(world.workers));
-        }
-        await world.untilCalm(CALM_MS);
-      }
+      const broker = round === brokerAt ? this.#restartBroker(world) : undefined;
+      if (round < kills) await this.#disturb(world, round);
+      else await this.#join(world, producers);
+      await world.untilCalm(CALM_MS);
       await Promise.all([...orders, broker]);
       const { acked, finished } = world.look();
-      world.say(`${kill + 1} of ${kills + 1}: ${acked.size} acked, ${finished.size} finished`);
+      world.say(`${round + 1} of ${kills + 1}: ${acked.size} acked, ${finished.size} finished`);
     }
-    const from = monotonicMs();
-    await world.until('every acked task finished', (view) => view.isDrained, DRAIN_MS);
-    world.say(`drained in ${((monotonicMs() - from) / 1000).toFixed(1)} s`);
+    await world.untilDrained(quietMs);
+  }
+
+  async #disturb(world: World, round: number): Promise<void> {
+    const { kills, killsInRebalance } = this.#size;
+    await wait(this.#random.between(100, 900));
+    if (Math.floor(((round + 1) * killsInRebalance) / kills) > this.#killsInRebalance) {
+      this.#killsInRebalance += 1;
+      await this.#killInRebalance(world, this.#killsInRebalance);
+    } else {
+      await this.#kill(world, this.#random.pick(world.workers));
+    }
+  }
+
+  /** The last round: one worker more, and work until the partitions have moved. */
+  async #join(world: World, producers: readonly Child[]): Promise<void> {
+    const joined = world.spawnWorker();
+    const { held } = world.view.member(joined.life);
+    const [producer] = producers;
+    while (producer !== undefined && joined.running && held.size === 0) {
+      await world.enqueue(producer, { keys: this.#keys(50), everyMs: 5 });
+      world.look();
+    }
+  }
+
+  #fill(world: World): void {
+    while (world.workers.length < this.#size.workers) world.spawnWorker();
   }
 
   async #kill(world: World, worker: Child | undefined): Promise<void> {
     if (worker === undefined) throw new Error(`no worker is left to be killed. ${world.describe()}`);
     await world.kill(worker);
-    while (world.workers.length < WORKERS) world.spawnWorker();
+    this.#fill(world);
   }
 
   /** Starts or stops a worker, waits until the logs show partitions on their way, and kills who gives or takes them. */
