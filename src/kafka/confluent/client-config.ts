@@ -126,7 +126,7 @@ export function readerConfig(name: string, prefetchBytes: number, fetchWaitMs: n
 }
 
 /** Offsets are committed by the membership, with metadata; never by the client on its own. */
-export const neverCommits: NativeConfig = {
+const neverCommits: NativeConfig = {
   'enable.auto.commit': false,
   'enable.auto.offset.store': false,
   'allow.auto.create.topics': false,
