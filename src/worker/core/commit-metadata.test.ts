@@ -1,0 +1,212 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  type CommitState,
+  decodeMetadata,
+  encodeMetadata,
+  LANES_THAT_ALWAYS_FIT,
+  METADATA_LIMIT,
+  metadataFits,
+  type UnfinishedLane,
+} from './commit-metadata.ts';
+import { keyHash } from './key-hash.ts';
+
+const plain: CommitState = {
+  frontier: 100,
+  epoch: 7,
+  clean: false,
+  statePin: 'abcdefghijklmnopqrstuv',
+  doneBelow: 100,
+  lanes: [],
+};
+
+/** States as an owner makes them: lanes lie in [frontier, doneBelow), a hash is listed once. */
+function states(maxLanes: number): fc.Arbitrary<CommitState> {
+  const lane = fc.record({
+    hash: fc.nat().map((n) => keyHash(`key ${n}`)),
+    gap: fc.nat(2 ** 20),
+    attempts: fc.option(fc.integer({ min: 1, max: 10_000 }), { nil: 0 }),
+    firstFailedAtMs: fc.integer({ min: 1_700_000_000_000, max: 2_000_000_000_000 }),
+  });
+  return fc
+    .record({
+      frontier: fc
+        .oneof(
+          fc.nat(2 ** 20),
+          fc.maxSafeNat().map((n) => n >> 1),
+        )
+        .map(Math.abs),
+      epoch: fc.nat(2 ** 40),
+      clean: fc.boolean(),
+      statePin: fc.constantFrom('', 'abcdefghijklmnopqrstuv', '0b1e-_AZ'),
+      tail: fc.nat(1_000),
+      lanes: fc.uniqueArray(lane, { maxLength: maxLanes, selector: ({ hash }) => hash }),
+    })
+    .map(({ tail, lanes: given, ...state }) => {
+      let offset = state.frontier;
+      const lanes = given.map(({ gap, attempts, firstFailedAtMs, hash }, i): UnfinishedLane => {
+        if (i > 0) offset += 1 + gap;
+        return { hash, offset, attempts, firstFailedAtMs: attempts > 0 ? firstFailedAtMs : undefined };
+      });
+      return { ...state, lanes, doneBelow: (lanes.length > 0 ? offset + 1 : offset) + tail };
+    });
+}
+
+function decoded(text: string, offset: number): CommitState {
+  const read = decodeMetadata(text, offset);
+  if (read.kind !== 'state') throw new Error(`read as ${read.kind}`);
+  return read.state;
+}
+
+/** Whether a state says that this task of a key is finished. */
+function saysFinished(state: CommitState, hash: string, offset: number): boolean {
+  if (offset >= state.doneBelow) return false;
+  return !state.lanes.some((lane) => lane.hash === hash && offset >= lane.offset) && offset >= 0;
+}
+
+describe('commit metadata', () => {
+  it('is read as it was written when it fits', () => {
+    fc.assert(
+      fc.property(states(60), (state) => {
+        const { text, doneBelow } = encodeMetadata(state);
+        expect(text.length).toBeLessThanOrEqual(METADATA_LIMIT);
+        expect(doneBelow).toBe(state.doneBelow);
+        expect(decoded(text, state.frontier)).toEqual(state);
+      }),
+    );
+  });
+
+  it('says less when not everything fits, and never more', () => {
+    fc.assert(
+      fc.property(states(1_200), fc.infiniteStream(fc.nat()), (state, chance) => {
+        const { text, doneBelow } = encodeMetadata(state);
+        expect(text.length).toBeLessThanOrEqual(METADATA_LIMIT);
+        const read = decoded(text, state.frontier);
+        expect(read).toMatchObject({
+          frontier: state.frontier,
+          epoch: state.epoch,
+          clean: state.clean,
+          doneBelow,
+        });
+        expect(read.doneBelow).toBeLessThanOrEqual(state.doneBelow);
+        expect(read.doneBelow).toBeGreaterThanOrEqual(state.frontier);
+        for (const lane of state.lanes) {
+          expect(saysFinished(read, lane.hash, lane.offset)).toBe(false);
+          const other = state.frontier + (chance.next().value % (state.doneBelow - state.frontier + 10));
+          for (const hash of [lane.hash, 'other']) {
+            if (saysFinished(read, hash, other)) expect(saysFinished(state, hash, other)).toBe(true);
+          }
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('leaves attempts out before it leaves keys out', () => {
+    const lanes = Array.from({ length: 300 }, (_, i) => ({
+      hash: keyHash(`key ${i}`),
+      offset: 100 + i,
+      attempts: 3,
+      firstFailedAtMs: 1_700_000_000_000,
+    }));
+    const { text, doneBelow } = encodeMetadata({ ...plain, doneBelow: 400, lanes });
+    expect(doneBelow).toBe(400);
+    const read = decoded(text, 100);
+    expect(read.lanes.map(({ hash, offset }) => [hash, offset])).toEqual(
+      lanes.map(({ hash, offset }) => [hash, offset]),
+    );
+    expect(new Set(read.lanes.map(({ attempts }) => attempts))).toEqual(new Set([0]));
+  });
+
+  it('holds some 500 neighbouring keys, and 230 wherever they are', () => {
+    const near = (count: number): CommitState => ({
+      ...plain,
+      doneBelow: 100 + count,
+      lanes: Array.from({ length: count }, (_, i) => ({
+        hash: keyHash(String(i)),
+        offset: 100 + i,
+        attempts: 0,
+        firstFailedAtMs: undefined,
+      })),
+    });
+    expect(metadataFits(near(500))).toBe(true);
+    expect(metadataFits(near(600))).toBe(false);
+    expect(LANES_THAT_ALWAYS_FIT).toBeGreaterThanOrEqual(200);
+    // The worst there is: everything as long as it can be.
+    const step = Math.floor(Number.MAX_SAFE_INTEGER / (LANES_THAT_ALWAYS_FIT + 1));
+    const lanes = Array.from({ length: LANES_THAT_ALWAYS_FIT }, (_, i) => ({
+      hash: keyHash(String(i)),
+      offset: step * (i + 1),
+      attempts: 0,
+      firstFailedAtMs: undefined,
+    }));
+    const far = { ...plain, frontier: 0, epoch: Number.MAX_SAFE_INTEGER, lanes };
+    expect(metadataFits({ ...far, doneBelow: Number.MAX_SAFE_INTEGER })).toBe(true);
+  });
+
+  it('fits exactly when encoding it loses no key', () => {
+    fc.assert(
+      fc.property(states(900), (state) => {
+        expect(metadataFits(state)).toBe(encodeMetadata(state).doneBelow === state.doneBelow);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('metadata that is not as it was written', () => {
+  it.each([
+    ['nothing', '', 'foreign'],
+    ["somebody's note", 'reset by ops', 'foreign'],
+    ['JSON', '{"kl":1}', 'foreign'],
+    ['a later release', 'kl2.abc.def', 'damaged'],
+    ['our prefix alone', 'kl1.', 'damaged'],
+    ['no body', 'kl1.abc', 'damaged'],
+    ['too few fields', 'kl1.abc.a.b', 'damaged'],
+  ])('%s is told apart', (_what, text, kind) => {
+    expect(decodeMetadata(text, 100).kind).toBe(kind);
+  });
+
+  it('belongs to no other offset', () => {
+    fc.assert(
+      fc.property(states(20), fc.nat(1_000_000), (state, other) => {
+        fc.pre(other !== state.frontier);
+        expect(decodeMetadata(encodeMetadata(state).text, other).kind).toBe('damaged');
+      }),
+    );
+  });
+
+  it('is never misread after a flipped bit', () => {
+    fc.assert(
+      fc.property(states(40), fc.nat(), fc.nat(6), (state, place, bit) => {
+        const { text } = encodeMetadata(state);
+        const at = place % text.length;
+        const flipped =
+          text.slice(0, at) + String.fromCharCode(text.charCodeAt(at) ^ (1 << bit)) + text.slice(at + 1);
+        expect(decodeMetadata(flipped, state.frontier).kind).not.toBe('state');
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it('is never misread after it was cut off, lengthened or mixed with another', () => {
+    fc.assert(
+      fc.property(states(40), states(40), fc.nat(), fc.nat(), (state, other, cut, join) => {
+        const { text } = encodeMetadata(state);
+        const { text: second } = encodeMetadata(other);
+        const mixed = text.slice(0, cut % (text.length + 1)) + second.slice(join % (second.length + 1));
+        fc.pre(mixed !== text && mixed !== second);
+        expect(decodeMetadata(mixed, state.frontier).kind).not.toBe('state');
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it('never throws', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.boolean(), (text, ours) => {
+        expect(decodeMetadata(ours ? `kl1.${text}` : text, 5).kind).not.toBe('state');
+      }),
+    );
+  });
+});

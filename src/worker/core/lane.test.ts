@@ -1,0 +1,141 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { itemOf } from '../../../test/support/core-rig.ts';
+import { Lane } from './lane.ts';
+
+function laneOf(...offsets: number[]): Lane {
+  const lane = new Lane('k');
+  for (const offset of offsets) lane.pushTail(itemOf(offset, 'k', { bytes: 10 }));
+  return lane;
+}
+
+/** Takes everything out, oldest first. */
+function drained(lane: Lane): (number | undefined)[] {
+  const offsets: (number | undefined)[] = [];
+  while (lane.length > 0) {
+    offsets.push(lane.firstOffset);
+    lane.shift();
+  }
+  return offsets;
+}
+
+describe('a lane', () => {
+  it('is empty at first', () => {
+    const lane = new Lane('k');
+    expect([lane.length, lane.first, lane.firstOffset, lane.missingBelow]).toEqual([
+      0,
+      undefined,
+      undefined,
+      0,
+    ]);
+  });
+
+  it('is a line: the oldest goes first', () => {
+    expect(drained(laneOf(3, 5, 9))).toEqual([3, 5, 9]);
+  });
+
+  it('forgets the attempts of a task that is finished', () => {
+    const lane = laneOf(3, 5);
+    lane.attempts = 4;
+    lane.firstFailedAtMs = 9;
+    lane.shift();
+    expect([lane.attempts, lane.firstFailedAtMs]).toEqual([0, undefined]);
+  });
+
+  it('drops records from the end, keeps their places and says what it set free', () => {
+    const lane = laneOf(3, 5, 9, 12);
+    expect(lane.dropBeyond(1)).toBe(30);
+    expect([lane.keptCount, lane.keptBytes, lane.length]).toEqual([1, 10, 4]);
+    expect(lane.missingBelow).toBe(13);
+    expect(lane.first).toMatchObject({ offset: 3 });
+    expect(lane.dropBeyond(1)).toBe(0);
+    expect(lane.dropBeyond(0)).toBe(10);
+    expect(drained(lane)).toEqual([3, 5, 9, 12]);
+    expect([lane.keptCount, lane.keptBytes]).toEqual([0, 0]);
+  });
+
+  it('takes back only what is missing', () => {
+    const lane = laneOf(3, 5, 9);
+    lane.dropBeyond(1);
+    expect(lane.refill(itemOf(4, 'k'))).toBe(false);
+    expect(lane.refill(itemOf(3, 'k'))).toBe(false);
+    expect(lane.refill(itemOf(10, 'k'))).toBe(false);
+    expect(lane.refill(itemOf(9, 'k', { bytes: 10 }))).toBe(true);
+    expect(lane.refill(itemOf(9, 'k', { bytes: 10 }))).toBe(false);
+    expect([lane.keptCount, lane.keptBytes, lane.missingBelow]).toEqual([2, 20, 6]);
+  });
+
+  it('puts what the tail brought behind what a sweep found', () => {
+    const lane = new Lane('k');
+    lane.later = [];
+    lane.pushTail(itemOf(50, 'k'));
+    lane.pushSwept(itemOf(3, 'k'));
+    lane.pushTail(51);
+    lane.pushSwept(7);
+    expect(lane.length).toBe(2);
+    lane.closeSweep();
+    expect(lane.later).toBeUndefined();
+    expect(drained(lane)).toEqual([3, 7, 50, 51]);
+  });
+
+  it('counts what waits behind a sweep too', () => {
+    const lane = new Lane('k');
+    lane.later = [];
+    lane.pushSwept(itemOf(3, 'k', { bytes: 10 }));
+    lane.pushTail(itemOf(50, 'k', { bytes: 10 }));
+    expect([lane.keptCount, lane.keptBytes]).toEqual([2, 20]);
+    expect(lane.dropBeyond(1)).toBe(10);
+    expect(lane.first).toMatchObject({ offset: 3 });
+    expect(lane.later).toEqual([50]);
+  });
+
+  it('stays a line of tens of thousands without growing behind its head', () => {
+    const lane = laneOf(...Array.from({ length: 20_000 }, (_, i) => i));
+    for (let i = 0; i < 15_000; i += 1) lane.shift();
+    expect([lane.length, lane.firstOffset, lane.keptBytes]).toEqual([5_000, 15_000, 50_000]);
+    expect(lane.refill(itemOf(14_999, 'k'))).toBe(false);
+    lane.dropBeyond(0);
+    expect(lane.refill(itemOf(17_000, 'k'))).toBe(true);
+  });
+
+  it('counts right and keeps its order through any course of events', () => {
+    const step = fc.oneof(
+      fc.record({ kind: fc.constantFrom('push', 'pushBare', 'shift'), n: fc.constant(0) }),
+      fc.record({ kind: fc.constantFrom('drop', 'refill'), n: fc.nat(12) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+        const lane = new Lane('k');
+        const model: { offset: number; kept: boolean }[] = [];
+        let next = 0;
+        for (const { kind, n } of steps) {
+          const before = lane.keptBytes;
+          if (kind === 'push' || kind === 'pushBare') {
+            lane.pushTail(kind === 'push' ? itemOf(next, 'k', { bytes: 10 }) : next);
+            model.push({ offset: next, kept: kind === 'push' });
+            next += 2;
+          } else if (kind === 'shift' && model.length > 0) {
+            lane.shift();
+            model.shift();
+          } else if (kind === 'drop') {
+            const keptBefore = model.filter(({ kept }) => kept).length;
+            const freed = lane.dropBeyond(n);
+            for (const [i, entry] of model.entries()) if (keptBefore > n && i >= n) entry.kept = false;
+            expect(freed).toBe(before - lane.keptBytes);
+          } else if (kind === 'refill') {
+            const offset = (model[0]?.offset ?? 0) + n;
+            const entry = model.find((one) => one.offset === offset);
+            expect(lane.refill(itemOf(offset, 'k', { bytes: 10 }))).toBe(entry?.kept === false);
+            if (entry !== undefined) entry.kept = true;
+          }
+          const kept = model.filter((one) => one.kept);
+          expect([lane.length, lane.firstOffset]).toEqual([model.length, model[0]?.offset]);
+          expect([lane.keptCount, lane.keptBytes]).toEqual([kept.length, kept.length * 10]);
+          const missing = model.findLast((one) => !one.kept);
+          expect(lane.missingBelow).toBe(missing === undefined ? 0 : missing.offset + 1);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
