@@ -1,0 +1,157 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+/**
+ * The README's and some pages' examples as a user would have them: a project with `keylane` among its packages, each
+ * block a file named by its first line.
+ */
+const root = fileURLToPath(new URL('..', import.meta.url));
+const compiledPages = ['README.md', 'docs/working.md', 'docs/guarantees.md'];
+const linkedPages = [
+  ...compiledPages,
+  'CHANGELOG.md',
+  'docs/architecture.md',
+  'docs/connecting.md',
+  'docs/producing.md',
+  'docs/tasks.md',
+  'docs/topics.md',
+  'docs/wire-format.md',
+  'examples/README.md',
+];
+
+let folder = '';
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'keylane-docs-'));
+  await mkdir(join(folder, 'node_modules'));
+  await symlink(root, join(folder, 'node_modules/keylane'));
+  await symlink(join(root, 'node_modules/zod'), join(folder, 'node_modules/zod'));
+  await symlink(join(root, 'node_modules/@types'), join(folder, 'node_modules/@types'));
+  await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+  for (const page of compiledPages) await writeExamples(page);
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+it('the examples compile', async () => {
+  const options = { rewriteRelativeImportExtensions: false, allowImportingTsExtensions: true };
+  const config = {
+    extends: join(root, 'tsconfig.json'),
+    compilerOptions: options,
+    include: ['*/*'],
+    exclude: [],
+  };
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config));
+  const tsc = join(root, 'node_modules/.bin/tsc');
+  const { output } = await run(tsc, ['--noEmit', '--pretty', 'false', '-p', folder]);
+  expect(output).toBe('');
+}, 120_000);
+
+describe('the first run of the README', () => {
+  it('has at most 30 lines', async () => {
+    const lines = (await startProgram()).split('\n').filter((line) => line.trim() !== '');
+    expect(lines.length).toBeLessThanOrEqual(30);
+  });
+
+  it('runs as it stands, ends by itself, and says what the README says, each key in its order', async () => {
+    const program = join(folder, 'README', 'start.mts');
+    const tsx = join(root, 'node_modules/tsx/dist/loader.mjs');
+    const { code, output } = await run(process.execPath, [
+      '--conditions=keylane-source',
+      '--import',
+      tsx,
+      program,
+    ]);
+    expect(code).toBe(0);
+    const said = output.trim().split('\n');
+    const promised = (await blocksOf('README.md', '')).find((block) => block.includes('attempt')) ?? '';
+    const wanted = promised.trim().split('\n');
+    expect(wanted).toHaveLength(4);
+    // Between keys there is no order.
+    expect([...said].sort()).toEqual([...wanted].sort());
+    const ofAlice = (lines: readonly string[]): string[] => lines.filter((line) => line.startsWith('alice'));
+    expect(ofAlice(said)).toEqual(ofAlice(wanted));
+  }, 60_000);
+});
+
+it.each(linkedPages)('%s links only to what exists', async (page) => {
+  const text = await readFile(join(root, page), 'utf8');
+  const missing: string[] = [];
+  for (const [, target = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+    if (/^[a-z]+:/.test(target)) continue;
+    const [path = '', anchor] = target.split('#');
+    const file = path === '' ? join(root, page) : resolve(root, dirname(page), path);
+    const isThere = existsSync(file);
+    const anchors = isThere && anchor !== undefined ? anchorsOf(await readFile(file, 'utf8')) : [];
+    if (!isThere || (anchor !== undefined && !anchors.includes(anchor))) missing.push(target);
+  }
+  expect(missing).toEqual([]);
+});
+
+it('the commands of the README are scripts of the package', async () => {
+  const text = await readFile(join(root, 'README.md'), 'utf8');
+  const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
+    scripts: Readonly<Record<string, string>>;
+  };
+  const named = [...text.matchAll(/`npm (?:run )?(start|test|[a-z]+)(?: --[^`]*)?`/g)].map(
+    ([, name = '']) => name,
+  );
+  expect(named.length).toBeGreaterThan(6);
+  expect(named.filter((name) => scripts[name] === undefined && name !== 'install')).toEqual([]);
+});
+
+async function startProgram(): Promise<string> {
+  return await readFile(join(folder, 'README', 'start.mts'), 'utf8');
+}
+
+/** Each page gets a folder, each block the file that its first line names. */
+async function writeExamples(page: string): Promise<void> {
+  const target = join(folder, page.replace(/^docs\//, '').replace('.md', ''));
+  await mkdir(target);
+  const blocks = await blocksOf(page, 'ts');
+  expect(blocks.length, page).toBeGreaterThan(0);
+  for (const block of blocks) {
+    const name = /^\/\/ ([\w-]+\.m?ts)\n/.exec(block)?.[1];
+    expect(name, `${page}: the first line of an example names its file:\n${block}`).toBeDefined();
+    if (name !== undefined) await writeFile(join(target, name), block);
+  }
+  if (page === 'README.md') {
+    // The README says that the task map is shared; it is the one of its first run.
+    const [map = ''] =
+      /^const tasks = \{.*?^\};$/ms.exec(await readFile(join(target, 'start.mts'), 'utf8')) ?? [];
+    const imports = "import { defineTask } from 'keylane';\nimport { z } from 'zod';\n";
+    await writeFile(join(target, 'tasks.ts'), `${imports}export ${map}\n`);
+  }
+}
+
+async function blocksOf(page: string, language: string): Promise<string[]> {
+  const text = await readFile(join(root, page), 'utf8');
+  const blocks = [...text.matchAll(/^```([a-z]*)\n(.*?)^```$/gms)];
+  return blocks.filter(([, found]) => found === language).map(([, , code = '']) => code);
+}
+
+/** As GitHub makes them of headings. */
+function anchorsOf(text: string): string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+function run(
+  file: string,
+  args: readonly string[],
+): Promise<{ readonly code: number; readonly output: string }> {
+  return new Promise((done) => {
+    execFile(file, args, { cwd: folder }, (error, stdout) =>
+      done({ code: error === null ? 0 : Number(error.code ?? 1), output: stdout }),
+    );
+  });
+}
