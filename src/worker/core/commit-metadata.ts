@@ -58,10 +58,17 @@ export function encodeMetadata(full: CommitState): { readonly text: string; read
   return { text: renderFirst(full, lanes, fits), doneBelow: lanes[fits]?.offset ?? full.doneBelow };
 }
 
-/** Length that these lanes would need at most, without attempts: what the start gate asks. */
+/**
+ * Whether these lanes fit, and will still fit when each has moved on to a later task below `doneBelow`: what the start
+ * gate asks. A lane costs its hash, a comma and the digits of its distance to the one before; for a given span these are
+ * the most when all distances are equal (the logarithm is concave).
+ */
 export function metadataFits(full: CommitState): boolean {
-  const lanes = [...full.lanes].sort((a, b) => a.offset - b.offset);
-  return render(full, full.doneBelow, lanes, false).length <= METADATA_LIMIT;
+  const count = full.lanes.length;
+  const rest = render(full, full.doneBelow, [], false).length;
+  const meanDistance = (full.doneBelow - full.frontier) / Math.max(1, count);
+  const digits = 1 + Math.log(Math.max(1, meanDistance)) / Math.log(36);
+  return rest + count * (KEY_HASH_LENGTH + 1 + digits) <= METADATA_LIMIT;
 }
 
 /** Lanes that fit whatever their offsets are: below this the start gate need not look closer. */

@@ -121,18 +121,18 @@ export class PartitionState {
     return this.changes !== this.committedChanges;
   }
 
-  /** What this owner can say is finished. */
-  commitState(statePin: string): CommitState {
+  /** What this owner can say is finished, or could say if everything below an offset had been started. */
+  commitState(statePin: string, startedBelow = this.startedBelow): CommitState {
     const lanes = new Map<string, UnfinishedLane>();
     let lowest = this.nextOffset;
     const list = (lane: UnfinishedLane): void => {
       lowest = Math.min(lowest, lane.offset);
-      if (lane.offset >= this.startedBelow) return;
+      if (lane.offset >= startedBelow) return;
       const same = lanes.get(lane.hash);
       if (same === undefined || lane.offset < same.offset) lanes.set(lane.hash, lane);
     };
     for (const lane of this.open) listLane(lane, list);
-    this.ready.forEachBelow(this.startedBelow, (lane, offset) => {
+    this.ready.forEachBelow(startedBelow, (lane, offset) => {
       if (lane.state === 'ready' && lane.firstOffset === offset) listLane(lane, list);
     });
     for (const [hash, range] of this.restored) {
@@ -147,7 +147,7 @@ export class PartitionState {
       epoch: this.epoch,
       clean,
       statePin,
-      doneBelow: Math.max(this.startedBelow, lowest),
+      doneBelow: Math.max(startedBelow, lowest),
       lanes: [...lanes.values()],
     };
   }

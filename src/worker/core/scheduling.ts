@@ -99,7 +99,7 @@ function startFirst(core: CoreState, partition: PartitionState): boolean {
   if (lane === undefined) return false;
   const item = lane.first;
   if (typeof item !== 'object') throw new Error('a ready lane has lost its record');
-  if (!fitsOneMore(partition, lane, item.offset)) {
+  if (!fitsOneMore(core, partition, item.offset)) {
     partition.full = true;
     core.effects.push({
       kind: 'report',
@@ -139,14 +139,13 @@ function startFirst(core: CoreState, partition: PartitionState): boolean {
 
 /**
  * A task starts only when a commit can still say exactly what is finished with it finished and all else not. Starts go
- * by offset, so the keys with something unfinished below the highest start are those that cannot start now.
+ * by offset, so the keys with something unfinished below the highest start are those that cannot start now, whether
+ * they were started or not.
  */
-function fitsOneMore(partition: PartitionState, lane: Lane, offset: number): boolean {
+function fitsOneMore(core: CoreState, partition: PartitionState, offset: number): boolean {
   const openCount = partition.open.size + partition.restored.size;
   if (openCount < LANES_THAT_ALWAYS_FIT || offset < partition.startedBelow) return true;
-  const state = partition.commitState('');
-  const own = { hash: lane.hash, offset, attempts: 0, firstFailedAtMs: undefined };
-  return metadataFits({ ...state, doneBelow: offset + 1, lanes: [...state.lanes, own] });
+  return metadataFits(partition.commitState(core.statePin, offset + 1));
 }
 
 /** A type in outage is probed with one task at a time: one whose key has not failed yet if there is one. */
