@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer';
+import { isAscii, isUtf8 } from 'node:buffer';
 import {
   PayloadNotSerializableError,
   RecordUndecodableError,
@@ -90,10 +90,12 @@ function parse(record: IncomingRecord, json: Buffer, declaredBytes: number): unk
   if (json.length !== declaredBytes) {
     throw new RecordUndecodableError(record, `it declares ${declaredBytes} bytes and has ${json.length}`);
   }
+  // Most payloads are plain ASCII, which is told and copied several times faster than UTF-8 is decoded.
+  const ascii = isAscii(json);
   // Decoding would quietly put U+FFFD in the place of what is no UTF-8.
-  if (!isUtf8(json)) throw new RecordUndecodableError(record, 'its payload is not UTF-8');
+  if (!ascii && !isUtf8(json)) throw new RecordUndecodableError(record, 'its payload is not UTF-8');
   try {
-    return JSON.parse(json.toString()) as unknown;
+    return JSON.parse(json.toString(ascii ? 'latin1' : 'utf8')) as unknown;
   } catch (cause) {
     throw new RecordUndecodableError(record, 'its payload is not JSON', cause);
   }
