@@ -192,10 +192,10 @@ export class CoreRig {
   /** Acknowledges commits until nothing is left to say. */
   settle(): readonly CommitItem[] {
     const items: CommitItem[] = [];
-    for (let round = 0; round < 100; round += 1) {
-      if (!this.core.state.commitUnderWay) this.pass(100);
-      if (!this.core.state.commitUnderWay) return items;
-      items.push(...this.ack());
+    for (let round = 0; round < 1_000; round += 1) {
+      if (this.core.state.commitUnderWay) items.push(...this.ack());
+      else if ([...this.core.state.partitions.values()].some(({ dirty }) => dirty)) this.pass(100);
+      else return items;
     }
     throw new Error('commits go on for ever');
   }

@@ -48,6 +48,13 @@ describe('an outage', () => {
     expect(pauses).toEqual([400, 800, 1_000, 1_000]);
   });
 
+  it('is not probed later because of what was running when it began', () => {
+    const outage = detector();
+    failMany(outage, OUTAGE_MIN_KEYS);
+    for (let i = 0; i < 60; i += 1) outage.failed(`straggler ${i}`, 0, 100);
+    expect(outage.probeAtMs).toBe(200);
+  });
+
   it('ends with the first success, and is then told anew', () => {
     const outage = detector();
     failMany(outage, OUTAGE_MIN_KEYS);

@@ -39,6 +39,7 @@ export class OutageDetector {
   /** True when this failure began an outage. `runningKeys` = keys of the type being handled right now, this one not counted. */
   failed(key: string, runningKeys: number, nowMs: number): boolean {
     if (this.#down) {
+      if (nowMs < this.#probeAtMs) return false; // no probe: it was running when the outage began
       this.#probeDelayMs = Math.min(this.#maxProbeMs, this.#probeDelayMs * 2);
       this.#probeAtMs = nowMs + this.#probeDelayMs;
       return false;

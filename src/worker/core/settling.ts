@@ -9,12 +9,16 @@ import { advanceLane, holdLane, moveLane, reopenType } from './scheduling.ts';
 /** A handler has come to its end well: the next task of its key may follow. */
 export function settleFinished(core: CoreState, run: Run): void {
   if (!endRun(core, run)) return;
-  const type = core.type(run.item.type);
-  if (type.outage.succeeded()) {
-    core.effects.push({ kind: 'report', report: { kind: 'outage-ended', type: run.item.type } });
-    reopenType(core, type.waiting);
-  }
+  noteSuccess(core, run.item.type);
   stepOn(core, run);
+}
+
+/** Whoever finished or judged a task of the type is at work: an outage is over. */
+function noteSuccess(core: CoreState, name: string): void {
+  const type = core.type(name);
+  if (!type.outage.succeeded()) return;
+  core.effects.push({ kind: 'report', report: { kind: 'outage-ended', type: name } });
+  reopenType(core, type.waiting);
 }
 
 /** A handler has failed, or could not be run at all. */
@@ -24,6 +28,7 @@ export function settleFailed(core: CoreState, run: Run, verdict: Verdict): void 
   switch (verdict.kind) {
     case 'discard':
       core.effects.push({ kind: 'report', report: { kind: 'task-discarded', run, reason: verdict.reason } });
+      noteSuccess(core, run.item.type);
       stepOn(core, run);
       return;
     case 'hold':

@@ -1,0 +1,193 @@
+import { describe, expect, it } from 'vitest';
+import { CoreRig, itemOf, itemsOf } from '../../../test/support/core-rig.ts';
+import { decodeMetadata } from './commit-metadata.ts';
+
+const transient = { kind: 'transient', code: 14, message: 'loading' } as const;
+const fenced = { kind: 'fenced', code: 25, message: 'who?' } as const;
+
+describe('a commit', () => {
+  it('says the lowest unfinished offset and what is finished above it', () => {
+    const rig = new CoreRig();
+    const partition = rig.take(0);
+    rig.records(partition, [itemOf(0, 'a'), itemOf(1, 'b'), itemOf(2, 'c')]);
+    rig.finish(rig.runOf('c'));
+    rig.finish(rig.runOf('a'));
+    const item = rig.settle().at(-1);
+    expect(item).toMatchObject({ offset: 1, doneBelow: 3 });
+    expect(decodeMetadata(item?.metadata ?? '', 1)).toMatchObject({
+      state: { frontier: 1, epoch: partition.epoch, clean: false, doneBelow: 3, lanes: [{ offset: 1 }] },
+    });
+  });
+
+  it('is sent once an interval, one at a time, and only when something changed', () => {
+    const rig = new CoreRig({ concurrency: 1 });
+    const partition = rig.take(0);
+    rig.records(partition, itemsOf(0, ['a', 'b', 'c']));
+    const before = rig.of('commit').length;
+    rig.finish(rig.runOf('a'));
+    rig.finish(rig.runOf('b'));
+    expect(rig.of('commit')).toHaveLength(before);
+    rig.pass(100);
+    rig.finish(rig.runOf('c'));
+    rig.pass(1_000);
+    expect(rig.of('commit')).toHaveLength(before + 1);
+    expect(rig.commit()).toMatchObject([{ offset: 2 }]);
+    rig.ack();
+    rig.settle();
+    expect(rig.of('commit').at(-1)?.items).toMatchObject([{ offset: 3 }]);
+    const count = rig.of('commit').length;
+    rig.pass(100_000);
+    expect(rig.of('commit')).toHaveLength(count);
+  });
+
+  it('is built anew after an error, and waits longer each time', () => {
+    const rig = new CoreRig();
+    const partition = rig.take(0);
+    rig.records(partition, itemsOf(0, ['a', 'b']));
+    rig.finish(rig.runOf('a'));
+    rig.pass(100);
+    expect(rig.ack(transient)).toMatchObject([{ offset: 1 }]);
+    expect(partition.dirty).toBe(true);
+    rig.finish(rig.runOf('b'));
+    rig.pass(100);
+    expect(rig.ack(transient)).toMatchObject([{ offset: 2 }]);
+    const waits: number[] = [];
+    for (let i = 0; i < 6; i += 1) {
+      let waitedMs = 0;
+      while (!rig.core.state.commitUnderWay) {
+        rig.pass(50);
+        waitedMs += 50;
+      }
+      waits.push(waitedMs);
+      rig.ack(transient);
+    }
+    expect(waits).toEqual([200, 400, 800, 1_600, 2_000, 2_000]);
+    rig.settle();
+    expect(partition.dirty).toBe(false);
+    expect(rig.of('committed').at(-1)?.item.offset).toBe(2);
+  });
+
+  it('counts for what it said, not for what happened since', () => {
+    const rig = new CoreRig();
+    const partition = rig.take(0);
+    rig.records(partition, itemsOf(0, ['a', 'b']));
+    rig.finish(rig.runOf('a'));
+    rig.pass(100);
+    rig.finish(rig.runOf('b'));
+    rig.ack();
+    expect(partition.dirty).toBe(true);
+  });
+
+  it('that leaves a partition out of its answer has failed there', () => {
+    const rig = new CoreRig();
+    const partition = rig.take(0);
+    rig.records(partition, itemsOf(0, ['a']));
+    rig.finish(rig.runOf('a'));
+    rig.pass(100);
+    const items = rig.commit();
+    rig.tell((core, at) => core.committed(at, items, []));
+    expect(partition.dirty).toBe(true);
+  });
+
+  it('refused because the group does not know us means that everything is lost', () => {
+    const rig = new CoreRig();
+    rig.records(rig.take(0), itemsOf(0, ['a', 'b']));
+    rig.records(rig.take(1), itemsOf(0, ['c']));
+    rig.finish(rig.runOf('a'));
+    rig.pass(100);
+    rig.ack(fenced);
+    expect(rig.core.state.partitions.size).toBe(0);
+    expect(rig.of('abort').map(({ run, reason }) => [run.lane.key, reason])).toEqual([
+      ['b', 'partition-lost'],
+      ['c', 'partition-lost'],
+    ]);
+  });
+
+  it('does not count when its partition was lost and came back meanwhile', () => {
+    const rig = new CoreRig();
+    rig.records(rig.take(0), itemsOf(0, ['a']));
+    rig.finish(rig.runOf('a'));
+    rig.pass(100);
+    const items = rig.commit();
+    rig.tell((core, at) => core.lost(at, [0]));
+    const after = rig.assign(0);
+    rig.claim(after);
+    rig.inspect(after);
+    const told = rig.of('committed').length;
+    rig.tell((core, at) => core.committed(at, items, [{ topic: 'q', partition: 0, failure: undefined }]));
+    expect(rig.of('committed')).toHaveLength(told);
+    expect(after.phase).toBe('taking');
+  });
+
+  it('says clean until something is started', () => {
+    const rig = new CoreRig();
+    const partition = rig.take(0);
+    expect(partition.commitState('').clean).toBe(true);
+    rig.records(partition, itemsOf(0, ['a']));
+    expect(partition.commitState('').clean).toBe(false);
+    expect(partition.dirty).toBe(true); // the group must hear that something was started
+    rig.finish(rig.runOf('a'));
+    expect(partition.commitState('').clean).toBe(false);
+  });
+});
+
+describe('after the process stood still', () => {
+  it('nothing starts before a commit sent after the gap is acknowledged', () => {
+    const rig = new CoreRig({ concurrency: 1 });
+    rig.records(rig.take(0), itemsOf(0, ['a', 'b', 'c']));
+    rig.finish(rig.runOf('a'));
+    rig.pass(100); // a commit is under way when the process stands still
+    rig.tell((core, at) => core.stoodStill(at));
+    rig.finish(rig.runOf('b'));
+    expect(rig.running).toEqual([]);
+    rig.ack();
+    expect(rig.running).toEqual([]); // it was sent before
+    rig.pass(100);
+    expect(rig.commit()).toMatchObject([{ offset: 2 }]);
+    rig.ack(transient);
+    expect(rig.running).toEqual([]);
+    rig.settle();
+    expect(rig.runningKeys).toEqual(['c']);
+  });
+
+  it('a worker that was replaced meanwhile learns it by that commit', () => {
+    const rig = new CoreRig();
+    rig.records(rig.take(0), itemsOf(0, ['a']));
+    rig.settle();
+    rig.tell((core, at) => core.stoodStill(at));
+    expect(rig.core.state.commitUnderWay).toBe(true);
+    rig.ack(fenced);
+    expect(rig.of('abort')).toMatchObject([{ reason: 'partition-lost' }]);
+  });
+
+  it('a partition that is being taken commits anew before it starts', () => {
+    const rig = new CoreRig();
+    const partition = rig.assign(0);
+    rig.claim(partition);
+    rig.inspect(partition);
+    rig.tell((core, at) => core.stoodStill(at));
+    rig.ack();
+    rig.confirm(partition);
+    rig.records(partition, itemsOf(0, ['a']));
+    expect(rig.running).toEqual([]);
+    rig.settle();
+    expect(rig.runningKeys).toEqual(['a']);
+  });
+});
+
+describe('the journal', () => {
+  it('hears the frontier again now and then, once it is committed', () => {
+    const rig = new CoreRig({ confirmIntervalMs: 10_000 });
+    rig.records(rig.take(0), itemsOf(0, ['a', 'b']));
+    rig.finish(rig.runOf('a'));
+    rig.pass(20_000);
+    expect(rig.of('confirm').map(({ reason }) => reason)).toEqual(['taken']);
+    rig.settle();
+    rig.pass(1_000);
+    expect(rig.of('confirm').at(-1)).toMatchObject({ frontier: 1, reason: 'periodic' });
+    rig.pass(9_000);
+    expect(rig.of('confirm')).toHaveLength(2);
+    rig.pass(2_000);
+    expect(rig.of('confirm')).toHaveLength(3);
+  });
+});
