@@ -1,4 +1,4 @@
-import type { LogEvent } from '../checker/events.ts';
+import type { CommitClaim, LogEvent } from '../checker/events.ts';
 
 export interface MemberView {
   /** Assigned and not given up. */
@@ -15,9 +15,10 @@ export class GroupView {
   readonly members = new Map<string, MemberView>();
   readonly acked = new Set<string>();
   readonly finished = new Set<string>();
-  /** Finished tasks by key: how far each came. */
   readonly errors: string[] = [];
-  readonly lastCommitAt = new Map<string, number>();
+  /** By partition: below this, an acknowledged commit says, all is finished but for the keys it lists. */
+  readonly doneBelow = new Map<number, number>();
+  readonly #sent = new Map<string, readonly CommitClaim[]>();
   callCount = 0;
   settledCount = 0;
   startCount = 0;
@@ -72,8 +73,11 @@ export class GroupView {
       case 'task-finished':
         this.finished.add(event.id);
         break;
+      case 'commit-sent':
+        this.#sent.set(event.process, event.claims);
+        break;
       case 'commit-acked':
-        this.lastCommitAt.set(event.process, event.at);
+        this.#commit(event.process, event.partition);
         break;
       case 'process-error':
         this.errors.push(`${event.process}: ${event.text}`);
@@ -81,6 +85,12 @@ export class GroupView {
       default:
         this.#move(event);
     }
+  }
+
+  /** A worker has one commit under way at a time. */
+  #commit(process: string, partition: number): void {
+    const claim = this.#sent.get(process)?.find((c) => c.partition === partition);
+    if (claim !== undefined) this.doneBelow.set(partition, claim.doneBelow);
   }
 
   #move(event: LogEvent): void {
