@@ -36,8 +36,8 @@ function itemFor(core: CoreState, partition: PartitionState): CommitItem | undef
   if (!partition.dirty) return undefined;
   const { changes } = partition;
   if (partition.phase === 'taking') return { partition, changes, ...takingMetadata(partition) };
-  const working = partition.phase === 'running' || (partition.phase === 'draining' && partition.worked);
-  if (!working) return undefined;
+  const ending = partition.phase === 'draining' || partition.phase === 'halted';
+  if (partition.phase !== 'running' && !(ending && partition.worked)) return undefined;
   const state = partition.commitState(core.statePin);
   const { text, doneBelow } = encodeMetadata(state);
   return { partition, changes, offset: state.frontier, metadata: text, doneBelow };

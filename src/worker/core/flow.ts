@@ -1,5 +1,6 @@
 import type { CoreState } from './core-state.ts';
 import { halt } from './halting.ts';
+import { hold, letGo } from './held-bytes.ts';
 import { type Item, Lane } from './lane.ts';
 import type { PartitionState, RestoredRange, Sweep } from './partition-state.ts';
 import { advanceLane, holdLane } from './scheduling.ts';
@@ -66,16 +67,6 @@ function laneOf(partition: PartitionState, key: string): Lane {
     partition.lanes.set(key, lane);
   }
   return lane;
-}
-
-function hold(core: CoreState, partition: PartitionState, bytes: number): void {
-  partition.bufferedBytes += bytes;
-  core.budget.take(bytes);
-}
-
-function letGo(core: CoreState, partition: PartitionState, bytes: number): void {
-  partition.bufferedBytes -= bytes;
-  core.budget.release(bytes);
 }
 
 /** A partition that holds its share first lets go of what cannot run, then its reading pauses, until half is gone. */
@@ -321,13 +312,12 @@ function closeSweep(core: CoreState, partition: PartitionState): void {
 export function sweepLost(core: CoreState, partition: PartitionState, logStart: number): void {
   const { sweep } = partition;
   if (partition.phase !== 'running' || sweep === undefined || logStart <= sweep.at) return;
-  const from = sweep.at;
-  partition.sweep = undefined;
-  core.effects.push({ kind: 'stop-sweep', partition });
   if (partition.restored.size > 0) {
-    halt(core, partition, { reason: 'data-loss', from, to: Math.min(logStart, sweep.below) });
+    halt(core, partition, { reason: 'data-loss', from: sweep.at, to: Math.min(logStart, sweep.below) });
     return;
   }
+  partition.sweep = undefined;
+  core.effects.push({ kind: 'stop-sweep', partition });
   for (const lane of partition.open) {
     const offset = lane.firstOffset;
     if (lane.state === 'fetching' && offset !== undefined && offset < logStart)
@@ -351,12 +341,4 @@ function holdLost(core: CoreState, partition: PartitionState, lane: Lane, offset
       error: undefined,
     },
   });
-}
-
-/** Gives back the memory of a partition that nothing starts in any more; only what is running is kept. */
-export function forgetRecords(core: CoreState, partition: PartitionState): void {
-  for (const lane of partition.lanes.values()) {
-    const keep = lane.state === 'running' ? 1 : 0;
-    letGo(core, partition, lane.dropBeyond(keep));
-  }
 }

@@ -1,5 +1,5 @@
 import type { CoreState, Revocation } from './core-state.ts';
-import { forgetRecords } from './flow.ts';
+import { forgetRecords } from './held-bytes.ts';
 import type { PartitionState } from './partition-state.ts';
 import { runsOf, voidRun } from './settling.ts';
 import { assign } from './taking.ts';
@@ -125,7 +125,7 @@ function hasOpenEnds(partition: PartitionState): boolean {
   return (
     phase === 'running' ||
     (phase === 'taking' && partition.inCommit) ||
-    (phase === 'halted' && partition.runningCount > 0)
+    (phase === 'halted' && partition.worked && (partition.runningCount > 0 || partition.dirty))
   );
 }
 
