@@ -19,6 +19,7 @@ const linkedPages = [
   'docs/connecting.md',
   'docs/producing.md',
   'docs/tasks.md',
+  'docs/testing.md',
   'docs/topics.md',
   'docs/wire-format.md',
   'examples/README.md',
