@@ -53,6 +53,7 @@ export interface WorkerEvents {
   };
   'commit-failed': { readonly partition: number; readonly failure: KafkaFailure };
   'task-started': TaskRef;
+  /** Its handler ended well while the partition was still ours; later ends are void and not told. */
   'task-finished': TaskRef & { readonly durationMs: number };
   'task-failed': TaskRef & { readonly error: unknown; readonly retryInMs: number; readonly counted: boolean };
   'task-discarded': TaskRef & { readonly reason: string };

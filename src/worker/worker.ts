@@ -16,7 +16,7 @@ import { SweepFeed } from './reading/sweep-feed.ts';
 import { TailFeed } from './reading/tail-feed.ts';
 import { taskRef } from './report-events.ts';
 import type { Enqueuer } from './running/handler-context.ts';
-import { type AnyHandler, TaskRunner } from './running/task-runner.ts';
+import { type ActiveTask, type AnyHandler, TaskRunner } from './running/task-runner.ts';
 import { WorkerEngine } from './worker-engine.ts';
 import type { WorkerEvents } from './worker-events.ts';
 import { judgeHealth, type WorkerHealth } from './worker-health.ts';
@@ -84,6 +84,7 @@ export class Worker {
   };
   #life: Life = 'new';
   #running: Running | undefined;
+  #started: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
   /** @throws OptionsError */
@@ -132,8 +133,15 @@ export class Worker {
       );
     }
     this.#move('starting');
+    this.#started = this.#start();
+    await this.#started;
+  }
+
+  async #start(): Promise<void> {
     try {
       const running = await this.#open();
+      // stop() may have been called meanwhile: it waits for this to be over, and ends what was begun.
+      if (!this.#isStarting()) return;
       await running.membership.join((event) => running.engine.onMembership(event));
     } catch (error) {
       await this.#closeAll();
@@ -142,7 +150,6 @@ export class Worker {
       this.#deps.onClosed(this);
       throw error;
     }
-    // stop() may have been called meanwhile: it waits for this to be over.
     if (this.#isStarting()) this.#move('running');
   }
 
@@ -167,6 +174,8 @@ export class Worker {
       return;
     }
     this.#move('stopping');
+    await this.#started?.catch(() => {}); // start() rejects with it
+    if (this.#hasEnded()) return;
     this.#running?.engine.stopping();
     await this.#running?.membership.leave();
     await this.#handlersEnd();
@@ -230,7 +239,7 @@ export class Worker {
     const name = `${group}.${this.#deps.workerName}`;
     const open = (role: keyof typeof PREFETCH): Promise<Reader> =>
       driver.reader({ name: `${name}.${role}`, prefetchBytes: PREFETCH[role] });
-    const [tailReader, journalReader] = await Promise.all([open('tail'), open('journal')]);
+    const [tailReader, journalReader] = await bothReaders(open('tail'), open('journal'));
     const core = new WorkerCore(
       coreConfig(this.#options, `${this.#deps.queue}\n${group}`, this.#deps.budget),
       this.#deps,
@@ -316,7 +325,7 @@ export class Worker {
         if (events.has('task-started')) events.emit('task-started', taskRef(run));
       },
       onEnded: (task, run, end) => {
-        if (task !== undefined && end.kind === 'finished' && events.has('task-finished')) {
+        if (task !== undefined && counts(task) && end.kind === 'finished' && events.has('task-finished')) {
           events.emit('task-finished', {
             ...taskRef(run),
             durationMs: clock.monotonicMs() - task.startedAtMs,
@@ -338,5 +347,22 @@ export class Worker {
     const chosen = (await admin.offersConsumerProtocol()) ? 'consumer' : 'classic';
     this.#logger.info(`group '${this.group}' uses the ${chosen} protocol`);
     return chosen;
+  }
+}
+
+/** What ended after its partition was given up is void: it will run again. */
+function counts({ signals }: ActiveTask): boolean {
+  return signals.aborted === undefined || signals.aborted === 'timeout';
+}
+
+/** Both, or an error and none left open. */
+async function bothReaders(first: Promise<Reader>, second: Promise<Reader>): Promise<[Reader, Reader]> {
+  try {
+    return await Promise.all([first, second]);
+  } catch (error) {
+    for (const opened of await Promise.allSettled([first, second])) {
+      if (opened.status === 'fulfilled') await opened.value.close();
+    }
+    throw error;
   }
 }

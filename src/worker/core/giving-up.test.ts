@@ -235,7 +235,7 @@ describe('partitions that are lost', () => {
     rig.records(rig.take(0), itemsOf(0, ['a', 'b', 'c', 'a', 'b'], { bytes: 1_000 }));
     rig.fail(rig.runOf('b'));
     rig.tell((core, at) => core.lost(at, [0]));
-    for (const run of [...rig.running]) rig.finish(run);
+    while (rig.running[0] !== undefined) rig.finish(rig.running[0]);
     expect(rig.budget.usedBytes).toBe(0);
   });
 });

@@ -50,6 +50,8 @@ const STUCK_AFTER_MS = 30_000;
 /** Runs handlers: reads the record, checks the payload, calls, watches the time. Decides nothing about order. */
 export class TaskRunner {
   readonly #deps: RunnerDeps;
+  /** From the start on, so that what is said while a record is still being decoded is not lost. */
+  readonly #signals = new Map<Run, TaskSignals>();
   readonly #active = new Map<Run, ActiveTask>();
 
   constructor(deps: RunnerDeps) {
@@ -57,27 +59,30 @@ export class TaskRunner {
   }
 
   get activeCount(): number {
-    return this.#active.size;
+    return this.#signals.size;
   }
 
   /** Ends with exactly one call of onEnded, never synchronously. */
   start(run: Run): void {
+    this.#signals.set(run, new TaskSignals());
     void this.#run(run).then((end) => {
       const task = this.#active.get(run);
+      this.#signals.delete(run);
       this.#active.delete(run);
       this.#deps.onEnded(task, run, end);
     });
   }
 
   drain(run: Run): void {
-    this.#active.get(run)?.signals.drain();
+    this.#signals.get(run)?.drain();
   }
 
   abort(run: Run, reason: TaskAbortReason): void {
+    const signals = this.#signals.get(run);
+    if (signals === undefined || signals.aborted !== undefined) return;
     const task = this.#active.get(run);
-    if (task === undefined || task.signals.aborted !== undefined) return;
-    task.abortedAtMs = this.#deps.clock.monotonicMs();
-    task.signals.abort(reason);
+    if (task !== undefined) task.abortedAtMs = this.#deps.clock.monotonicMs();
+    signals.abort(reason);
   }
 
   /** Aborts what has run for too long and reports what does not end. Called every few milliseconds. */
@@ -119,21 +124,30 @@ export class TaskRunner {
     } catch (error) {
       return isUnreadable(error) ? held('undecodable', error) : { kind: 'failed', verdict: verdictOf(error) };
     }
-    return await this.#handle({ run, head, timeoutMs: definition.timeoutMs }, handler, payload);
+    const signals = this.#signals.get(run) ?? new TaskSignals();
+    if (signals.aborted !== undefined) {
+      return { kind: 'failed', verdict: verdictOf(new TaskAbortedError(signals.aborted)) };
+    }
+    return await this.#handle({ run, head, signals, timeoutMs: definition.timeoutMs }, handler, payload);
   }
 
   async #handle(
-    what: { readonly run: Run; readonly head: RecordHead; readonly timeoutMs: number | undefined },
+    what: {
+      readonly run: Run;
+      readonly head: RecordHead;
+      readonly signals: TaskSignals;
+      readonly timeoutMs: number | undefined;
+    },
     handler: AnyHandler,
     payload: unknown,
   ): Promise<TaskEnd> {
-    const { run, head, timeoutMs } = what;
+    const { run, head, signals, timeoutMs } = what;
     const { clock, enqueuer, logger, middleware } = this.#deps;
     const startedAtMs = clock.monotonicMs();
     const task: ActiveTask = {
       run,
       head,
-      signals: new TaskSignals(),
+      signals,
       startedAtMs,
       deadlineMs: timeoutMs === undefined ? Number.POSITIVE_INFINITY : startedAtMs + timeoutMs,
       abortedAtMs: undefined,
@@ -174,15 +188,24 @@ function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError';
 }
 
-function throughMiddleware(
+/** A handler is alive until its own promise has settled, also when a middleware did not wait for it. It runs once. */
+async function throughMiddleware(
   middleware: readonly WorkerMiddleware[],
   context: TaskContext,
   handle: () => Promise<void>,
 ): Promise<void> {
-  let next = handle;
+  let handled: Promise<void> | undefined;
+  let next = (): Promise<void> => {
+    handled ??= handle();
+    return handled;
+  };
   for (const wrap of [...middleware].reverse()) {
     const inner = next;
     next = () => wrap(context, inner);
   }
-  return next();
+  try {
+    await next();
+  } finally {
+    await handled?.catch(() => {}); // its error is the middleware's to pass on
+  }
 }
