@@ -141,6 +141,8 @@ export interface ReaderOptions {
   readonly name: string;
   /** Upper bound of bytes fetched ahead inside the client. Kafka: queued.max.messages.kbytes. */
   readonly prefetchBytes: number;
+  /** Reads from a replica in this rack where the brokers are set up for it. Kafka: client.rack. */
+  readonly rackId?: string | undefined;
 }
 
 export type GroupProtocol = 'classic' | 'consumer';

@@ -19,7 +19,7 @@ interface CommonTaskOptions<S extends StandardSchema, Version extends number> {
    * is what handlers get. Payloads are checked on both sides.
    */
   readonly schema: S;
-  /** Longest run of one attempt, in ms; 1 or more. Default: the worker's own. Too short: slow attempts are cut off and run again. Too long: a stuck one blocks its key. */
+  /** Longest run of one attempt, in ms; 1 or more. Default: none. Too short: slow attempts are cut off and run again. Too long: a stuck one blocks its key. */
   readonly timeoutMs?: number | undefined;
   /** The payload's version; a whole number from 1, the default. Raise it when tasks already recorded would not fit the schema, and add a step to `upcast`. */
   readonly version?: Version | undefined;
@@ -96,7 +96,7 @@ const declaration = z.strictObject({
       .max(2 ** 31 - 1)
       .optional(),
     'must be a whole number of milliseconds, 1 to 2147483647',
-    'Leave it out for the default of the worker.',
+    'Leave it out for none.',
   ),
   version: option(
     z.int().min(1).max(1_000_000).default(1),

@@ -10,7 +10,7 @@ export interface TaskDefinition<Input = unknown, Output = unknown> {
   /** undefined for unordered tasks: each is alone in its lane, under its own id. Given only what the schema takes. */
   readonly key: ((payload: unknown) => unknown) | undefined;
   readonly unordered: boolean;
-  /** undefined = the worker's own default. */
+  /** undefined = none. */
   readonly timeoutMs: number | undefined;
   readonly version: number;
   /** At index i the step from version i + 1 to i + 2; as many as the version is above 1. */

@@ -61,7 +61,11 @@ export interface RebalanceOptions {
    * (max.poll.interval.ms) is set to more than twice this.
    */
   readonly drainMs?: number;
-  /** Lets a restarted worker have its partitions back without a rebalance. One value a worker. Kafka: group.instance.id. */
+  /**
+   * A name that stays with this worker over restarts; one value a worker. With KIP-848 a restarted worker has its
+   * partitions back without a rebalance, and until it is back, or its session ends, nobody works on them. With `classic` a
+   * worker that stops in good order leaves the group all the same. Kafka: group.instance.id.
+   */
   readonly staticMemberId?: string;
   /** Where this worker runs, for reading from the nearest replica. Kafka: client.rack. */
   readonly rackId?: string;
@@ -87,7 +91,7 @@ const schema = z.strictObject({
   middleware: option(
     z.array(z.custom<WorkerMiddleware>((value) => typeof value === 'function')).default([]),
     'a list of functions (context, next) => promise',
-    'See docs/architecture.md.',
+    'See docs/working.md.',
   ),
   commitIntervalMs: option(
     ms(10).default(1_000),

@@ -238,7 +238,11 @@ export class Worker {
     const protocol = await this.#protocol(driver);
     const name = `${group}.${this.#deps.workerName}`;
     const open = (role: keyof typeof PREFETCH): Promise<Reader> =>
-      driver.reader({ name: `${name}.${role}`, prefetchBytes: PREFETCH[role] });
+      driver.reader({
+        name: `${name}.${role}`,
+        prefetchBytes: PREFETCH[role],
+        rackId: this.#options.rebalance.rackId,
+      });
     const [tailReader, journalReader] = await bothReaders(open('tail'), open('journal'));
     const core = new WorkerCore(
       coreConfig(this.#options, `${this.#deps.queue}\n${group}`, this.#deps.budget),

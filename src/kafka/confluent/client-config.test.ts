@@ -131,7 +131,7 @@ describe('the kinds of clients', () => {
     [16 * 1_048_576, 16_384, 16 * 1_048_576],
     [256 * 1_048_576, 262_144, 33_554_432],
   ])('the reader fetches at most %i bytes ahead', (prefetchBytes, kbytes, fetchBytes) => {
-    expect(readerConfig('r', prefetchBytes, 500)).toMatchObject({
+    expect(readerConfig({ name: 'r', prefetchBytes }, 500)).toMatchObject({
       'queued.max.messages.kbytes': kbytes,
       'fetch.max.bytes': fetchBytes,
       'auto.offset.reset': 'error',

@@ -1,4 +1,4 @@
-import type { MembershipOptions } from '../port.ts';
+import type { MembershipOptions, ReaderOptions } from '../port.ts';
 import type { ClusterAddress, SaslOptions, TlsOptions } from '../security.ts';
 import type { NativeConfig, SecurityCallbacks } from './native.ts';
 
@@ -106,7 +106,10 @@ export function producerConfig(maxRecordBytes: number): NativeConfig {
   };
 }
 
-export function readerConfig(name: string, prefetchBytes: number, fetchWaitMs: number): NativeConfig {
+export function readerConfig(
+  { name, prefetchBytes, rackId }: ReaderOptions,
+  fetchWaitMs: number,
+): NativeConfig {
   const prefetchKbytes = Math.min(Math.max(1, Math.ceil(prefetchBytes / 1024)), 2_097_151);
   return {
     'group.id': name,
@@ -122,6 +125,7 @@ export function readerConfig(name: string, prefetchBytes: number, fetchWaitMs: n
     'fetch.queue.backoff.ms': 50,
     'fetch.wait.max.ms': fetchWaitMs,
     'fetch.error.backoff.ms': 200,
+    ...(rackId === undefined ? {} : { 'client.rack': rackId }),
   };
 }
 

@@ -62,9 +62,9 @@ export class ClientFactory {
     return live;
   }
 
-  reader({ name, prefetchBytes }: ReaderOptions, onFilled: () => void): Promise<LiveClient<NativeConsumer>> {
+  reader(options: ReaderOptions, onFilled: () => void): Promise<LiveClient<NativeConsumer>> {
     return this.#consumer('reader', {
-      ...readerConfig(name, prefetchBytes, this.#tuning.fetchWaitMs),
+      ...readerConfig(options, this.#tuning.fetchWaitMs),
       queue_non_empty_cb: onFilled,
     });
   }

@@ -77,6 +77,7 @@ export function committed(
 function acknowledge(core: CoreState, item: CommitItem): void {
   const { partition } = item;
   partition.committedChanges = item.changes;
+  partition.committedFrontier = item.offset;
   if (partition.phase === 'taking') takingCommitted(core, partition);
   if (partition.phase === 'running' && item.changes >= partition.frozenUntil) queueUp(core, partition);
   core.effects.push({ kind: 'committed', item });
@@ -96,14 +97,18 @@ export function freeze(core: CoreState): void {
   core.commitUrgent = true;
 }
 
-/** Owners restate their frontier in the journal now and then. */
+/** Owners state the frontier that the group has acknowledged in the journal now and then. */
 export function confirmPeriodically(core: CoreState): void {
   if (core.nowMs < core.nextConfirmAtMs) return;
   core.nextConfirmAtMs = core.nowMs + Math.min(1_000, core.config.confirmIntervalMs);
   for (const partition of core.partitions.values()) {
-    if (partition.phase !== 'running' || core.nowMs < partition.nextConfirmAtMs || partition.dirty) continue;
+    if (partition.phase !== 'running' || core.nowMs < partition.nextConfirmAtMs) continue;
     partition.nextConfirmAtMs = core.nowMs + core.config.confirmIntervalMs;
-    const { frontier } = partition.commitState(core.statePin);
-    core.effects.push({ kind: 'confirm', partition, frontier, reason: 'periodic' });
+    core.effects.push({
+      kind: 'confirm',
+      partition,
+      frontier: partition.committedFrontier,
+      reason: 'periodic',
+    });
   }
 }
