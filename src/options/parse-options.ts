@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { nearName } from '../errors/near-name.ts';
 import { type OptionProblem, OptionsError } from '../errors/options-error.ts';
+import { showValue } from './show-value.ts';
 
 const rules = z.registry<{ readonly rule: string; readonly cure: string }>();
 
@@ -35,7 +36,7 @@ function problemsOf(issue: z.core.$ZodIssue, schema: z.ZodType, given: unknown):
       return {
         path: [...at, key].join('.'),
         rule: 'is not an option',
-        value: show(valueAt(given, [...at, key]), key),
+        value: showValue(valueAt(given, [...at, key]), [...at, key]),
         cure,
       };
     });
@@ -45,7 +46,7 @@ function problemsOf(issue: z.core.$ZodIssue, schema: z.ZodType, given: unknown):
     {
       path: at.join('.') || '(options)',
       rule: words?.rule ?? issue.message,
-      value: show(valueAt(given, at), at.at(-1)),
+      value: showValue(valueAt(given, at), at),
       cure: words?.cure ?? 'See the documentation of this option.',
     },
   ];
@@ -99,20 +100,4 @@ function valueAt(value: unknown, path: readonly string[]): unknown {
     current = (current as Record<string, unknown>)[step]; // reading an unknown property of a checked object
   }
   return current;
-}
-
-const secret = /password|passphrase|secret|token|^key$/i;
-
-function show(value: unknown, name = ''): string {
-  if (secret.test(name) && value !== undefined) return '(secret)';
-  if (typeof value === 'function') return 'a function';
-  if (value === undefined) return 'nothing';
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(value, (key, inner: unknown) => (secret.test(key) ? '(secret)' : inner));
-  } catch {
-    text = undefined;
-  }
-  text ??= Object.prototype.toString.call(value);
-  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
 }

@@ -4,7 +4,9 @@ import { defaultCodecLimits } from '../codec/codec-limits.ts';
 import { checkFields } from '../codec/enqueue-fields.ts';
 import { type EncodedTask, encodeTask } from '../codec/envelope.ts';
 import { partitionOf } from '../codec/partition.ts';
-import { EnqueueError } from '../errors/enqueue-error.ts';
+import { EnqueueError, type EnqueueSubject } from '../errors/enqueue-error.ts';
+import { WorkerStateError } from '../errors/worker-errors.ts';
+import { KafkaRequestError } from '../kafka/request-error.ts';
 import type { Appended, ProducerItem } from '../producer/core/item.ts';
 import { checkForEnqueue, type EnqueueCheck } from '../tasks/check-for-enqueue.ts';
 import { newTaskId } from '../tasks/task-id.ts';
@@ -171,7 +173,7 @@ export class TaskQueue<T extends TaskMap> {
         type,
         sizeBytes: bytes,
         encode: () => ({ record: { key, value, headers }, bytes }),
-        ready: this.#topicsAreReady(),
+        ready: this.#topicsAreReady({ id, type, topic: this.name, partition: this.#partitionFor(laneKey) }),
         signal: options?.signal,
         timeoutMs: options?.timeoutMs,
       }).then((appended) => receiptOf(id, appended)),
@@ -186,12 +188,18 @@ export class TaskQueue<T extends TaskMap> {
   /**
    * A worker for this queue: runs its tasks with these handlers, one for each type of the map. Starts nothing by itself.
    *
-   * @throws OptionsError
+   * @throws OptionsError, WorkerStateError when the queue is closed
    */
   worker<H extends SomeHandlers<T, TaskContext>>(
     handlers: H & CheckedHandlers<T, H, TaskContext>,
     options?: WorkerOptions,
   ): Worker {
+    if (this.#closed !== undefined) {
+      throw new WorkerStateError(
+        `worker() was called on the closed queue '${this.name}'`,
+        'Make a new TaskQueue.',
+      );
+    }
     const known = handlers as unknown as Readonly<Record<string, AnyHandler>>; // each handler gets only payloads of its own type
     workerCount += 1;
     const worker = new Worker(
@@ -256,13 +264,14 @@ export class TaskQueue<T extends TaskMap> {
     }
     const { task, id, key, check, encode } = prepared;
     const { signal, timeoutMs } = request.options;
-    const topics = this.#topicsAreReady();
+    const partition = this.#partitionFor(key);
+    const topics = this.#topicsAreReady({ id, type: task.type, topic: this.name, partition });
     const checking = check.kind === 'checking' ? check.done : undefined;
     const ready =
       topics !== undefined && checking !== undefined ? both(topics, checking) : (topics ?? checking);
     const item: ProducerItem = {
       topic: this.name,
-      partition: this.#partitionFor(key),
+      partition,
       laneKey: key,
       id,
       type: task.type,
@@ -316,9 +325,16 @@ export class TaskQueue<T extends TaskMap> {
   }
 
   /** undefined once the topics are known to be fit; until then what a task waits for, in its place. */
-  #topicsAreReady(): Promise<void> | undefined {
+  #topicsAreReady(subject: EnqueueSubject): Promise<void> | undefined {
     if (this.#topicsReady) return undefined;
-    return this.#ensureTopics().then(() => {});
+    return this.#ensureTopics().then(
+      () => {},
+      (error: unknown) => {
+        if (!(error instanceof KafkaRequestError)) throw error;
+        const reason = `was not sent, the queue's topics could not be looked at: ${error.message}`;
+        throw new EnqueueError({ code: error.code, outcome: 'absent', reason, cause: error }, subject);
+      },
+    );
   }
 
   #ensureTopics(): Promise<TopicFacts> {
