@@ -43,11 +43,17 @@ function mask(value: unknown, place: Place): unknown {
 
 /** What JSON has no word for is told in its own. */
 function primitive(value: unknown): unknown {
-  return value === undefined || value === null || typeof value === 'boolean' || Number.isFinite(value)
-    ? value
-    : typeof value === 'function'
-      ? 'a function'
-      : String(value);
+  switch (typeof value) {
+    case 'function':
+      return 'a function';
+    case 'bigint':
+    case 'symbol':
+      return String(value);
+    case 'number':
+      return Number.isFinite(value) ? value : String(value);
+    default:
+      return value;
+  }
 }
 
 /** `user:password@host`, and keys in PEM. */

@@ -119,11 +119,14 @@ const schema = z
       'Leave it out for 30,000.',
     ),
   })
-  .check((context) => {
-    const { brokers, embedded } = context.value;
-    if ((brokers === undefined) !== (embedded === undefined)) return;
-    context.issues.push({ code: 'custom', message: 'brokers', path: ['brokers'], input: brokers });
-  });
+  .refine(
+    (given: unknown) => {
+      if (typeof given !== 'object' || given === null) return true;
+      const { brokers, embedded } = given as { brokers?: unknown; embedded?: unknown }; // checked above, or refused already
+      return (brokers === undefined) !== (embedded === undefined);
+    },
+    { path: ['brokers'], when: () => true }, // also beside other problems: all are listed at once
+  );
 
 export type ResolvedKafkaOptions = z.output<typeof schema>;
 

@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import { QueueRig, tasks } from '../../test/support/queue-rig.ts';
+import { OptionsError } from '../errors/options-error.ts';
+import { connectKafka } from './connect-kafka.ts';
+import { type ResolvedKafkaOptions, resolveKafkaOptions } from './kafka-options.ts';
+import { TaskQueue } from './task-queue.ts';
+
+function refused(attempt: () => unknown): OptionsError {
+  try {
+    attempt();
+  } catch (error) {
+    if (error instanceof OptionsError) return error;
+    throw error;
+  }
+  throw new Error('it was taken');
+}
+
+function paths(attempt: () => unknown): string[] {
+  return refused(attempt).problems.map(({ path }) => path);
+}
+
+describe('connectKafka', () => {
+  it('does no I/O and fills in the defaults', () => {
+    connectKafka({ brokers: ['127.0.0.1:1'] });
+    expect(resolveKafkaOptions({ brokers: ['h:9092', '[::1]:9092'] })).toMatchObject({
+      clientId: 'keylane',
+      budgetBytes: 64 * 1024 * 1024,
+      connectTimeoutMs: 30_000,
+    } satisfies Partial<ResolvedKafkaOptions>);
+  });
+
+  it.each<[string, unknown, string[]]>([
+    ['nothing', undefined, ['(options)']],
+    ['neither brokers nor embedded', {}, ['brokers']],
+    ['both', { brokers: ['h:1'], embedded: true }, ['brokers']],
+    ['no brokers', { brokers: [] }, ['brokers']],
+    ['brokers in one string', { brokers: 'h:1,h:2' }, ['brokers']],
+    ['a broker without a port', { brokers: ['h:1', 'h'] }, ['brokers.1']],
+    ['a broker as a URL', { brokers: ['kafka://h:1'] }, ['brokers.0']],
+    [
+      'several mistakes',
+      { brokers: ['h:1'], budgetBytes: 5, connectTimeoutMs: 'x' },
+      ['budgetBytes', 'connectTimeoutMs'],
+    ],
+    ['a missing address among other mistakes', { clientId: 5 }, ['clientId', 'brokers']],
+    ['a mistyped name', { broker: ['h:1'] }, ['broker', 'brokers']],
+    ['half a login', { brokers: ['h:1'], sasl: { mechanism: 'PLAIN', username: 'me' } }, ['sasl']],
+    ['an unknown mechanism', { brokers: ['h:1'], sasl: { mechanism: 'GSSAPI' } }, ['sasl']],
+  ])('refuses %s', (_what, given, expected) => {
+    expect(paths(() => connectKafka(given as never))).toEqual(expected);
+  });
+
+  it('suggests what was meant', () => {
+    expect(refused(() => connectKafka({ broker: ['h:1'] } as never)).message).toContain(
+      "Did you mean 'brokers'?",
+    );
+  });
+
+  it.each([
+    { password: 'hunter2' },
+    { sasl: { mechanism: 'PLAIN', username: 'me', pasword: 'hunter2' } },
+    { sasl: { mechanism: 'PLIAN', username: 'me', password: 'hunter2' } },
+    { sasl: 'me:hunter2' },
+    { tls: { kye: 'hunter2', passphrase: 5 } },
+    { tls: { key: ['hunter2'] } },
+    { brokers: ['me:hunter2@h:9092'] },
+  ])('never prints a secret: %j', (given) => {
+    const error = refused(() => connectKafka({ brokers: ['h:1'], ...given } as never));
+    expect(JSON.stringify([error.message, error.problems])).not.toContain('hunter2');
+  });
+});
+
+describe('new TaskQueue', () => {
+  it('does no I/O, so that it can be made anywhere', async () => {
+    await using rig = new QueueRig();
+    expect(rig.cluster.topics.size).toBe(0);
+  });
+
+  it('lists everything that is wrong', async () => {
+    await using rig = new QueueRig();
+    const given = {
+      name: 'no blanks',
+      tasks: {},
+      kafka: { brokers: ['h:1'] },
+      topic: { partitions: 0, onMisssing: 'create' },
+      middelware: [],
+    };
+    expect(paths(() => new TaskQueue(given as never)).sort()).toEqual(
+      ['kafka', 'middelware', 'tasks', 'topic.onMisssing', 'topic.partitions'].sort(),
+    );
+    expect(paths(() => new TaskQueue({ name: 'no blanks', tasks, kafka: rig.kafka }))).toEqual(['name']);
+    expect(() => new TaskQueue(undefined as never)).toThrow(OptionsError);
+  });
+});
+
+describe('queue.worker', () => {
+  it('lists everything that is wrong', async () => {
+    await using rig = new QueueRig();
+    const given = {
+      concurency: 5,
+      concurrency: 1.5,
+      retry: { maxAttempts: 0 },
+      rebalance: { protocol: 'eager' },
+      middleware: ['x'],
+    };
+    const error = refused(() => rig.worker(() => {}, given as never));
+    expect(error.problems.map(({ path }) => path).sort()).toEqual(
+      ['concurency', 'concurrency', 'middleware.0', 'rebalance.protocol', 'retry.maxAttempts'].sort(),
+    );
+    expect(error.message).toContain("Did you mean 'concurrency'?");
+  });
+});
