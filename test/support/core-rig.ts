@@ -200,8 +200,8 @@ export class CoreRig {
     throw new Error('commits go on for ever');
   }
 
-  of<K extends Effect['kind']>(kind: K): Extract<Effect, { kind: K }>[] {
-    return this.effects.filter((effect): effect is Extract<Effect, { kind: K }> => effect.kind === kind);
+  of<K extends Effect['kind']>(kind: K): (Effect & { readonly kind: K })[] {
+    return this.effects.filter((effect): effect is Effect & { readonly kind: K } => effect.kind === kind);
   }
 
   reports<K extends CoreReport['kind']>(kind: K): Extract<CoreReport, { kind: K }>[] {

@@ -5,8 +5,10 @@ import { type Item, Lane } from './lane.ts';
 import type { PartitionState, RestoredRange, Sweep } from './partition-state.ts';
 import { advanceLane, holdLane } from './scheduling.ts';
 
-/** Asks for the tail of a partition from the first offset that is not known. */
+/** Asks for the tail of a partition from the first offset that is not known. What is read anew flows, paused or not. */
 export function startReading(core: CoreState, partition: PartitionState): void {
+  partition.paused = false;
+  core.paused.delete(partition);
   core.effects.push({ kind: 'read', partition, offset: partition.nextOffset });
 }
 

@@ -1,0 +1,231 @@
+import { describe, expect, it } from 'vitest';
+import { CoreRig, itemOf, itemsOf } from '../../../test/support/core-rig.ts';
+import type { Item } from './lane.ts';
+
+function keys(count: number, prefix = 'key '): string[] {
+  return Array.from({ length: count }, (_, i) => `${prefix}${i}`);
+}
+
+/** Tasks of one key, offset by offset. */
+function line(from: number, count: number, key: string, bytes = 100): Item[] {
+  return Array.from({ length: count }, (_, i) => itemOf(from + i, key, { bytes }));
+}
+
+describe('reading', () => {
+  it('wants more while the process may hold more, and again only well below its limit', () => {
+    const rig = new CoreRig({ concurrency: 10, partitionBytes: 1_000_000 }, { budgetBytes: 10_000 });
+    const partition = rig.take(0);
+    expect(rig.core.wantedCount()).toBeGreaterThan(0);
+    rig.records(partition, itemsOf(0, keys(10), { bytes: 1_000 }));
+    expect(rig.core.wantedCount()).toBe(0);
+    rig.finish(rig.runOf('key 0'));
+    rig.finish(rig.runOf('key 1'));
+    expect(rig.core.wantedCount()).toBe(0);
+    rig.finish(rig.runOf('key 2'));
+    expect(rig.core.wantedCount()).toBeGreaterThan(0);
+  });
+
+  it('of a partition pauses when it holds its share, and resumes when half of it is gone', () => {
+    const rig = new CoreRig({ concurrency: 20, partitionBytes: 10_000 });
+    const partition = rig.take(0);
+    rig.records(partition, itemsOf(0, keys(11), { bytes: 1_000 }));
+    expect(rig.of('pause')).toHaveLength(1);
+    for (let i = 0; i < 5; i += 1) rig.finish(rig.runOf(`key ${i}`));
+    expect(rig.of('resume')).toEqual([]);
+    rig.finish(rig.runOf('key 5'));
+    expect(rig.of('resume')).toHaveLength(1);
+    rig.records(partition, itemsOf(11, keys(7, 'more '), { bytes: 1_000 }));
+    expect(rig.of('pause')).toHaveLength(2);
+  });
+
+  it('goes on in other partitions while one is paused', () => {
+    const rig = new CoreRig({ concurrency: 100, partitionBytes: 10_000 });
+    rig.records(rig.take(0), itemsOf(0, keys(20), { bytes: 1_000 }));
+    rig.records(rig.take(1), itemsOf(0, keys(3, 'other '), { bytes: 1_000 }));
+    expect(rig.of('pause').map(({ partition }) => partition.partition)).toEqual([0]);
+    expect(rig.runningKeys).toContain('other 2');
+  });
+
+  it('pauses again after it was begun anew in between', () => {
+    const rig = new CoreRig({ concurrency: 20, partitionBytes: 10_000 });
+    const partition = rig.take(0);
+    rig.records(partition, itemsOf(0, keys(11), { bytes: 1_000 }));
+    rig.records(partition, [itemOf(20, 'late')]); // was on its way: a gap
+    rig.tell((core, at) => core.gapChecked(at, partition, { start: 0, found: 20 }));
+    expect(rig.of('read').at(-1)?.offset).toBe(20); // an assigned partition flows
+    rig.records(partition, itemsOf(20, keys(2, 'more '), { bytes: 1_000 }));
+    expect(rig.of('pause')).toHaveLength(2);
+  });
+
+  it('pauses when too many tasks wait, however small they are', () => {
+    const rig = new CoreRig({ trackedTasks: 1_000 });
+    const partition = rig.take(0);
+    rig.records(partition, line(0, 1_000, 'hot', 1));
+    rig.records(partition, line(1_000, 1, 'hot', 1));
+    expect(rig.of('pause')).toHaveLength(1);
+    for (let i = 0; i < 251; i += 1) rig.finish(rig.runOf('hot'));
+    expect(rig.of('resume')).toHaveLength(1);
+  });
+
+  it('takes a record once, and asks when offsets are missing', () => {
+    const rig = new CoreRig();
+    const partition = rig.take(0);
+    rig.records(partition, [itemOf(0, 'a'), itemOf(0, 'a'), itemOf(1, 'b')]);
+    rig.records(partition, [itemOf(0, 'a'), itemOf(4, 'c'), itemOf(5, 'd')]);
+    expect(rig.runningKeys).toEqual(['a', 'b']);
+    expect(rig.of('check-gap')).toMatchObject([{ found: 4 }]);
+    rig.records(partition, [itemOf(6, 'e')]);
+    expect(rig.of('check-gap')).toHaveLength(1);
+    // Nothing was lost: there were only control records.
+    rig.tell((core, at) => core.gapChecked(at, partition, { start: 0, found: 4 }));
+    expect(rig.of('read').at(-1)?.offset).toBe(4);
+    rig.records(partition, [itemOf(4, 'c'), itemOf(5, 'd')]);
+    expect(rig.runningKeys).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('stops the partition when what is missing was deleted', () => {
+    const rig = new CoreRig();
+    const partition = rig.take(0);
+    rig.records(partition, [itemOf(0, 'a'), itemOf(9, 'b')]);
+    rig.tell((core, at) => core.gapChecked(at, partition, { start: 7, found: 9 }));
+    expect(rig.reports('partition-halted')).toEqual([
+      { kind: 'partition-halted', partition: 0, reason: 'data-loss', from: 1, to: 7 },
+    ]);
+    rig.records(partition, [itemOf(9, 'b')]);
+    expect(rig.runningKeys).toEqual(['a']);
+  });
+
+  it.each([
+    ['is begun anew', 0, 'running'],
+    ['is data loss when the log start has passed it', 5, 'halted'],
+  ] as const)('that brings nothing although there is more %s', (_what, logStart, phase) => {
+    const rig = new CoreRig();
+    const partition = rig.take(0);
+    rig.records(partition, [itemOf(0, 'a')]);
+    rig.tell((core, at) => core.tailStalled(at, partition, logStart));
+    expect(partition.phase).toBe(phase);
+    if (phase === 'running') expect(rig.of('read').at(-1)?.offset).toBe(1);
+    else expect(rig.reports('partition-halted')).toMatchObject([{ from: 1, to: 5 }]);
+  });
+});
+
+describe('a key that waits', () => {
+  it('keeps only a few records when its partition holds a lot; other keys are read on', () => {
+    const rig = new CoreRig({ concurrency: 2, partitionBytes: 10_000, lookAheadCount: 2 });
+    const partition = rig.take(0);
+    rig.records(partition, line(0, 5, 'bad', 1_000));
+    rig.fail(rig.runOf('bad'));
+    rig.records(partition, line(5, 50, 'bad', 1_000));
+    expect(partition.bufferedBytes).toBeLessThanOrEqual(5_000);
+    expect(rig.of('pause')).toEqual([]);
+    rig.records(partition, [itemOf(55, 'good')]);
+    expect(rig.runningKeys).toEqual(['good']);
+  });
+
+  it('gets what it dropped back by a sweep when it goes on, in order, with nothing left out', () => {
+    const rig = new CoreRig({ concurrency: 2, partitionBytes: 10_000, lookAheadCount: 2 });
+    const partition = rig.take(0);
+    const all = line(0, 40, 'bad', 1_000);
+    rig.records(partition, all.slice(0, 5));
+    rig.fail(rig.runOf('bad'), { delayMs: 1_000 });
+    rig.records(partition, all.slice(5));
+    rig.pass(1_000);
+    const order: number[] = [];
+    for (let steps = 0; order.length < 40 && steps < 1_000; steps += 1) {
+      const run = rig.running[0];
+      if (run !== undefined) {
+        order.push(run.item.offset);
+        rig.finish(run);
+        continue;
+      }
+      const { sweep } = partition;
+      if (sweep === undefined) throw new Error('nothing runs and nothing is read');
+      rig.swept(partition, all.slice(sweep.at, sweep.at + 3));
+    }
+    expect(order).toEqual(all.map(({ offset }) => offset));
+    expect([partition.bufferedBytes, rig.budget.usedBytes, partition.sweep]).toEqual([0, 0, undefined]);
+    expect(partition.commitState('').frontier).toBe(40);
+  });
+
+  it('does not fill the process: with the budget shut by keys that cannot run, others are read', () => {
+    const rig = new CoreRig({ concurrency: 4, partitionBytes: 1_000_000 }, { budgetBytes: 10_000 });
+    const partition = rig.take(0);
+    rig.records(partition, itemsOf(0, keys(4), { bytes: 100 }));
+    for (const key of keys(4)) rig.end(rig.runOf(key), { kind: 'give-up', error: undefined });
+    rig.records(
+      partition,
+      keys(4).flatMap((key, i) => line(4 + i * 5, 5, key, 1_000)),
+    );
+    expect(rig.core.wantedCount()).toBeGreaterThan(0);
+    rig.records(partition, [itemOf(24, 'good')]);
+    expect(rig.runningKeys).toEqual(['good']);
+  });
+
+  it('holds up nobody when one sweep serves all that are due', () => {
+    const rig = new CoreRig({ concurrency: 4, partitionBytes: 2_000, lookAheadCount: 0 });
+    const partition = rig.take(0);
+    const items = [...itemsOf(0, ['a', 'b', 'c'], { bytes: 900 }), itemOf(3, 'd')];
+    rig.records(partition, items);
+    for (const key of ['a', 'b', 'c']) rig.fail(rig.runOf(key), { delayMs: 1_000 });
+    rig.pass(1_000);
+    const sweeps = rig.of('sweep').length;
+    expect(sweeps).toBeLessThanOrEqual(1);
+    while (partition.sweep !== undefined) rig.swept(partition, items.slice(partition.sweep.at));
+    expect([...rig.runningKeys].sort()).toEqual(['a', 'b', 'c', 'd']);
+  });
+});
+
+describe('a sweep', () => {
+  /** A key whose records at 1 and 2 were dropped, and which has come to need them. */
+  function fetching(): CoreRig {
+    const rig = new CoreRig({ concurrency: 2, partitionBytes: 1_000, lookAheadCount: 1 });
+    const partition = rig.take(0);
+    rig.records(partition, [...line(0, 3, 'k', 800), itemOf(3, 'other', { bytes: 100 })]);
+    rig.finish(rig.runOf('other'));
+    rig.fail(rig.runOf('k'), { delayMs: 10 });
+    rig.pass(10);
+    rig.finish(rig.runOf('k'));
+    expect(partition.sweep).toMatchObject({ at: 1, below: 3 });
+    return rig;
+  }
+
+  it('brings what is missing', () => {
+    const rig = fetching();
+    rig.swept(rig.partition(0), line(1, 2, 'k', 800));
+    expect(rig.runOf('k').item.offset).toBe(1);
+  });
+
+  it('that finds the log start beyond it holds the key as lost, and says so', () => {
+    const rig = fetching();
+    const partition = rig.partition(0);
+    rig.tell((core, at) => core.sweepLost(at, partition, 2));
+    expect(rig.reports('key-held')).toMatchObject([{ key: 'k', reason: 'data-loss', offset: 1 }]);
+    expect(partition.phase).toBe('running');
+    rig.records(partition, [itemOf(4, 'good')]);
+    rig.finish(rig.runOf('good'));
+    expect(partition.commitState('')).toMatchObject({ frontier: 1, lanes: [{ offset: 1 }] });
+  });
+
+  it('that passes a task without finding it holds the key as lost', () => {
+    const rig = fetching();
+    rig.swept(rig.partition(0), [itemOf(2, 'k', { bytes: 800 }), itemOf(3, 'other')]);
+    expect(rig.reports('key-held')).toMatchObject([{ key: 'k', reason: 'data-loss', offset: 1 }]);
+  });
+
+  it('hands nothing on that was fetched for an earlier position', () => {
+    const rig = fetching();
+    const partition = rig.partition(0);
+    rig.swept(partition, [itemOf(0, 'k')]);
+    expect(rig.running).toEqual([]);
+    expect(partition.sweep?.at).toBe(1);
+  });
+
+  it('ends with its partition', () => {
+    const rig = fetching();
+    const partition = rig.partition(0);
+    rig.tell((core, at) => core.lost(at, [0]));
+    expect(rig.of('stop-sweep')).toHaveLength(1);
+    rig.swept(partition, line(1, 2, 'k'));
+    expect([rig.running, rig.budget.usedBytes]).toEqual([[], 0]);
+  });
+});
