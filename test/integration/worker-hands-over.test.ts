@@ -9,7 +9,6 @@ const tasks = {
 };
 
 const KEYS = 30;
-const PER_KEY = 20;
 
 /** A connection of its own, like another process. */
 function newProcess(name: string): { kafka: Kafka; queue: TaskQueue<typeof tasks> } {
@@ -60,24 +59,32 @@ it.each(['classic', 'consumer'] as const)(
       return worker;
     };
     try {
-      const load = Promise.all(
-        Array.from({ length: KEYS * PER_KEY }, (_, i) =>
-          first.queue.enqueue('work', { key: `key ${i % KEYS}`, n: Math.floor(i / KEYS) }),
-        ),
-      );
+      // One task of every key a round, for as long as workers come and go.
+      let rounds = 0;
+      let over = false;
+      const load = (async () => {
+        for (; !over; rounds += 1) {
+          const n = rounds;
+          await Promise.all(
+            Array.from({ length: KEYS }, (_, key) => first.queue.enqueue('work', { key: `key ${key}`, n })),
+          );
+        }
+      })();
       const leaving = await start(first.queue);
       await until(50);
       const staying = await start(second.queue);
-      await until(200);
+      await until(seen.length + 100);
       await leaving.stop();
+      await until(seen.length + 100);
+      over = true;
       await load;
-      await until(KEYS * PER_KEY);
+      await until(KEYS * rounds);
       await staying.stop();
-      expect(seen).toHaveLength(KEYS * PER_KEY);
+      expect(seen).toHaveLength(KEYS * rounds);
       expect(failures).toBe(3);
       for (let key = 0; key < KEYS; key += 1) {
         expect(seen.filter((entry) => entry.startsWith(`key ${key} `))).toEqual(
-          Array.from({ length: PER_KEY }, (_, n) => `key ${key} ${n}`),
+          Array.from({ length: rounds }, (_, n) => `key ${key} ${n}`),
         );
       }
     } finally {
