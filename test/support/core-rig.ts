@@ -23,7 +23,7 @@ const baseConfig: CoreConfig = {
 };
 
 /** What a new owner finds in a partition that nobody has worked on. */
-export function freshFinding(partition: PartitionState, logEnd = 1_000_000): TakingFinding {
+function freshFinding(partition: PartitionState, logEnd = 1_000_000): TakingFinding {
   return {
     epoch: partition.epoch,
     committed: undefined,
