@@ -42,7 +42,7 @@ export interface Scenario {
 }
 
 /** Kafka records carry the key in UTF-8, and lanes are named by the record's bytes. */
-export function laneOf(key: string): string {
+function laneOf(key: string): string {
   return keyHash(Buffer.from(key, 'utf8').toString('latin1'));
 }
 

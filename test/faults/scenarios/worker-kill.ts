@@ -22,6 +22,8 @@ interface Size {
   readonly kills: number;
   readonly killsInRebalance: number;
   readonly detectFailureMs: number;
+  /** How long the partitions may take to be shared out. */
+  readonly calmMs: number;
   /** Nothing finished for so long, and something is left: it will never be. */
   readonly quietMs: number;
 }
@@ -37,6 +39,7 @@ const sizes: Readonly<Record<RunSize, Size>> = {
     kills: 21,
     killsInRebalance: 4,
     detectFailureMs: 30_000,
+    calmMs: 90_000,
     quietMs: 90_000,
   },
   quick: {
@@ -49,6 +52,7 @@ const sizes: Readonly<Record<RunSize, Size>> = {
     kills: 2,
     killsInRebalance: 1,
     detectFailureMs: 6_000,
+    calmMs: 60_000,
     quietMs: 30_000,
   },
   tiny: {
@@ -61,11 +65,11 @@ const sizes: Readonly<Record<RunSize, Size>> = {
     kills: 0,
     killsInRebalance: 0,
     detectFailureMs: 6_000,
+    calmMs: 20_000,
     quietMs: 5_000,
   },
 };
 
-const CALM_MS = 90_000;
 const BROKER_DOWN_MS = 5_000;
 
 export const workerKill: Scenario = {
@@ -150,13 +154,13 @@ class Drive {
   }
 
   async play(world: World): Promise<void> {
-    const { kills, tasks, quietMs } = this.#size;
+    const { kills, tasks, calmMs, quietMs } = this.#size;
     const producers: Child[] = [];
     while (producers.length < this.#size.producers) producers.push(await world.spawnProducer());
     // The first task makes the topics, so that the workers find them.
     for (const producer of producers) await world.enqueue(producer, { keys: ['key-0'], everyMs: 0 });
     this.#fill(world);
-    await world.untilCalm(CALM_MS);
+    await world.untilCalm(calmMs);
     const each = Math.ceil((tasks - producers.length) / ((kills + 1) * producers.length));
     const brokerAt = this.#options.cluster === undefined ? -1 : Math.floor(kills / 2);
     for (let round = 0; round <= kills; round += 1) {
@@ -166,7 +170,7 @@ class Drive {
       const broker = round === brokerAt ? this.#restartBroker(world) : undefined;
       if (round < kills) await this.#disturb(world, round);
       else await this.#join(world, producers);
-      await world.untilCalm(CALM_MS);
+      await world.untilCalm(calmMs);
       await Promise.all([...orders, broker]);
       const { acked, finished } = world.look();
       world.say(`${round + 1} of ${kills + 1}: ${acked.size} acked, ${finished.size} finished`);
@@ -219,7 +223,7 @@ class Drive {
       });
       return moving !== undefined;
     };
-    await world.until('a partition on its way', find, CALM_MS);
+    await world.until('a partition on its way', find, this.#size.calmMs);
     await this.#kill(world, moving);
     await stopping;
   }
