@@ -1,22 +1,12 @@
 import { hostname } from 'node:os';
 import { systemClock } from '../clock/clock.ts';
-import { defaultCodecLimits } from '../codec/codec-limits.ts';
-import { checkFields } from '../codec/enqueue-fields.ts';
-import { type EncodedTask, encodeTask } from '../codec/envelope.ts';
-import { partitionOf } from '../codec/partition.ts';
-import { EnqueueError, type EnqueueSubject } from '../errors/enqueue-error.ts';
+import { EnqueueError } from '../errors/enqueue-error.ts';
 import { WorkerStateError } from '../errors/worker-errors.ts';
-import { KafkaRequestError } from '../kafka/request-error.ts';
 import type { Appended, ProducerItem } from '../producer/core/item.ts';
-import { checkForEnqueue, type EnqueueCheck } from '../tasks/check-for-enqueue.ts';
 import { newTaskId } from '../tasks/task-id.ts';
 import type { CheckedHandlers, PayloadInput, SomeHandlers, TaskMap } from '../tasks/task-map.ts';
-import { type RegisteredTask, TaskRegistry } from '../tasks/task-registry.ts';
-import { type Logger, stderrLogger } from '../telemetry/logger.ts';
-import { activeTraceHeaders } from '../telemetry/trace-context.ts';
-import { ensureTopics, type TopicFacts } from '../topics/ensure-topics.ts';
-import { planTopics, type TopicPlan } from '../topics/topic-plan.ts';
-import type { AppendState } from '../worker/journal/state-journal.ts';
+import { TaskRegistry } from '../tasks/task-registry.ts';
+import { stderrLogger } from '../telemetry/logger.ts';
 import type { TaskContext } from '../worker/running/task-context.ts';
 import type { AnyHandler } from '../worker/running/task-runner.ts';
 import { Worker } from '../worker/worker.ts';
@@ -30,22 +20,13 @@ import {
   type OutboxRecord,
   type Receipt,
 } from './enqueue-types.ts';
+import { journalAppends } from './journal-appends.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
-import { type QueueOptions, type ResolvedQueueOptions, resolveQueueOptions } from './queue-options.ts';
-
-/** A journal entry is worth waiting for through a broker's failover. */
-const JOURNAL_TIMEOUT_MS = 60_000;
+import { type PreparedTask, prepareTask } from './prepare-task.ts';
+import { type QueueOptions, resolveQueueOptions } from './queue-options.ts';
+import { QueueTopics } from './queue-topics.ts';
 
 let workerCount = 0;
-
-/** A task that was checked and knows its place; not encoded yet. */
-interface Prepared {
-  readonly task: RegisteredTask;
-  readonly id: string;
-  readonly key: string;
-  readonly check: EnqueueCheck;
-  readonly encode: () => EncodedTask | Promise<EncodedTask>;
-}
 
 /**
  * A typed, ordered, lossless queue of tasks on Kafka. `T` is its task map: it types what is enqueued and what handlers
@@ -53,38 +34,22 @@ interface Prepared {
  */
 export class TaskQueue<T extends TaskMap> {
   readonly name: string;
-  readonly #options: ResolvedQueueOptions;
   readonly #registry: TaskRegistry;
   readonly #kafka: KafkaConnection;
-  readonly #plan: TopicPlan;
-  /** As declared; a key's partition never follows what the cluster says. The embedded cluster has its own number. */
-  readonly #partitionCount: number;
-  readonly #logger: Logger;
+  readonly #topics: QueueTopics;
   readonly #send: (request: EnqueueRequest) => Promise<Receipt>;
   readonly #workers = new Set<Worker>();
   /** Calls that have not been answered. */
   readonly #open = new Set<Promise<unknown>>();
-  #topics: Promise<TopicFacts> | undefined;
-  #topicsReady = false;
   #closed: Promise<void> | undefined;
 
   /** @throws OptionsError listing every problem. */
   constructor(options: QueueOptions<T>) {
     const resolved = resolveQueueOptions(options);
-    this.#options = resolved;
     this.name = resolved.name;
     this.#kafka = resolved.kafka;
     this.#registry = new TaskRegistry(resolved.tasks);
-    this.#logger = resolved.logger ?? stderrLogger;
-    const { partitions, replicationFactor, minInsyncReplicas } = resolved.topic;
-    this.#plan = planTopics({
-      queue: resolved.name,
-      partitions,
-      replicationFactor,
-      minInsyncReplicas,
-      maxRecordBytes: defaultCodecLimits.maxRecordBytes,
-    });
-    this.#partitionCount = resolved.kafka.driver.embedded?.partitionsPerTopic ?? partitions;
+    this.#topics = new QueueTopics(resolved, resolved.logger ?? stderrLogger);
     this.#send = resolved.middleware.reduceRight<(request: EnqueueRequest) => Promise<Receipt>>(
       (next, wrap) => (request) => wrap(request, next),
       (request) => this.#enqueue(request),
@@ -140,7 +105,11 @@ export class TaskQueue<T extends TaskMap> {
     payload: PayloadInput<T, K>,
     options?: Pick<EnqueueOptions, 'id' | 'idempotencyKey' | 'headers'>,
   ): Promise<OutboxRecord> {
-    const { task, id, key, check, encode } = this.#prepare({ type, payload, options: options ?? {} });
+    const { task, id, key, check, encode } = prepareTask(this.#registry, {
+      type,
+      payload,
+      options: options ?? {},
+    });
     if (check.kind === 'checking') await check.done;
     const { record } = await encode();
     if (record.key === null) throw new Error(`task ${id} was encoded without a key`);
@@ -148,7 +117,7 @@ export class TaskQueue<T extends TaskMap> {
       id,
       type: task.type,
       topic: this.name,
-      partition: this.#partitionFor(key),
+      partition: this.#topics.partitionFor(key),
       key: record.key,
       value: record.value,
       headers: record.headers,
@@ -167,13 +136,18 @@ export class TaskQueue<T extends TaskMap> {
     return this.#track(
       this.#add({
         topic: this.name,
-        partition: this.#partitionFor(laneKey),
+        partition: this.#topics.partitionFor(laneKey),
         laneKey,
         id,
         type,
         sizeBytes: bytes,
         encode: () => ({ record: { key, value, headers }, bytes }),
-        ready: this.#topicsAreReady({ id, type, topic: this.name, partition: this.#partitionFor(laneKey) }),
+        ready: this.#topics.ready({
+          id,
+          type,
+          topic: this.name,
+          partition: this.#topics.partitionFor(laneKey),
+        }),
         signal: options?.signal,
         timeoutMs: options?.timeoutMs,
       }).then((appended) => receiptOf(id, appended)),
@@ -212,8 +186,8 @@ export class TaskQueue<T extends TaskMap> {
         },
         driver: () => Promise.resolve(this.#kafka.driver),
         admin: () => this.#kafka.admin(),
-        topics: () => this.#ensureTopics(),
-        appendState: (topic) => this.#appendState(topic),
+        topics: () => this.#topics.ensure(),
+        appendState: (topic) => journalAppends(this.#kafka.producer, topic),
         budget: this.#kafka.budget,
         liveKeys: this.#kafka.liveKeys,
         clock: systemClock,
@@ -256,16 +230,16 @@ export class TaskQueue<T extends TaskMap> {
 
   /** Never throws; takes the task's place in its key's order before it returns. */
   #enqueue(request: EnqueueRequest): Promise<Receipt> {
-    let prepared: Prepared;
+    let prepared: PreparedTask;
     try {
-      prepared = this.#prepare(request);
+      prepared = prepareTask(this.#registry, request);
     } catch (error) {
       return Promise.reject(error);
     }
     const { task, id, key, check, encode } = prepared;
     const { signal, timeoutMs } = request.options;
-    const partition = this.#partitionFor(key);
-    const topics = this.#topicsAreReady({ id, type: task.type, topic: this.name, partition });
+    const partition = this.#topics.partitionFor(key);
+    const topics = this.#topics.ready({ id, type: task.type, topic: this.name, partition });
     const checking = check.kind === 'checking' ? check.done : undefined;
     const ready =
       topics !== undefined && checking !== undefined ? both(topics, checking) : (topics ?? checking);
@@ -291,97 +265,6 @@ export class TaskQueue<T extends TaskMap> {
       return Promise.reject(new EnqueueError({ code: 'QUEUE_CLOSED', outcome: 'absent', reason }, item));
     }
     return this.#kafka.producer.add(item);
-  }
-
-  #prepare({ type, payload, options }: EnqueueRequest): Prepared {
-    const task = this.#registry.forEnqueue(type);
-    const enqueuedAtMs = Date.now();
-    const id = options.id ?? newTaskId(enqueuedAtMs);
-    const { headers, idempotencyKey } = options;
-    checkFields({ id, type, headers, idempotencyKey }); // here, not when its turn comes: an id can be a lane key
-    const check = checkForEnqueue(task, payload, id);
-    const { key } = check;
-    const trace = activeTraceHeaders();
-    const encode = () =>
-      encodeTask(
-        {
-          id,
-          type: task.type,
-          version: task.version,
-          payload,
-          key,
-          enqueuedAtMs,
-          headers,
-          idempotencyKey,
-          ...trace,
-        },
-        defaultCodecLimits,
-      );
-    return { task, id, key, check, encode };
-  }
-
-  #partitionFor(key: string): number {
-    return partitionOf(Buffer.from(key), this.#partitionCount);
-  }
-
-  /** undefined once the topics are known to be fit; until then what a task waits for, in its place. */
-  #topicsAreReady(subject: EnqueueSubject): Promise<void> | undefined {
-    if (this.#topicsReady) return undefined;
-    return this.#ensureTopics().then(
-      () => {},
-      (error: unknown) => {
-        if (!(error instanceof KafkaRequestError)) throw error;
-        const reason = `was not sent, the queue's topics could not be looked at: ${error.message}`;
-        throw new EnqueueError({ code: error.code, outcome: 'absent', reason, cause: error }, subject);
-      },
-    );
-  }
-
-  #ensureTopics(): Promise<TopicFacts> {
-    this.#topics ??= this.#readTopics().then(
-      (facts) => {
-        this.#topicsReady = true;
-        return facts;
-      },
-      (error: unknown) => {
-        this.#topics = undefined; // the next call looks again
-        throw error;
-      },
-    );
-    return this.#topics;
-  }
-
-  async #readTopics(): Promise<TopicFacts> {
-    const facts = await ensureTopics({
-      admin: await this.#kafka.admin(),
-      plan: this.#plan,
-      onMissing: this.#options.topic.onMissing,
-      embedded: this.#kafka.driver.embedded,
-      onWarning: (problem) =>
-        this.#logger.warn(`${problem.topic}: ${problem.what}. ${problem.cure}`, { code: problem.code }),
-    });
-    // The journal of the embedded cluster is small and read early: it takes no part in the limit on unfinished tasks.
-    for (let partition = 0; partition < facts.state.partitions; partition += 1) {
-      this.#kafka.room?.finished(this.name, facts.state.name, partition, Number.POSITIVE_INFINITY);
-    }
-    return facts;
-  }
-
-  #appendState(topic: string): AppendState {
-    return async ({ partition, key, value }) => {
-      const bytes = key.length + value.length;
-      const appended = await this.#kafka.producer.add({
-        topic,
-        partition,
-        laneKey: key,
-        id: key,
-        type: 'keylane journal entry',
-        sizeBytes: bytes,
-        encode: () => ({ record: { key: Buffer.from(key), value, headers: [] }, bytes }),
-        timeoutMs: JOURNAL_TIMEOUT_MS,
-      });
-      return appended.offset;
-    };
   }
 }
 

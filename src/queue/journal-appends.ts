@@ -1,0 +1,23 @@
+import type { Producer } from '../producer/producer.ts';
+import type { AppendState } from '../worker/journal/state-journal.ts';
+
+/** A journal entry is worth waiting for through a broker's failover. */
+const JOURNAL_TIMEOUT_MS = 60_000;
+
+/** Appends journal entries by the process's producer, which knows what partitions a fresh producer may write to. */
+export function journalAppends(producer: Producer, topic: string): AppendState {
+  return async ({ partition, key, value }) => {
+    const bytes = key.length + value.length;
+    const appended = await producer.add({
+      topic,
+      partition,
+      laneKey: key,
+      id: key,
+      type: 'keylane journal entry',
+      sizeBytes: bytes,
+      encode: () => ({ record: { key: Buffer.from(key), value, headers: [] }, bytes }),
+      timeoutMs: JOURNAL_TIMEOUT_MS,
+    });
+    return appended.offset;
+  };
+}
