@@ -8,6 +8,7 @@ import type { Moment, WorkerCore } from './core/worker-core.ts';
 import type { PartitionIo } from './partition-io.ts';
 import type { SweepFeed } from './reading/sweep-feed.ts';
 import type { TailFeed } from './reading/tail-feed.ts';
+import { Watchdog } from './reading/watchdog.ts';
 import { emitReport } from './report-events.ts';
 import type { TaskEnd, TaskRunner } from './running/task-runner.ts';
 import type { WorkerEvents } from './worker-events.ts';
@@ -16,8 +17,6 @@ import type { WorkerEvents } from './worker-events.ts';
 const TICK_MS = 25;
 /** A process that did not get to look at the time for so long may have been replaced. */
 const STOOD_STILL_MS = 3_000;
-/** How often partitions that bring nothing are compared with their logs. */
-const WATCHDOG_MS = 30_000;
 
 export interface EngineDeps {
   readonly core: WorkerCore;
@@ -46,19 +45,28 @@ export class WorkerEngine {
   #draining = false;
   #timer: { clear(): void } | undefined;
   #lastTickMs = 0;
-  #lastWatchMs = 0;
-  #watching = false;
-  readonly #lastOffsets = new Map<PartitionState, number>();
+  readonly #watchdog: Watchdog;
   /** Journal entries whose outcome nobody waits for, but the end of the worker. */
   readonly #background = new Set<Promise<unknown>>();
 
   constructor(deps: EngineDeps) {
     this.#deps = deps;
+    const { core, io, sweeps, clock } = deps;
+    this.#watchdog = new Watchdog(
+      {
+        partitions: () => core.state.partitions.values(),
+        sweeps,
+        isReading: () => core.wantedCount() > 0,
+        logEnds: (partitions) => io.logEnds(partitions),
+        onTailStalled: (partition, logStart) => this.#onTailStalled(partition, logStart),
+        onSweepStalled: (partition, logStart) => this.#onSweepStalled(partition, logStart),
+      },
+      clock.monotonicMs(),
+    );
   }
 
   start(): void {
     this.#lastTickMs = this.#deps.clock.monotonicMs();
-    this.#lastWatchMs = this.#lastTickMs;
     this.#armTick();
   }
 
@@ -134,7 +142,10 @@ export class WorkerEngine {
   }
 
   #tell(event: (at: Moment) => void): void {
-    event(this.#now());
+    const at = this.#now();
+    // Before anything else: what a process hears first when it goes on after a standstill need not be the timer.
+    this.#lookAtTheTime(at);
+    event(at);
     if (this.#draining) return; // an effect told the core something; its own effects follow in the loop below
     this.#draining = true;
     try {
@@ -147,6 +158,15 @@ export class WorkerEngine {
       this.#draining = false;
     }
     this.#deps.tail.poke();
+  }
+
+  /** Timers fire all the time; that none did for so long shows that the process stood still. */
+  #lookAtTheTime(at: Moment): void {
+    const gapMs = at.monotonicMs - this.#lastTickMs;
+    if (this.#timer === undefined || gapMs < STOOD_STILL_MS) return;
+    this.#lastTickMs = at.monotonicMs;
+    this.#deps.events.emit('stood-still', { gapMs });
+    this.#deps.core.stoodStill(at);
   }
 
   #carryOut(effects: readonly Effect[]): void {
@@ -321,67 +341,23 @@ export class WorkerEngine {
 
   #armTick(): void {
     this.#timer = this.#deps.clock.setTimer(TICK_MS, () => {
-      const nowMs = this.#deps.clock.monotonicMs();
-      const gapMs = nowMs - this.#lastTickMs;
-      this.#lastTickMs = nowMs;
-      if (gapMs >= STOOD_STILL_MS) {
-        this.#deps.events.emit('stood-still', { gapMs });
-        this.#tell((at) => this.#deps.core.stoodStill(at));
-      }
       this.#deps.runner.watch();
       this.#tell((at) => this.#deps.core.tick(at));
-      if (nowMs - this.#lastWatchMs >= WATCHDOG_MS) this.#watch(nowMs);
+      this.#lastTickMs = this.#deps.clock.monotonicMs();
+      if (this.#watchdog.isDue(this.#lastTickMs)) this.#inBackground(this.#watchdog.look(this.#lastTickMs));
       if (this.#timer !== undefined) this.#armTick();
     });
   }
 
-  /** Compares partitions that brought nothing since the last look with their logs. */
-  #watch(nowMs: number): void {
-    this.#lastWatchMs = nowMs;
-    if (this.#watching) return;
-    const { core, sweeps } = this.#deps;
-    const silent: PartitionState[] = [];
-    for (const partition of core.state.partitions.values()) {
-      if (partition.phase !== 'running' || partition.paused) continue;
-      if (this.#lastOffsets.get(partition) === partition.nextOffset) silent.push(partition);
-    }
-    this.#lastOffsets.clear();
-    for (const partition of core.state.partitions.values())
-      this.#lastOffsets.set(partition, partition.nextOffset);
-    const stalled = sweeps.stalled(WATCHDOG_MS);
-    if (core.wantedCount() === 0) silent.length = 0;
-    const asked = [...new Set([...silent, ...stalled])];
-    if (asked.length === 0) return;
-    this.#watching = true;
-    const expected = new Map(asked.map((partition) => [partition, partition.nextOffset]));
-    this.#inBackground(
-      this.#deps.io
-        .logEnds(asked)
-        .then(
-          (ends) => {
-            const endsOf = new Map(ends.map((one) => [one.partition, one]));
-            for (const partition of asked) {
-              const log = endsOf.get(partition.partition);
-              if (log === undefined) continue;
-              if (stalled.includes(partition)) this.#watchSweep(partition, log.start);
-              const moved = expected.get(partition) !== partition.nextOffset;
-              if (!silent.includes(partition) || moved || log.end <= partition.nextOffset) continue;
-              this.#deps.events.emit('reading-restarted', {
-                partition: partition.partition,
-                offset: BigInt(partition.nextOffset),
-              });
-              this.#tell((at) => core.tailStalled(at, partition, log.start));
-            }
-          },
-          () => {}, // the brokers do not answer: asked again at the next look
-        )
-        .finally(() => {
-          this.#watching = false;
-        }),
-    );
+  #onTailStalled(partition: PartitionState, logStart: number): void {
+    this.#deps.events.emit('reading-restarted', {
+      partition: partition.partition,
+      offset: BigInt(partition.nextOffset),
+    });
+    this.#tell((at) => this.#deps.core.tailStalled(at, partition, logStart));
   }
 
-  #watchSweep(partition: PartitionState, logStart: number): void {
+  #onSweepStalled(partition: PartitionState, logStart: number): void {
     const { sweep } = partition;
     if (partition.phase !== 'running' || sweep === undefined) return;
     if (logStart > sweep.at) this.#tell((at) => this.#deps.core.sweepLost(at, partition, logStart));

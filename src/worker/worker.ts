@@ -1,51 +1,13 @@
-import type { Clock } from '../clock/clock.ts';
 import { WorkerStateError } from '../errors/worker-errors.ts';
-import type { Admin, GroupProtocol, KafkaDriver, KafkaFailure, Membership, Reader } from '../kafka/port.ts';
+import type { KafkaFailure } from '../kafka/port.ts';
 import { KafkaRequestError } from '../kafka/request-error.ts';
-import type { TaskRegistry } from '../tasks/task-registry.ts';
 import { Emitter } from '../telemetry/emitter.ts';
 import { type Logger, stderrLogger } from '../telemetry/logger.ts';
-import type { LiveKeys } from './core/live-keys.ts';
-import type { SharedBudget } from './core/shared-budget.ts';
-import { WorkerCore } from './core/worker-core.ts';
-import { coreConfig } from './core-config.ts';
-import { type AppendState, StateJournal } from './journal/state-journal.ts';
 import { logEvents } from './log-events.ts';
-import { PartitionIo } from './partition-io.ts';
-import { SweepFeed } from './reading/sweep-feed.ts';
-import { TailFeed } from './reading/tail-feed.ts';
-import { taskRef } from './report-events.ts';
-import type { Enqueuer } from './running/handler-context.ts';
-import { type ActiveTask, type AnyHandler, TaskRunner } from './running/task-runner.ts';
-import { WorkerEngine } from './worker-engine.ts';
+import { openWorker, type Running, type WorkerDeps } from './open-worker.ts';
 import type { WorkerEvents } from './worker-events.ts';
 import { judgeHealth, type WorkerHealth } from './worker-health.ts';
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from './worker-options.ts';
-
-/** What a worker is made of, given by its queue. */
-export interface WorkerDeps {
-  readonly queue: string;
-  readonly registry: TaskRegistry;
-  readonly handlers: Readonly<Record<string, AnyHandler>>;
-  readonly enqueuer: Enqueuer;
-  readonly driver: () => Promise<KafkaDriver>;
-  readonly admin: () => Promise<Admin>;
-  /** Makes sure of the queue's topics, and says what they are. */
-  readonly topics: () => Promise<WorkerTopics>;
-  readonly appendState: (topic: string) => AppendState;
-  readonly budget: SharedBudget;
-  readonly liveKeys: LiveKeys;
-  readonly clock: Clock;
-  readonly newId: () => string;
-  readonly workerName: string;
-  readonly onCommitted: (partition: number, frontier: number) => void;
-  readonly onClosed: (worker: Worker) => void;
-}
-
-export interface WorkerTopics {
-  readonly queue: { readonly name: string; readonly id: string | undefined };
-  readonly state: { readonly name: string; readonly partitions: number };
-}
 
 type Life = 'new' | 'starting' | 'running' | 'stopping' | 'stopped';
 
@@ -57,23 +19,9 @@ const moves: Readonly<Record<Life, readonly Life[]>> = {
   stopped: [],
 };
 
-/** Everything that exists only while a worker runs. */
-interface Running {
-  readonly membership: Membership;
-  readonly engine: WorkerEngine;
-  readonly core: WorkerCore;
-  readonly runner: TaskRunner;
-  readonly tail: TailFeed;
-  readonly sweeps: SweepFeed;
-  readonly journal: StateJournal;
-}
-
-/** Bytes that the clients below may fetch ahead of what was asked for. */
-const PREFETCH = { tail: 16 * 1024 * 1024, sweep: 4 * 1024 * 1024, journal: 1024 * 1024 };
-
 /** Runs a queue's tasks: each key's one after the other, in the order they were enqueued; different keys in parallel. */
 export class Worker {
-  readonly #deps: WorkerDeps;
+  readonly #deps: WorkerDeps & { readonly onClosed: (worker: Worker) => void };
   readonly #options: ResolvedWorkerOptions;
   readonly #logger: Logger;
   readonly #events: Emitter<WorkerEvents>;
@@ -88,7 +36,10 @@ export class Worker {
   #stopped: Promise<void> | undefined;
 
   /** @throws OptionsError */
-  constructor(deps: WorkerDeps, options: WorkerOptions | undefined) {
+  constructor(
+    deps: WorkerDeps & { readonly onClosed: (worker: Worker) => void },
+    options: WorkerOptions | undefined,
+  ) {
     this.#deps = deps;
     this.#options = resolveWorkerOptions(options);
     this.#logger = this.#options.logger ?? stderrLogger;
@@ -232,141 +183,14 @@ export class Worker {
   }
 
   async #open(): Promise<Running> {
-    const { group } = this;
-    const { clock, liveKeys } = this.#deps;
-    const [driver, topics] = await Promise.all([this.#deps.driver(), this.#deps.topics()]);
-    const protocol = await this.#protocol(driver);
-    const name = `${group}.${this.#deps.workerName}`;
-    const open = (role: keyof typeof PREFETCH): Promise<Reader> =>
-      driver.reader({
-        name: `${name}.${role}`,
-        prefetchBytes: PREFETCH[role],
-        rackId: this.#options.rebalance.rackId,
-      });
-    const [tailReader, journalReader] = await bothReaders(open('tail'), open('journal'));
-    const core = new WorkerCore(
-      coreConfig(this.#options, `${this.#deps.queue}\n${group}`, this.#deps.budget),
-      this.#deps,
-    );
-    const meanBytes = (): number => core.state.meanBytes;
-    const topic = topics.queue.name;
-    const journal = new StateJournal({
-      group,
-      topic: topics.state.name,
-      partitionCount: topics.state.partitions,
-      append: this.#deps.appendState(topics.state.name),
-      reader: journalReader,
-      clock,
-      newId: this.#deps.newId,
-      onConfirm: (partition, epoch) => engine.onClaimConfirmed(partition, epoch),
-    });
-    const membership = driver.membership({
-      group,
-      topics: [topic],
-      protocol,
-      sessionTimeoutMs: this.#options.rebalance.detectFailureMs,
-      // The brokers' patience must outlast a drain, its last commit and a stall or two.
-      maxPollIntervalMs: Math.max(300_000, this.#options.rebalance.drainMs * 2 + 60_000),
-      staticMemberId: this.#options.rebalance.staticMemberId,
-      rackId: this.#options.rebalance.rackId,
-    });
-    const tail = new TailFeed({
-      reader: tailReader,
-      topic,
-      wantedCount: () => core.wantedCount(),
-      meanBytes,
-      deliver: (partition, items) => engine.onRecords(partition, items),
-    });
-    const sweeps = new SweepFeed({
-      openReader: () => open('sweep'),
-      topic,
-      clock,
-      meanBytes,
-      deliver: (partition, items) => engine.onSwept(partition, items),
-    });
-    tailReader.onProblem((failure) => this.#events.emit('problem', { failure }));
-    journalReader.onProblem((failure) => this.#events.emit('problem', { failure }));
-    const runner = this.#newRunner((run, end) => engine.onTaskEnded(run, end));
-    const io = new PartitionIo({
-      group,
-      topic,
-      stateTopic: topics.state.name,
-      workerName: this.#deps.workerName,
-      membership,
-      admin: this.#deps.admin,
-      journal,
-    });
-    const engine = new WorkerEngine({
-      core,
-      topic,
-      membership,
-      io,
-      tail,
-      sweeps,
-      runner,
-      liveKeys,
-      clock,
+    this.#running = await openWorker({
+      deps: this.#deps,
+      options: this.#options,
+      group: this.group,
       events: this.#events,
-      onCommitted: this.#deps.onCommitted,
+      logger: this.#logger,
       onFatal: (failure) => this.#fail(failure),
     });
-    this.#running = { membership, engine, core, runner, tail, sweeps, journal };
-    engine.start();
     return this.#running;
-  }
-
-  #newRunner(onEnded: WorkerEngine['onTaskEnded']): TaskRunner {
-    const events = this.#events;
-    const { clock } = this.#deps;
-    return new TaskRunner({
-      registry: this.#deps.registry,
-      handlers: this.#deps.handlers,
-      middleware: this.#options.middleware,
-      enqueuer: this.#deps.enqueuer,
-      logger: this.#logger,
-      clock,
-      onStarted: ({ run }) => {
-        if (events.has('task-started')) events.emit('task-started', taskRef(run));
-      },
-      onEnded: (task, run, end) => {
-        if (task !== undefined && counts(task) && end.kind === 'finished' && events.has('task-finished')) {
-          events.emit('task-finished', {
-            ...taskRef(run),
-            durationMs: clock.monotonicMs() - task.startedAtMs,
-          });
-        }
-        onEnded(run, end);
-      },
-      onStuck: (task, abortedMs) => events.emit('task-stuck', { ...taskRef(task.run), abortedMs }),
-    });
-  }
-
-  async #protocol(driver: KafkaDriver): Promise<GroupProtocol> {
-    const wanted = this.#options.rebalance.protocol;
-    if (wanted !== 'auto') return wanted;
-    if (driver.embedded !== undefined) return 'consumer';
-    const admin = await this.#deps.admin();
-    const alive = await admin.groupProtocol(this.group);
-    if (alive !== 'none') return alive;
-    const chosen = (await admin.offersConsumerProtocol()) ? 'consumer' : 'classic';
-    this.#logger.info(`group '${this.group}' uses the ${chosen} protocol`);
-    return chosen;
-  }
-}
-
-/** What ended after its partition was given up is void: it will run again. */
-function counts({ signals }: ActiveTask): boolean {
-  return signals.aborted === undefined || signals.aborted === 'timeout';
-}
-
-/** Both, or an error and none left open. */
-async function bothReaders(first: Promise<Reader>, second: Promise<Reader>): Promise<[Reader, Reader]> {
-  try {
-    return await Promise.all([first, second]);
-  } catch (error) {
-    for (const opened of await Promise.allSettled([first, second])) {
-      if (opened.status === 'fulfilled') await opened.value.close();
-    }
-    throw error;
   }
 }

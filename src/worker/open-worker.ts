@@ -1,0 +1,208 @@
+import type { Clock } from '../clock/clock.ts';
+import type { Admin, GroupProtocol, KafkaDriver, KafkaFailure, Membership, Reader } from '../kafka/port.ts';
+import type { TaskRegistry } from '../tasks/task-registry.ts';
+import type { Emitter } from '../telemetry/emitter.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { LiveKeys } from './core/live-keys.ts';
+import type { SharedBudget } from './core/shared-budget.ts';
+import { WorkerCore } from './core/worker-core.ts';
+import { coreConfig } from './core-config.ts';
+import { type AppendState, StateJournal } from './journal/state-journal.ts';
+import { PartitionIo } from './partition-io.ts';
+import { SweepFeed } from './reading/sweep-feed.ts';
+import { TailFeed } from './reading/tail-feed.ts';
+import { taskRef } from './report-events.ts';
+import type { Enqueuer } from './running/handler-context.ts';
+import { type ActiveTask, type AnyHandler, TaskRunner } from './running/task-runner.ts';
+import { WorkerEngine } from './worker-engine.ts';
+import type { WorkerEvents } from './worker-events.ts';
+import type { ResolvedWorkerOptions } from './worker-options.ts';
+
+/** What a worker is made of, given by its queue. */
+export interface WorkerDeps {
+  readonly queue: string;
+  readonly registry: TaskRegistry;
+  readonly handlers: Readonly<Record<string, AnyHandler>>;
+  readonly enqueuer: Enqueuer;
+  readonly driver: () => Promise<KafkaDriver>;
+  readonly admin: () => Promise<Admin>;
+  /** Makes sure of the queue's topics, and says what they are. */
+  readonly topics: () => Promise<WorkerTopics>;
+  readonly appendState: (topic: string) => AppendState;
+  readonly budget: SharedBudget;
+  readonly liveKeys: LiveKeys;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly workerName: string;
+  readonly onCommitted: (partition: number, frontier: number) => void;
+}
+
+export interface WorkerTopics {
+  readonly queue: { readonly name: string; readonly id: string | undefined };
+  readonly state: { readonly name: string; readonly partitions: number };
+}
+
+/** Everything that exists only while a worker runs. */
+export interface Running {
+  readonly membership: Membership;
+  readonly engine: WorkerEngine;
+  readonly core: WorkerCore;
+  readonly runner: TaskRunner;
+  readonly tail: TailFeed;
+  readonly sweeps: SweepFeed;
+  readonly journal: StateJournal;
+}
+
+/** What a running worker is put together from. */
+interface WorkerParts {
+  readonly deps: WorkerDeps;
+  readonly options: ResolvedWorkerOptions;
+  readonly group: string;
+  readonly events: Emitter<WorkerEvents>;
+  readonly logger: Logger;
+  readonly onFatal: (failure: KafkaFailure) => void;
+}
+
+/** Bytes that the clients below may fetch ahead of what was asked for. */
+const PREFETCH = { tail: 16 * 1024 * 1024, sweep: 4 * 1024 * 1024, journal: 1024 * 1024 };
+
+/** Opens what a worker needs and ties it together. Nothing is joined yet; a failure leaves nothing open. */
+export async function openWorker(parts: WorkerParts): Promise<Running> {
+  const { deps, options, group, events, onFatal } = parts;
+  const { clock, liveKeys } = deps;
+  const [driver, topics] = await Promise.all([deps.driver(), deps.topics()]);
+  const protocol = await chooseProtocol(parts, driver);
+  const name = `${group}.${deps.workerName}`;
+  const open = (role: keyof typeof PREFETCH): Promise<Reader> =>
+    driver.reader({
+      name: `${name}.${role}`,
+      prefetchBytes: PREFETCH[role],
+      rackId: options.rebalance.rackId,
+    });
+  const [tailReader, journalReader] = await bothReaders(open('tail'), open('journal'));
+  const core = new WorkerCore(coreConfig(options, `${deps.queue}\n${group}`, deps.budget), deps);
+  const meanBytes = (): number => core.state.meanBytes;
+  const topic = topics.queue.name;
+  const journal = new StateJournal({
+    group,
+    topic: topics.state.name,
+    partitionCount: topics.state.partitions,
+    append: deps.appendState(topics.state.name),
+    reader: journalReader,
+    clock,
+    newId: deps.newId,
+    onConfirm: (partition, epoch) => engine.onClaimConfirmed(partition, epoch),
+  });
+  const membership = driver.membership({
+    group,
+    topics: [topic],
+    protocol,
+    sessionTimeoutMs: options.rebalance.detectFailureMs,
+    // The brokers' patience must outlast a drain, its last commit and a stall or two.
+    maxPollIntervalMs: Math.max(300_000, options.rebalance.drainMs * 2 + 60_000),
+    staticMemberId: options.rebalance.staticMemberId,
+    rackId: options.rebalance.rackId,
+  });
+  const tail = new TailFeed({
+    reader: tailReader,
+    topic,
+    wantedCount: () => core.wantedCount(),
+    meanBytes,
+    deliver: (partition, items) => engine.onRecords(partition, items),
+  });
+  const sweeps = new SweepFeed({
+    openReader: () => open('sweep'),
+    topic,
+    clock,
+    meanBytes,
+    deliver: (partition, items) => engine.onSwept(partition, items),
+  });
+  tailReader.onProblem((failure) => events.emit('problem', { failure }));
+  journalReader.onProblem((failure) => events.emit('problem', { failure }));
+  const runner = newRunner(parts, (run, end) => engine.onTaskEnded(run, end));
+  const io = new PartitionIo({
+    group,
+    topic,
+    stateTopic: topics.state.name,
+    workerName: deps.workerName,
+    membership,
+    admin: deps.admin,
+    journal,
+  });
+  const engine = new WorkerEngine({
+    core,
+    topic,
+    membership,
+    io,
+    tail,
+    sweeps,
+    runner,
+    liveKeys,
+    clock,
+    events: events,
+    onCommitted: deps.onCommitted,
+    onFatal,
+  });
+  engine.start();
+  return { membership, engine, core, runner, tail, sweeps, journal };
+}
+
+function newRunner(
+  { deps, options, events, logger }: WorkerParts,
+  onEnded: WorkerEngine['onTaskEnded'],
+): TaskRunner {
+  const { clock } = deps;
+  return new TaskRunner({
+    registry: deps.registry,
+    handlers: deps.handlers,
+    middleware: options.middleware,
+    enqueuer: deps.enqueuer,
+    logger: logger,
+    clock,
+    onStarted: ({ run }) => {
+      if (events.has('task-started')) events.emit('task-started', taskRef(run));
+    },
+    onEnded: (task, run, end) => {
+      if (task !== undefined && counts(task) && end.kind === 'finished' && events.has('task-finished')) {
+        events.emit('task-finished', {
+          ...taskRef(run),
+          durationMs: clock.monotonicMs() - task.startedAtMs,
+        });
+      }
+      onEnded(run, end);
+    },
+    onStuck: (task, abortedMs) => events.emit('task-stuck', { ...taskRef(task.run), abortedMs }),
+  });
+}
+
+async function chooseProtocol(
+  { deps, options, group, logger }: WorkerParts,
+  driver: KafkaDriver,
+): Promise<GroupProtocol> {
+  const wanted = options.rebalance.protocol;
+  if (wanted !== 'auto') return wanted;
+  if (driver.embedded !== undefined) return 'consumer';
+  const admin = await deps.admin();
+  const alive = await admin.groupProtocol(group);
+  if (alive !== 'none') return alive;
+  const chosen = (await admin.offersConsumerProtocol()) ? 'consumer' : 'classic';
+  logger.info(`group '${group}' uses the ${chosen} protocol`);
+  return chosen;
+}
+
+/** What ended after its partition was given up is void: it will run again. */
+function counts({ signals }: ActiveTask): boolean {
+  return signals.aborted === undefined || signals.aborted === 'timeout';
+}
+
+/** Both, or an error and none left open. */
+async function bothReaders(first: Promise<Reader>, second: Promise<Reader>): Promise<[Reader, Reader]> {
+  try {
+    return await Promise.all([first, second]);
+  } catch (error) {
+    for (const opened of await Promise.allSettled([first, second])) {
+      if (opened.status === 'fulfilled') await opened.value.close();
+    }
+    throw error;
+  }
+}
