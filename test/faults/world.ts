@@ -33,6 +33,9 @@ export class World {
   readonly #producers = new Map<string, Child>();
   readonly #orders = new Map<Child, Promise<void>>();
   readonly #watches: Promise<void>[] = [];
+  readonly #killed = new Set<Child>();
+  /** Processes that ended by themselves, and not well. */
+  readonly #died: string[] = [];
   #lives = 0;
 
   static async open(options: WorldOptions): Promise<World> {
@@ -93,6 +96,7 @@ export class World {
   /** SIGKILL, written down in the moment it was delivered. */
   async kill(worker: Child): Promise<void> {
     this.#workers.delete(worker.life);
+    this.#killed.add(worker);
     if (!worker.signal('SIGKILL')) throw new Error(`${worker.life} was gone before it could be killed`);
     this.log.write({ event: 'killed', target: worker.life });
     await worker.exited;
@@ -119,10 +123,12 @@ export class World {
     return this.view;
   }
 
-  /** Resolves when the logs say so; rejects after the time, with what they say instead, or when a process complains. */
+  /** Resolves when the logs say so; rejects after the time, with what they say instead, or as soon as a process dies. */
   async until(what: string, holds: (view: GroupView) => boolean, timeoutMs: number): Promise<void> {
     const deadline = monotonicMs() + timeoutMs;
     while (!holds(this.look())) {
+      if (this.#died.length > 0)
+        throw new Error(`${what}: ${this.#died.join(', ')} ended by itself. ${this.describe()}`);
       if (monotonicMs() > deadline) {
         throw new Error(`${what}: not within ${timeoutMs} ms. ${this.describe()}`);
       }
@@ -187,6 +193,7 @@ export class World {
       child.exited.then(({ code, signal }) => {
         this.log.write({ event: 'exited', target: child.life, code, signal });
         this.#workers.delete(child.life);
+        if (code !== 0 && !this.#killed.has(child)) this.#died.push(child.life);
       }),
     );
   }
