@@ -203,7 +203,8 @@ export function planSweep(core: CoreState, partition: PartitionState): void {
 export function takeSwept(core: CoreState, partition: PartitionState, items: readonly Item[]): void {
   for (const item of items) {
     const { sweep } = partition;
-    if (partition.phase !== 'running' || sweep === undefined || item.offset < sweep.at) return;
+    if (partition.phase !== 'running' || sweep === undefined) return;
+    if (item.offset < sweep.at) continue;
     if (item.offset < sweep.below) takeSweptItem(core, partition, item);
     sweep.at = item.offset + 1;
     if (sweep.at >= sweep.below || hasSweptEnough(core, partition, sweep.at)) {

@@ -21,6 +21,7 @@ export class SweepFeed {
   readonly #deps: SweepDeps;
   readonly #open = new Map<PartitionState, { lastProgressMs: number }>();
   #feed: Promise<TailFeed> | undefined;
+  #opened: TailFeed | undefined;
   #closed = false;
 
   constructor(deps: SweepDeps) {
@@ -35,26 +36,41 @@ export class SweepFeed {
       .map(([partition]) => partition);
   }
 
+  /** Rejects when no reader could be opened; the next sweep tries to open one again. */
   async sweep(partition: PartitionState, from: number): Promise<void> {
     if (this.#closed) return;
-    this.#open.set(partition, { lastProgressMs: this.#deps.clock.monotonicMs() });
-    this.#feed ??= this.#openFeed();
-    const feed = await this.#feed;
-    if (this.#open.has(partition)) await feed.read([{ partition, offset: from }]);
+    const order = { lastProgressMs: this.#deps.clock.monotonicMs() };
+    this.#open.set(partition, order);
+    // Without a pause once there is a feed: records from the earlier position may be on their way to us right now.
+    const feed = this.#opened ?? (await this.#opening());
+    if (this.#open.get(partition) === order) await feed.read([{ partition, offset: from }]);
   }
 
   async stop(partition: PartitionState): Promise<void> {
     this.#open.delete(partition);
-    const feed = await this.#feed;
-    // A sweep that was opened meanwhile has its own position already.
-    if (feed !== undefined && !this.#open.has(partition)) await feed.stop([partition]);
+    // Without a reader nothing of it is read yet, and whoever waits for one will find it stopped.
+    await this.#opened?.stop([partition]);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#open.clear();
-    const feed = await this.#feed;
+    const feed = await this.#feed?.catch(() => undefined);
     await feed?.close();
+  }
+
+  #opening(): Promise<TailFeed> {
+    this.#feed ??= this.#openFeed().then(
+      (feed) => {
+        this.#opened = feed;
+        return feed;
+      },
+      (error: unknown) => {
+        this.#feed = undefined;
+        throw error;
+      },
+    );
+    return this.#feed;
   }
 
   async #openFeed(): Promise<TailFeed> {
