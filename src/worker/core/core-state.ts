@@ -30,6 +30,10 @@ export interface CoreConfig {
 export interface TypeState {
   readonly outage: OutageDetector;
   runningCount: number;
+  /** The last probe of an outage, until it ends; others wait for it until then, or until a time. */
+  probe: Run | undefined;
+  probeUntilMs: number;
+  probePatienceMs: number;
   /** Lanes that wait for the end of the outage. */
   readonly waiting: Map<Lane, PartitionState>;
 }
@@ -98,7 +102,14 @@ export class CoreState {
   type(name: string): TypeState {
     let state = this.types.get(name);
     if (state === undefined) {
-      state = { outage: new OutageDetector(this.config.probe), runningCount: 0, waiting: new Map() };
+      state = {
+        outage: new OutageDetector(this.config.probe),
+        runningCount: 0,
+        probe: undefined,
+        probeUntilMs: 0,
+        probePatienceMs: 0,
+        waiting: new Map(),
+      };
       this.types.set(name, state);
     }
     return state;

@@ -24,11 +24,11 @@ export function revoke(core: CoreState, id: number, numbers: readonly number[]):
       remove(core, partition);
       continue;
     }
+    revocation.partitions.add(partition);
+    if (partition.phase === 'draining') continue; // asked for twice: both are answered once it is given up
     if (partition.phase === 'running') core.effects.push({ kind: 'stop-reading', partition });
     if (partition.sweep !== undefined) core.effects.push({ kind: 'stop-sweep', partition });
     partition.move('draining');
-    partition.revocation = id;
-    revocation.partitions.add(partition);
     forgetRecords(core, partition);
     for (const run of runsOf(core, partition)) core.effects.push({ kind: 'drain', run });
   }
@@ -124,6 +124,7 @@ function hasOpenEnds(partition: PartitionState): boolean {
   const { phase } = partition;
   return (
     phase === 'running' ||
+    phase === 'draining' ||
     (phase === 'taking' && partition.inCommit) ||
     (phase === 'halted' && partition.worked && (partition.runningCount > 0 || partition.dirty))
   );

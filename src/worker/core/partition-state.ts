@@ -97,7 +97,6 @@ export class PartitionState {
   retryTakingAtMs = 0;
   takingFailures = 0;
   nextConfirmAtMs = 0;
-  revocation: number | undefined;
 
   constructor(partition: number) {
     this.partition = partition;
@@ -139,7 +138,10 @@ export class PartitionState {
     });
     for (const [hash, range] of this.restored) {
       const offset = Math.max(range.from, this.sweep?.at ?? 0);
-      if (offset < this.restoredBelow) list({ ...range, hash, offset });
+      if (offset >= this.restoredBelow) continue;
+      // What failed was the task at `from`, and no other.
+      if (offset === range.from) list({ ...range, hash, offset });
+      else list({ hash, offset, attempts: 0, firstFailedAtMs: undefined });
     }
     lowest = Math.min(lowest, this.#lowestReady());
     const clean =

@@ -1,5 +1,6 @@
 import { LANES_THAT_ALWAYS_FIT, metadataFits } from './commit-metadata.ts';
-import type { CoreState } from './core-state.ts';
+import type { CoreState, TypeState } from './core-state.ts';
+import type { Run } from './effects.ts';
 import type { HoldReason, Lane, LaneState } from './lane.ts';
 import { isOpen } from './lane.ts';
 import type { PartitionState } from './partition-state.ts';
@@ -116,12 +117,12 @@ function startFirst(core: CoreState, partition: PartitionState): boolean {
     return true;
   }
   const type = core.type(item.type);
-  if (type.outage.down && (type.runningCount > 0 || core.nowMs < type.outage.probeAtMs)) {
+  if (type.outage.down && core.nowMs < nextProbeAtMs(type)) {
     moveLane(core, partition, lane, 'gated');
     type.waiting.set(lane, partition);
     return true;
   }
-  const run = { partition, lane, item, attempt: lane.attempts + 1 };
+  const run: Run = { partition, lane, item, attempt: lane.attempts + 1 };
   moveLane(core, partition, lane, 'running');
   partition.runningCount += 1;
   if (!partition.touched) {
@@ -130,6 +131,7 @@ function startFirst(core: CoreState, partition: PartitionState): boolean {
   }
   partition.startedBelow = Math.max(partition.startedBelow, item.offset + 1);
   type.runningCount += 1;
+  if (type.outage.down) noteProbe(core, type, run);
   core.liveKeys.add(name);
   core.runs.add(run);
   core.runOf.set(lane, run);
@@ -148,11 +150,27 @@ function fitsOneMore(core: CoreState, partition: PartitionState, offset: number)
   return metadataFits(partition.commitState(core.statePin, offset + 1));
 }
 
+/**
+ * When the next probe of a type in outage may start: its time has come, and the one before it has ended. A handler that
+ * hangs is not waited for without limit, or its type would never go on.
+ */
+export function nextProbeAtMs(type: TypeState): number {
+  return type.probe === undefined
+    ? type.outage.probeAtMs
+    : Math.max(type.outage.probeAtMs, type.probeUntilMs);
+}
+
+/** The more probes hang, the longer the next one waits: they must not take all slots. */
+function noteProbe(core: CoreState, type: TypeState, run: Run): void {
+  type.probePatienceMs = type.probe === undefined ? core.config.probe.maxMs * 2 : type.probePatienceMs * 2;
+  type.probeUntilMs = core.nowMs + type.probePatienceMs;
+  type.probe = run;
+}
+
 /** A type in outage is probed with one task at a time: one whose key has not failed yet if there is one. */
 function releaseProbes(core: CoreState): void {
   for (const type of core.types.values()) {
-    if (!type.outage.down || type.waiting.size === 0 || type.runningCount > 0) continue;
-    if (core.nowMs < type.outage.probeAtMs) continue;
+    if (!type.outage.down || type.waiting.size === 0 || core.nowMs < nextProbeAtMs(type)) continue;
     const probe = chooseProbe(type.waiting);
     if (probe === undefined) continue;
     type.waiting.delete(probe.lane);

@@ -139,6 +139,7 @@ function endRun(core: CoreState, run: Run): boolean {
   const { partition, lane } = run;
   const type = core.type(run.item.type);
   type.runningCount -= 1;
+  if (type.probe === run) type.probe = undefined;
   core.liveKeys.delete(core.keyName(lane));
   if (core.runOf.get(lane) !== run) {
     core.budget.release(run.item.bytes);

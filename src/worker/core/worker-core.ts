@@ -17,7 +17,7 @@ import type { TakingFinding } from './judge-taking.ts';
 import type { Item, Lane } from './lane.ts';
 import type { LiveKeys } from './live-keys.ts';
 import type { PartitionState } from './partition-state.ts';
-import { advanceLane, releaseDue, startReady } from './scheduling.ts';
+import { advanceLane, nextProbeAtMs, releaseDue, startReady } from './scheduling.ts';
 import { runsOf, settleFailed, settleFinished } from './settling.ts';
 import type { SharedBudget } from './shared-budget.ts';
 import { assign, claimed, confirmed, inspected, retryTaking, takingFailed } from './taking.ts';
@@ -198,7 +198,7 @@ function nextTickAtMs(core: CoreState): number | undefined {
   }
   for (const partition of core.takingAgain) next = Math.min(next, partition.retryTakingAtMs);
   for (const type of core.types.values()) {
-    if (type.outage.down && type.waiting.size > 0) next = Math.min(next, type.outage.probeAtMs);
+    if (type.outage.down && type.waiting.size > 0) next = Math.min(next, nextProbeAtMs(type));
   }
   return next === Number.POSITIVE_INFINITY ? undefined : next;
 }
