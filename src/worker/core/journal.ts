@@ -76,18 +76,24 @@ export function foldJournal(entries: Iterable<WrittenEntry>): JournalHistory {
     }
   }
   // From the newest claim down: whether a confirmation counts depends only on newer claims.
-  const confirmed: number[] = [];
+  // Of the newer ones only the lowest matters: an entry is void when it was written after any of them.
+  let newestConfirmedEpoch: number | undefined;
+  let lowestNewer = Number.POSITIVE_INFINITY;
   let newest: { offset: number; epoch: number; frontier: number; topicId: string } | undefined;
   for (const epoch of [...claims].sort((a, b) => b - a)) {
+    let isConfirmed = false;
     for (const confirm of confirmsOf.get(epoch) ?? []) {
-      if (confirmed.some((c) => c > epoch && c < confirm.offset)) continue;
-      if (confirmed.at(-1) !== epoch) confirmed.push(epoch);
+      if (lowestNewer < confirm.offset) continue;
+      isConfirmed = true;
       if (newest === undefined || confirm.offset > newest.offset) newest = { ...confirm, epoch };
     }
+    if (!isConfirmed) continue;
+    newestConfirmedEpoch ??= epoch;
+    lowestNewer = epoch;
   }
   return {
     claims,
-    newestConfirmedEpoch: confirmed[0],
+    newestConfirmedEpoch,
     newestConfirm: newest && { epoch: newest.epoch, frontier: newest.frontier, topicId: newest.topicId },
   };
 }

@@ -74,7 +74,7 @@ export class StateJournal {
     const statePartition = this.#statePartition(partition);
     if (!this.#reached.has(statePartition)) {
       this.#reached.set(statePartition, 0);
-      await this.#reader.assign([{ topic: this.#topic, partition: statePartition, offset: 0 }]);
+      await this.#follow(statePartition);
     }
     void this.#poll();
     await this.#untilReached(statePartition, offset);
@@ -89,6 +89,15 @@ export class StateJournal {
 
   #statePartition(partition: number): number {
     return partition % this.#partitionCount;
+  }
+
+  async #follow(statePartition: number): Promise<void> {
+    try {
+      await this.#reader.assign([{ topic: this.#topic, partition: statePartition, offset: 0 }]);
+    } catch (error) {
+      this.#reached.delete(statePartition); // not being read: the next taking tries again
+      throw error;
+    }
   }
 
   async #untilReached(statePartition: number, offset: number): Promise<void> {
