@@ -71,9 +71,13 @@ export class CoreRig {
 
   constructor(
     config: Partial<CoreConfig> = {},
-    shared: { readonly budgetBytes?: number; readonly liveKeys?: LiveKeys } = {},
+    shared: {
+      readonly budgetBytes?: number;
+      readonly budget?: SharedBudget;
+      readonly liveKeys?: LiveKeys;
+    } = {},
   ) {
-    this.budget = new SharedBudget(shared.budgetBytes ?? 100_000_000);
+    this.budget = shared.budget ?? new SharedBudget(shared.budgetBytes ?? 100_000_000);
     this.liveKeys = shared.liveKeys ?? new LiveKeys();
     this.core = new WorkerCore({ ...baseConfig, ...config }, this);
   }

@@ -15,9 +15,10 @@ export function startReading(core: CoreState, partition: PartitionState): void {
 /** How many records to ask for now; 0 = none. Memory is the gate: what is here already is never dropped for it. */
 export function wantedCount(core: CoreState): number {
   if (core.stopping || core.partitions.size === 0) return 0;
-  if (!core.budget.open) {
+  if (!core.budget.admits(core, core.nowMs)) {
+    if (core.budget.open) return 0; // another worker of the process has waited longer
     makeRoom(core);
-    if (!core.budget.open) return 0;
+    if (!core.budget.admits(core, core.nowMs)) return 0;
   }
   return Math.max(1, Math.min(1_000, Math.floor(core.budget.roomBytes / core.meanBytes)));
 }

@@ -4,6 +4,7 @@ import { encodeMetadata } from './commit-metadata.ts';
 import { foldJournal } from './journal.ts';
 import { keyHash } from './key-hash.ts';
 import { OUTAGE_MIN_KEYS } from './outage.ts';
+import { SharedBudget } from './shared-budget.ts';
 
 const statePin = 'abcdefghijklmnopqrstuv';
 
@@ -113,5 +114,45 @@ describe('a type in outage', () => {
     if (second === undefined) throw new Error('no second probe');
     rig.finish(second);
     expect(rig.reports('outage-ended')).toHaveLength(1);
+  });
+});
+
+describe('a budget that two workers share', () => {
+  /** A worker with a backlog, and one that has nothing yet. */
+  function pair(): { readonly busy: CoreRig; readonly quiet: CoreRig; readonly work: () => void } {
+    const budget = new SharedBudget(10_000);
+    const [busy, quiet] = [new CoreRig({}, { budget }), new CoreRig({ scope: 'other' }, { budget })];
+    const partition = busy.take(0);
+    quiet.take(0);
+    const work = (): void => {
+      const [run] = busy.running;
+      if (run !== undefined) busy.finish(run);
+      busy.pass(10);
+      while (busy.core.wantedCount() > 0) {
+        busy.records(partition, [
+          itemOf(partition.nextOffset, `key ${partition.nextOffset}`, { bytes: 1_000 }),
+        ]);
+      }
+    };
+    return { busy, quiet, work };
+  }
+
+  it('lets the one read that waits, however much the other has to do', () => {
+    const { quiet, work } = pair();
+    let turns = 0;
+    for (let i = 0; i < 60; i += 1) {
+      work();
+      quiet.pass(10);
+      if (quiet.core.wantedCount() > 0) turns += 1;
+    }
+    expect(turns).toBeGreaterThan(5);
+  });
+
+  it('waits for nobody who does not ask any more', () => {
+    const { busy, quiet, work } = pair();
+    work();
+    expect(quiet.core.wantedCount()).toBe(0); // and never again
+    for (let i = 0; i < 200; i += 1) work();
+    expect(busy.partition(0).nextOffset).toBeGreaterThan(80);
   });
 });
