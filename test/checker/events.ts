@@ -81,7 +81,16 @@ export type WorkerEvent =
   | ({ readonly event: 'task-aborted'; readonly reason: string } & RunPlace)
   | { readonly event: 'commit-sent'; readonly commit: number; readonly claims: readonly CommitClaim[] }
   /** The broker's acknowledgement of one partition of an earlier commit-sent. */
-  | { readonly event: 'commit-acked'; readonly commit: number; readonly partition: number };
+  | { readonly event: 'commit-acked'; readonly commit: number; readonly partition: number }
+  /** What the group said was committed, when somebody took partitions. */
+  | { readonly event: 'committed-read'; readonly claims: readonly CommitClaim[] }
+  /** Not acknowledged: nothing follows from it, but it helps to understand a run. */
+  | {
+      readonly event: 'commit-failed';
+      readonly commit: number;
+      readonly partition: number;
+      readonly error: string;
+    };
 
 export type ProcessEvent =
   | { readonly event: 'process-started'; readonly pid: number }

@@ -29,10 +29,17 @@ function observedMembership(membership: Membership, log: EventLog): Membership {
       const outcomes = await membership.commit(offsets);
       for (const { partition, failure } of outcomes) {
         if (failure === undefined) log.write({ event: 'commit-acked', commit, partition });
+        else
+          log.write({ event: 'commit-failed', commit, partition, error: `${failure.kind} ${failure.code}` });
       }
       return outcomes;
     },
-    committed: (partitions) => membership.committed(partitions),
+    async committed(partitions) {
+      const found = await membership.committed(partitions);
+      const claims = found.map((c) => claimOf({ ...c, offset: c.offset ?? 0 }));
+      log.write({ event: 'committed-read', claims });
+      return found;
+    },
     leave: () => membership.leave(),
     abandon: () => membership.abandon(),
   };
