@@ -15,6 +15,7 @@ export function journalAppends(producer: Producer, topic: string): AppendState {
       id: key,
       type: 'keylane journal entry',
       sizeBytes: bytes,
+      urgent: true,
       encode: () => ({ record: { key: Buffer.from(key), value, headers: [] }, bytes }),
       timeoutMs: JOURNAL_TIMEOUT_MS,
     });

@@ -32,7 +32,7 @@ export class BufferRoom {
   enter(item: Item): boolean {
     const { lane } = item;
     if (waiting(lane) !== item) return false; // its key's gate is set already, or will be
-    if (this.#turn.size === 0 && this.#closedGate(item) === 'none') {
+    if (item.urgent || (this.#turn.size === 0 && this.#closedGate(item) === 'none')) {
       this.#take(item);
       return true;
     }

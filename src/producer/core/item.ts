@@ -50,6 +50,11 @@ export interface ProducerItem {
   readonly type: string;
   /** A guess at the record's size, for admission; the encoded size replaces it. */
   readonly sizeBytes: number;
+  /**
+   * Does not wait for room: it is small, and the tasks that fill the buffer may be waiting for what it brings about. A
+   * worker's journal entry behind the tasks that wait for that worker would never be written.
+   */
+  readonly urgent?: boolean | undefined;
   /** Called once there is room. What it throws is what the caller gets. */
   readonly encode: () => EncodedRecord | Promise<EncodedRecord>;
   /** Validation that takes a while; a rejection is what the caller gets. */
@@ -64,6 +69,7 @@ export class Item {
   readonly id: string;
   readonly type: string;
   readonly lane: KeyLane;
+  readonly urgent: boolean;
   /** Call order over the whole producer. */
   readonly seq: number;
   readonly deadlineMs: number;
@@ -108,6 +114,7 @@ export class Item {
     this.id = given.id;
     this.type = given.type;
     this.lane = place.lane;
+    this.urgent = given.urgent === true;
     this.seq = place.seq;
     this.deadlineMs = place.deadlineMs;
     this.cohort = place.cohort;
