@@ -96,7 +96,10 @@ describe('a commit', () => {
     rig.finish(rig.runOf('a'));
     rig.pass(100);
     rig.ack(fenced);
-    expect(rig.core.state.partitions.size).toBe(0);
+    expect([...rig.core.state.partitions.values()].map(({ phase }) => phase)).toEqual([
+      'claiming',
+      'claiming',
+    ]);
     expect(rig.of('abort').map(({ run, reason }) => [run.lane.key, reason])).toEqual([
       ['b', 'partition-lost'],
       ['c', 'partition-lost'],

@@ -5,7 +5,7 @@ import type { CommitItem } from './effects.ts';
 import { lose } from './giving-up.ts';
 import type { PartitionState } from './partition-state.ts';
 import { queueUp } from './scheduling.ts';
-import { takingCommitted, takingMetadata } from './taking.ts';
+import { assignLater, takingCommitted, takingMetadata } from './taking.ts';
 
 const RETRY_COMMIT_MS = 50;
 const RETRY_COMMIT_MAX_MS = 2_000;
@@ -65,13 +65,23 @@ export function committed(
       fenced ||= outcome?.failure?.kind === 'fenced';
     }
   }
-  // A member that the group does not know owns nothing any more, whatever it was told.
-  if (fenced) lose(core, [...core.partitions.keys()]);
+  if (fenced) loseAll(core);
   core.commitFailures = failed && !fenced ? core.commitFailures + 1 : 0;
   if (core.commitFailures > 0) {
     const delayMs = Math.min(RETRY_COMMIT_MAX_MS, RETRY_COMMIT_MS * 2 ** Math.min(core.commitFailures, 10));
     core.nextCommitAtMs = core.nowMs + delayMs;
   }
+}
+
+/** A member that the group does not know owns nothing any more, whatever it was told. */
+function loseAll(core: CoreState): void {
+  const all = [...core.partitions.values()];
+  const kept = all.filter(({ phase }) => phase !== 'draining').map(({ partition }) => partition);
+  lose(
+    core,
+    all.map(({ partition }) => partition),
+  );
+  assignLater(core, kept);
 }
 
 function acknowledge(core: CoreState, item: CommitItem): void {

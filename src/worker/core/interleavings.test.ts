@@ -156,3 +156,42 @@ describe('a budget that two workers share', () => {
     expect(busy.partition(0).nextOffset).toBeGreaterThan(80);
   });
 });
+
+describe('a commit that the group refuses as that of a stranger', () => {
+  function refused(): CoreRig {
+    const rig = new CoreRig();
+    rig.records(rig.take(0), itemsOf(0, ['a', 'b']));
+    rig.finish(rig.runOf('a'));
+    rig.pass(100);
+    rig.ack({ kind: 'fenced', code: 25, message: 'unknown member' });
+    return rig;
+  }
+
+  it('leaves nothing unattended when the group goes on as if nothing had been: taken anew after a while', () => {
+    const rig = refused();
+    const claims = rig.of('claim').length;
+    rig.pass(4_000);
+    expect(rig.of('claim')).toHaveLength(claims);
+    rig.pass(1_000);
+    expect(rig.of('claim').slice(claims)).toMatchObject([{ partition: rig.partition(0) }]);
+  });
+
+  it('is forgotten when the group says that all is lost, and assigns anew', () => {
+    const rig = refused();
+    const claims = rig.of('claim').length;
+    rig.tell((core, at) => core.lost(at, [0]));
+    rig.pass(60_000);
+    expect(rig.of('claim')).toHaveLength(claims);
+    rig.assign(0);
+    expect(rig.of('claim')).toHaveLength(claims + 1);
+  });
+
+  it('is not waited out when the group assigns the partition', () => {
+    const rig = refused();
+    const claims = rig.of('claim').length;
+    rig.assign(0);
+    expect(rig.of('claim')).toHaveLength(claims + 1);
+    rig.pass(60_000);
+    expect(rig.of('claim')).toHaveLength(claims + 1);
+  });
+});

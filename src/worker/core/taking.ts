@@ -11,10 +11,27 @@ const RETRY_TAKING_MAX_MS = 5_000;
 /** The group gave us partitions. Each is taken by CLAIM, taking commit and CONFIRM before anything of it starts. */
 export function assign(core: CoreState, partitions: readonly number[]): void {
   for (const number of partitions) {
-    if (core.partitions.has(number)) continue;
+    const known = core.partitions.get(number);
+    if (known !== undefined) {
+      known.retryTakingAtMs = core.nowMs; // if it was to be tried again later: now the group has said so
+      continue;
+    }
     const partition = new PartitionState(number);
     core.partitions.set(number, partition);
     core.effects.push({ kind: 'claim', partition });
+  }
+}
+
+/**
+ * Takes partitions anew after a while, unless the group says that they are lost: then they are not ours, and it is told
+ * soon. If it says nothing they still are, and nobody else will work on them.
+ */
+export function assignLater(core: CoreState, partitions: readonly number[]): void {
+  for (const number of partitions) {
+    const partition = new PartitionState(number);
+    core.partitions.set(number, partition);
+    partition.retryTakingAtMs = core.nowMs + RETRY_TAKING_MAX_MS;
+    core.takingAgain.add(partition);
   }
 }
 
