@@ -328,11 +328,9 @@ describe('partitions that are taken away', () => {
     );
     const lost = next(worker, 'partitions-lost');
     const finished = next(worker, 'task-finished');
-    // The commit after the first start: from then on the group knows that something was started.
-    const known = many(worker, 'committed', 2);
     await worker.start();
     await rig.enqueue('a');
-    await Promise.all([started.promise, known]);
+    await started.promise;
     const [member] = members;
     if (member === undefined) throw new Error('nobody joined');
     rig.cluster.evict(member);

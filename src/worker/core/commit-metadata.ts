@@ -10,7 +10,7 @@ export interface CommitState {
   /** The committed offset: the lowest unfinished one. */
   readonly frontier: number;
   readonly epoch: number;
-  /** True when nothing had been started since the partition was taken, or everything started had settled at a clean stop. */
+  /** True when the partition was given up with everything that was ever started settled; false while it is owned. */
   readonly clean: boolean;
   /** Identifies the state topic this epoch counts in; '' where topics have no ids. */
   readonly statePin: string;

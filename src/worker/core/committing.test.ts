@@ -122,13 +122,12 @@ describe('a commit', () => {
     expect(after.phase).toBe('taking');
   });
 
-  it('says clean until something is started', () => {
+  it('never says clean while the partition is owned: a start may follow at any time', () => {
     const rig = new CoreRig();
     const partition = rig.take(0);
-    expect(partition.commitState('').clean).toBe(true);
-    rig.records(partition, itemsOf(0, ['a']));
+    expect(partition.takenState?.clean).toBe(false);
     expect(partition.commitState('').clean).toBe(false);
-    expect(partition.dirty).toBe(true); // the group must hear that something was started
+    rig.records(partition, itemsOf(0, ['a']));
     rig.finish(rig.runOf('a'));
     expect(partition.commitState('').clean).toBe(false);
   });

@@ -15,11 +15,13 @@ function answers(rig: CoreRig): number[] {
 }
 
 describe('a revoke', () => {
-  it('is answered at once when there is nothing to wait for', () => {
+  it('of an idle partition is answered as soon as the group has heard that it ended well', () => {
     const rig = new CoreRig();
     rig.take(0);
     rig.settle();
     revoke(rig, 1, 0, 7);
+    const [item] = rig.ack();
+    expect(decodeMetadata(item?.metadata ?? '', 0)).toMatchObject({ state: { clean: true } });
     expect(answers(rig)).toEqual([1]);
     expect(rig.core.state.partitions.size).toBe(0);
   });

@@ -29,6 +29,7 @@ export function revoke(core: CoreState, id: number, numbers: readonly number[]):
     if (partition.phase === 'running') core.effects.push({ kind: 'stop-reading', partition });
     if (partition.sweep !== undefined) core.effects.push({ kind: 'stop-sweep', partition });
     partition.move('draining');
+    partition.changes += 1; // the next owner is to hear that it ended well
     forgetRecords(core, partition);
     for (const run of runsOf(core, partition)) core.effects.push({ kind: 'drain', run });
   }

@@ -81,8 +81,6 @@ export class PartitionState {
   full = false;
   /** Has a place in the queue of partitions that have something to start. */
   queued = false;
-  /** Something was started since the partition was taken. */
-  touched = false;
   /** Handlers that did not settle in time when the partition was given up. */
   leftRunning = 0;
   /** Counts changes of what a commit would say; the last one acknowledged. */
@@ -144,12 +142,12 @@ export class PartitionState {
       else list({ hash, offset, attempts: 0, firstFailedAtMs: undefined });
     }
     lowest = Math.min(lowest, this.#lowestReady());
-    const clean =
-      !this.touched || (this.runningCount === 0 && this.leftRunning === 0 && this.#phase === 'draining');
+    const settled = this.#phase === 'draining' && this.runningCount === 0 && this.leftRunning === 0;
     return {
       frontier: lowest,
       epoch: this.epoch,
-      clean,
+      // What an earlier owner may have started and nobody finished stays in doubt.
+      clean: settled && lowest >= this.maybeStartedBelow,
       statePin,
       doneBelow: Math.max(startedBelow, lowest),
       lanes: [...lanes.values()],

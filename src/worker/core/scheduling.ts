@@ -125,10 +125,6 @@ function startFirst(core: CoreState, partition: PartitionState): boolean {
   const run: Run = { partition, lane, item, attempt: lane.attempts + 1 };
   moveLane(core, partition, lane, 'running');
   partition.runningCount += 1;
-  if (!partition.touched) {
-    partition.touched = true;
-    partition.changes += 1;
-  }
   partition.startedBelow = Math.max(partition.startedBelow, item.offset + 1);
   type.runningCount += 1;
   if (type.outage.down) noteProbe(core, type, run);

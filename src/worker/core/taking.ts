@@ -66,7 +66,8 @@ export function inspected(core: CoreState, partition: PartitionState, finding: T
   partition.takenState = {
     frontier: verdict.frontier,
     epoch: partition.epoch,
-    clean: verdict.clean,
+    // From here on something may be started at any time; only the last commit of a clean drain says otherwise.
+    clean: false,
     statePin: finding.statePin,
     doneBelow: verdict.doneBelow,
     lanes: verdict.lanes,
