@@ -15,6 +15,11 @@ export function logEvents(events: Emitter<WorkerEvents>, logger: Logger): void {
       `partition ${event.partition} starts nothing more: ${event.openKeys} of its keys are unfinished`,
     ),
   );
+  events.on('backlog-limit', (event) =>
+    logger.warn(
+      `partition ${event.partition} is not read on: ${event.waitingTasks} of its tasks wait behind others of their keys`,
+    ),
+  );
   events.on('reading-restarted', (event) =>
     logger.warn(`reading of partition ${event.partition} was begun anew`),
   );

@@ -42,6 +42,9 @@ export function emitReport(events: Emitter<WorkerEvents>, report: CoreReport): v
     case 'partition-full':
       events.emit('partition-full', { partition: report.partition, openKeys: report.openKeys });
       return;
+    case 'backlog-limit':
+      events.emit('backlog-limit', { partition: report.partition, waitingTasks: report.waitingTasks });
+      return;
     case 'task-failed': {
       const { error, retryInMs, counted } = report;
       events.emit('task-failed', { ...taskRef(report.run), error, retryInMs, counted });

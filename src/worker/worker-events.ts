@@ -31,6 +31,8 @@ export interface WorkerEvents {
   };
   /** So many keys of a partition are unfinished that nothing more of it starts until one of them is done. */
   'partition-full': { readonly partition: number; readonly openKeys: number };
+  /** So many tasks of a partition wait behind unfinished ones of their keys that no more of it is read until some are done. */
+  'backlog-limit': { readonly partition: number; readonly waitingTasks: number };
   /** Records were expected and did not come; reading was begun anew. */
   'reading-restarted': { readonly partition: number; readonly offset: bigint };
   /** The group wants partitions back; they are drained and answered. */

@@ -26,7 +26,18 @@ export class SeededRandom {
     return from + this.below(to - from + 1);
   }
 
+  chance(probability: number): boolean {
+    return this.next() < probability;
+  }
+
   pick<T>(list: readonly T[]): T | undefined {
     return list[this.below(list.length)];
+  }
+
+  /** Takes one item out of a list. */
+  take<T>(list: T[]): T | undefined {
+    if (list.length === 0) return undefined;
+    const [item] = list.splice(this.below(list.length), 1);
+    return item;
   }
 }

@@ -1,7 +1,7 @@
 import type { CommitOutcome } from '../../src/kafka/port.ts';
 import type { CommitItem } from '../../src/worker/core/effects.ts';
 import type { JournalEntry, WrittenEntry } from '../../src/worker/core/journal.ts';
-import { Random } from './random.ts';
+import { SeededRandom } from '../checker/seeded-random.ts';
 import { Reference } from './reference.ts';
 import type { SimulatedWorker } from './simulated-worker.ts';
 
@@ -41,7 +41,7 @@ interface Stored {
 
 /** Kafka as far as a group of workers sees it: logs, the journal, committed offsets, who owns what. */
 export class World {
-  readonly random: Random;
+  readonly random: SeededRandom;
   readonly reference = new Reference();
   readonly scenario: Scenario;
   readonly journal: WrittenEntry[] = [];
@@ -59,7 +59,7 @@ export class World {
 
   constructor(scenario: Scenario) {
     this.scenario = scenario;
-    this.random = new Random(scenario.seed);
+    this.random = new SeededRandom(scenario.seed);
     for (let partition = 0; partition < scenario.partitions; partition += 1) {
       this.reference.log(partition);
       this.#owners.set(partition, undefined);

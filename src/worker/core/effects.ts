@@ -100,6 +100,7 @@ export type CoreReport =
       readonly to: number;
     }
   | { readonly kind: 'partition-full'; readonly partition: number; readonly openKeys: number }
+  | { readonly kind: 'backlog-limit'; readonly partition: number; readonly waitingTasks: number }
   | {
       readonly kind: 'task-failed';
       readonly run: Run;

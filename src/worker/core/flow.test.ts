@@ -63,6 +63,9 @@ describe('reading', () => {
     rig.records(partition, line(0, 1_000, 'hot', 1));
     rig.records(partition, line(1_000, 1, 'hot', 1));
     expect(rig.of('pause')).toHaveLength(1);
+    expect(rig.reports('backlog-limit')).toEqual([
+      { kind: 'backlog-limit', partition: 0, waitingTasks: 1_001 },
+    ]);
     for (let i = 0; i < 251; i += 1) rig.finish(rig.runOf('hot'));
     expect(rig.of('resume')).toHaveLength(1);
   });

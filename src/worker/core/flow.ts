@@ -76,12 +76,17 @@ function laneOf(partition: PartitionState, key: string): Lane {
 function limitBuffer(core: CoreState, partition: PartitionState): void {
   const { partitionBytes, trackedTasks } = core.config;
   if (partition.bufferedBytes > partitionBytes) dropWaiting(core, partition, partitionBytes / 2);
-  const over = partition.bufferedBytes > partitionBytes || trackedCount(partition) > trackedTasks;
-  if (over && !partition.paused) {
-    partition.paused = true;
-    core.paused.add(partition);
-    core.effects.push({ kind: 'pause', partition });
-  }
+  if (partition.paused) return;
+  const waitingTasks = trackedCount(partition);
+  if (partition.bufferedBytes <= partitionBytes && waitingTasks <= trackedTasks) return;
+  partition.paused = true;
+  core.paused.add(partition);
+  core.effects.push({ kind: 'pause', partition });
+  if (waitingTasks <= trackedTasks) return;
+  core.effects.push({
+    kind: 'report',
+    report: { kind: 'backlog-limit', partition: partition.partition, waitingTasks },
+  });
 }
 
 /** Reading goes on where there is room again. */
