@@ -63,7 +63,7 @@ describe('a page recorded through the queue', () => {
     return { page, sessionId };
   }
 
-  async function useEverything(page: Page): Promise<void> {
+  async function useEverything(page: Page, sessionId: string): Promise<void> {
     await page.getByRole('button', { name: 'Add Cellar rye' }).click();
     await page.getByRole('button', { name: 'Add Croissant' }).click({ clickCount: 3 });
     await page.getByRole('button', { name: 'Remove Cellar rye' }).click();
@@ -79,27 +79,38 @@ describe('a page recorded through the queue', () => {
     await page.locator('#note [name=text]').pressSequentially('Found: a mitten.');
     await page.getByRole('button', { name: 'Pin it' }).click();
     await page.getByRole('button', { name: /^Take down: Choir/ }).click();
-    await page.locator('#notes').evaluate((list) => list.scrollTo(0, 30));
     await page.mouse.move(300, 300);
+    // rrweb looks at scrolling once in 100 ms, and then at one thing that scrolled: each is recorded before the next.
+    await documentScrollIsStored(page, sessionId);
+    const notesTop = await page.locator('#notes').evaluate((list) => {
+      list.scrollTo(0, 30);
+      return Math.floor(list.scrollTop);
+    });
+    await expect.poll(() => lastScrollOf(sessionId, 'notes'), { timeout: 30_000 }).toBe(notesTop);
     await page.evaluate('scrollTo(0, scrollY + 40)'); // the last thing done, see finalState
   }
 
   /** The page once its recording has arrived in storage, up to the last thing done: the scrolling. */
   async function finalState(page: Page, sessionId: string): Promise<string> {
-    const scrolledTo = await page.evaluate<number>('Math.floor(scrollY)');
-    await expect.poll(() => lastScrollOf(sessionId), { timeout: 30_000 }).toBe(scrolledTo);
+    await documentScrollIsStored(page, sessionId);
     return describePage(page);
   }
 
-  async function lastScrollOf(sessionId: string): Promise<number | undefined> {
+  async function documentScrollIsStored(page: Page, sessionId: string): Promise<void> {
+    const scrolledTo = await page.evaluate<number>('Math.floor(scrollY)');
+    await expect.poll(() => lastScrollOf(sessionId, 'document'), { timeout: 30_000 }).toBe(scrolledTo);
+  }
+
+  /** 0 when it never scrolled. The notes are the only other thing on the page that does. */
+  async function lastScrollOf(sessionId: string, what: 'document' | 'notes'): Promise<number> {
     const events = (await store.readLines(sessionId)).flatMap((line) =>
       line.kind === 'chunk' ? line.events : [],
     );
     const scrolls = events
       .filter(({ type }) => type === INCREMENTAL_SNAPSHOT)
       .map(({ data }) => data as { readonly source: number; readonly id: number; readonly y: number }) // rrweb's own shape
-      .filter(({ source, id }) => source === SCROLL && id === DOCUMENT_ID);
-    return scrolls.at(-1)?.y;
+      .filter(({ source, id }) => source === SCROLL && (id === DOCUMENT_ID) === (what === 'document'));
+    return scrolls.at(-1)?.y ?? 0;
   }
 
   /** Leaves the page for the player, goes to the end, and describes what the player shows. */
@@ -117,7 +128,7 @@ describe('a page recorded through the queue', () => {
 
   test('replays to the very DOM the visitor saw; with one event removed from storage it does not', async () => {
     const { page, sessionId } = await openShop();
-    await useEverything(page);
+    await useEverything(page, sessionId);
     const seen = await finalState(page, sessionId);
     expect(seen).toContain('value:Slipway 3');
     expect(seen).toContain('"Found: a mitten."');
@@ -146,7 +157,7 @@ describe('a page recorded through the queue', () => {
       }
       return route.continue();
     });
-    await useEverything(page);
+    await useEverything(page, sessionId);
     const seen = await finalState(page, sessionId);
     await page.locator('#indicator[data-state=saved]').waitFor();
     await page.unroute('**/ingest');
