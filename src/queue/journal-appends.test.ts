@@ -22,7 +22,7 @@ it('a worker takes its partitions although tasks that wait for it fill the buffe
   const enqueued = Array.from({ length: 300 }, (_, i) =>
     queue.enqueue('work', String(i).padEnd(8) + 'x'.repeat(5_000)),
   );
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  while (kafka.producer.bufferedBytes < 900_000) await new Promise((resolve) => setImmediate(resolve));
   const worker = queue.worker({ work: () => {} }, { logger: silentLogger, commitIntervalMs: 10 });
   const finished = many(worker, 'task-finished', 300);
   await worker.start();
