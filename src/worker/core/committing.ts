@@ -5,7 +5,7 @@ import type { CommitItem } from './effects.ts';
 import { lose } from './giving-up.ts';
 import type { PartitionState } from './partition-state.ts';
 import { queueUp } from './scheduling.ts';
-import { assignLater, takingCommitted, takingMetadata } from './taking.ts';
+import { assignLater, inspectNow, takingCommitted, takingMetadata } from './taking.ts';
 
 const RETRY_COMMIT_MS = 50;
 const RETRY_COMMIT_MAX_MS = 2_000;
@@ -27,7 +27,7 @@ export function commitIfDue(core: CoreState): void {
   }
   core.nextCommitAtMs = core.nowMs + core.config.commitIntervalMs;
   if (items.length === 0) return;
-  core.commitUnderWay = true;
+  core.inCommit = new Set(items.map(({ partition }) => partition.partition));
   for (const { partition } of items) partition.inCommit = true;
   core.effects.push({ kind: 'commit', items });
 }
@@ -49,7 +49,8 @@ export function committed(
   items: readonly CommitItem[],
   outcomes: readonly CommitOutcome[],
 ): void {
-  core.commitUnderWay = false;
+  core.inCommit = undefined;
+  inspectNow(core);
   const outcomeOf = new Map(outcomes.map((outcome) => [outcome.partition, outcome]));
   let failed = false;
   let fenced = false;

@@ -80,7 +80,10 @@ export class CoreState {
   nowMs = 0;
   /** Time as people and records count it: only for first-failure times that are written into commits. */
   wallMs = 0;
-  commitUnderWay = false;
+  /** Partitions that the commit under way names; undefined = none is under way. */
+  inCommit: ReadonlySet<number> | undefined;
+  /** Partitions to look at once the commit under way, which names them for a former assignment, is answered. */
+  readonly inspectLater = new Set<PartitionState>();
   /** A partition waits for a commit: it is sent at once, not at the next interval. */
   commitUrgent = false;
   nextCommitAtMs = 0;
@@ -97,6 +100,10 @@ export class CoreState {
 
   get runningCount(): number {
     return this.runs.size;
+  }
+
+  get commitUnderWay(): boolean {
+    return this.inCommit !== undefined;
   }
 
   type(name: string): TypeState {

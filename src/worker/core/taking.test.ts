@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CoreRig, itemOf } from '../../../test/support/core-rig.ts';
+import { CoreRig, itemOf, itemsOf } from '../../../test/support/core-rig.ts';
 import { encodeMetadata } from './commit-metadata.ts';
 import { foldJournal } from './journal.ts';
 import { keyHash } from './key-hash.ts';
@@ -55,6 +55,22 @@ describe('taking a partition', () => {
       },
       { kind: 'read', offset: 0 },
     ]);
+  });
+
+  it('looks at what was committed only after a commit from before it was lost is answered', () => {
+    const rig = new CoreRig({ commitIntervalMs: 0 });
+    const before = rig.take(3);
+    rig.records(before, itemsOf(0, ['a', 'b']));
+    rig.finish(rig.runOf('a'));
+    expect(rig.core.state.commitUnderWay).toBe(true);
+    rig.tell((core, at) => core.lost(at, [3]));
+    const again = rig.assign(3);
+    rig.claim(again);
+    const inspects = () =>
+      rig.effects.filter((effect) => effect.kind === 'inspect' && effect.partition === again);
+    expect(inspects()).toHaveLength(0);
+    rig.ack();
+    expect(inspects()).toHaveLength(1);
   });
 
   it('takes all that is assigned together in one commit', () => {

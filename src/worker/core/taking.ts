@@ -40,7 +40,18 @@ export function claimed(core: CoreState, partition: PartitionState, epoch: numbe
   if (partition.phase !== 'claiming') return;
   partition.epoch = epoch;
   partition.move('inspecting');
-  core.effects.push({ kind: 'inspect', partition });
+  // Lost and assigned again while a commit of ours was on its way: read now, the committed offset would be the one
+  // before it, and what that commit says is finished would run again.
+  if (core.inCommit?.has(partition.partition)) core.inspectLater.add(partition);
+  else core.effects.push({ kind: 'inspect', partition });
+}
+
+/** A commit was answered: what waited for it is looked at. */
+export function inspectNow(core: CoreState): void {
+  for (const partition of core.inspectLater) {
+    if (partition.phase === 'inspecting') core.effects.push({ kind: 'inspect', partition });
+  }
+  core.inspectLater.clear();
 }
 
 /** All that is known of the partition up to our claim. Decides where to start, or that somebody must look first. */
