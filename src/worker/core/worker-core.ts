@@ -17,9 +17,10 @@ import type { TakingFinding } from './judge-taking.ts';
 import type { Item, Lane } from './lane.ts';
 import type { LiveKeys } from './live-keys.ts';
 import type { PartitionState } from './partition-state.ts';
-import { advanceLane, nextProbeAtMs, releaseDue, startReady } from './scheduling.ts';
+import { advanceLane, releaseDue } from './scheduling.ts';
 import { runsOf, settleFailed, settleFinished } from './settling.ts';
 import type { SharedBudget } from './shared-budget.ts';
+import { nextProbeAtMs, startReady } from './starting.ts';
 import { assign, claimed, confirmed, inspected, retryTaking, takingFailed } from './taking.ts';
 
 /** The time of an event: of the monotonic clock, and as people count it. */

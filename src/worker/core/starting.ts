@@ -1,0 +1,117 @@
+import { LANES_THAT_ALWAYS_FIT, metadataFits } from './commit-metadata.ts';
+import type { CoreState, TypeState } from './core-state.ts';
+import type { Run } from './effects.ts';
+import type { Lane } from './lane.ts';
+import type { PartitionState } from './partition-state.ts';
+import { advanceLane, moveLane, queueUp } from './scheduling.ts';
+
+/** Starts what may start: partitions take turns, within a partition the lowest offset goes first. */
+export function startReady(core: CoreState): void {
+  releaseProbes(core);
+  const { turn } = core;
+  let at = 0;
+  while (at < turn.length && !core.stopping && core.runs.size < core.config.concurrency) {
+    const partition = turn[at];
+    at += 1;
+    if (partition === undefined) break;
+    partition.queued = false;
+    if (partition.phase !== 'running' || partition.committedChanges < partition.frozenUntil) continue;
+    if (startFirst(core, partition)) queueUp(core, partition);
+  }
+  turn.splice(0, at);
+}
+
+/** True when the partition may have more to start. */
+function startFirst(core: CoreState, partition: PartitionState): boolean {
+  const lane = partition.peekReady();
+  if (lane === undefined) return false;
+  const item = lane.first;
+  if (typeof item !== 'object') throw new Error('a ready lane has lost its record');
+  if (!fitsOneMore(core, partition, item.offset)) {
+    partition.full = true;
+    core.effects.push({
+      kind: 'report',
+      report: { kind: 'partition-full', partition: partition.partition, openKeys: partition.open.size },
+    });
+    return false;
+  }
+  partition.ready.pop();
+  // While the lane was ready another worker of this process may have been handling the key.
+  const name = core.keyName(lane);
+  if (core.liveKeys.has(name)) {
+    moveLane(core, partition, lane, 'blocked');
+    core.effects.push({ kind: 'await-key', partition, lane });
+    return true;
+  }
+  const type = core.type(item.type);
+  if (type.outage.down && core.nowMs < nextProbeAtMs(type)) {
+    moveLane(core, partition, lane, 'gated');
+    type.waiting.set(lane, partition);
+    return true;
+  }
+  const run: Run = { partition, lane, item, attempt: lane.attempts + 1 };
+  moveLane(core, partition, lane, 'running');
+  partition.runningCount += 1;
+  partition.startedBelow = Math.max(partition.startedBelow, item.offset + 1);
+  type.runningCount += 1;
+  if (type.outage.down) noteProbe(core, type, run);
+  core.liveKeys.add(name);
+  core.runs.add(run);
+  core.runOf.set(lane, run);
+  core.effects.push({ kind: 'start', run });
+  return true;
+}
+
+/**
+ * A task starts only when a commit can still say exactly what is finished with it finished and all else not. Starts go
+ * by offset, so the keys with something unfinished below the highest start are those that cannot start now, whether
+ * they were started or not.
+ */
+function fitsOneMore(core: CoreState, partition: PartitionState, offset: number): boolean {
+  const openCount = partition.open.size + partition.restored.size;
+  if (openCount < LANES_THAT_ALWAYS_FIT || offset < partition.startedBelow) return true;
+  return metadataFits(partition.commitState(core.statePin, offset + 1));
+}
+
+/**
+ * When the next probe of a type in outage may start: its time has come, and the one before it has ended. A handler that
+ * hangs is not waited for without limit, or its type would never go on.
+ */
+export function nextProbeAtMs(type: TypeState): number {
+  return type.probe === undefined
+    ? type.outage.probeAtMs
+    : Math.max(type.outage.probeAtMs, type.probeUntilMs);
+}
+
+/** The more probes hang, the longer the next one waits: they must not take all slots. */
+function noteProbe(core: CoreState, type: TypeState, run: Run): void {
+  type.probePatienceMs = type.probe === undefined ? core.config.probe.maxMs * 2 : type.probePatienceMs * 2;
+  type.probeUntilMs = core.nowMs + type.probePatienceMs;
+  type.probe = run;
+}
+
+/** A type in outage is probed with one task at a time: one whose key has not failed yet if there is one. */
+function releaseProbes(core: CoreState): void {
+  for (const type of core.types.values()) {
+    if (!type.outage.down || type.waiting.size === 0 || core.nowMs < nextProbeAtMs(type)) continue;
+    const probe = chooseProbe(type.waiting);
+    if (probe === undefined) continue;
+    type.waiting.delete(probe.lane);
+    advanceLane(core, probe.partition, probe.lane);
+  }
+}
+
+function chooseProbe(
+  waiting: Map<Lane, PartitionState>,
+): { lane: Lane; partition: PartitionState } | undefined {
+  let chosen: { lane: Lane; partition: PartitionState } | undefined;
+  for (const [lane, partition] of waiting) {
+    if (lane.state !== 'gated' || partition.phase !== 'running') {
+      waiting.delete(lane);
+      continue;
+    }
+    if (lane.attempts === 0) return { lane, partition };
+    chosen ??= { lane, partition };
+  }
+  return chosen;
+}
