@@ -1,9 +1,10 @@
 import { encodeMetadata } from './commit-metadata.ts';
 import type { CoreState } from './core-state.ts';
-import { planSweep, startReading } from './flow.ts';
+import { startReading } from './flow.ts';
 import { halt } from './halting.ts';
 import { judgeTaking, type TakingFinding } from './judge-taking.ts';
 import { PartitionState } from './partition-state.ts';
+import { planSweep } from './sweeps.ts';
 
 const RETRY_TAKING_MS = 250;
 const RETRY_TAKING_MAX_MS = 5_000;

@@ -2,16 +2,7 @@ import type { CommitOutcome } from '../../kafka/port.ts';
 import { commitIfDue, committed, confirmPeriodically, freeze } from './committing.ts';
 import { type CoreConfig, CoreState } from './core-state.ts';
 import type { CommitItem, Effect, Run, Verdict } from './effects.ts';
-import {
-  gapChecked,
-  planSweeps,
-  resumeReading,
-  sweepLost,
-  tailStalled,
-  takeRecords,
-  takeSwept,
-  wantedCount,
-} from './flow.ts';
+import { gapChecked, resumeReading, tailStalled, takeRecords, wantedCount } from './flow.ts';
 import { checkRevocations, lose, revoke, supersede } from './giving-up.ts';
 import type { TakingFinding } from './judge-taking.ts';
 import type { Item, Lane } from './lane.ts';
@@ -21,6 +12,7 @@ import { advanceLane, releaseDue } from './scheduling.ts';
 import { runsOf, settleFailed, settleFinished } from './settling.ts';
 import type { SharedBudget } from './shared-budget.ts';
 import { nextProbeAtMs, startReady } from './starting.ts';
+import { planSweeps, sweepLost, takeSwept } from './sweeps.ts';
 import { assign, claimed, confirmed, inspected, retryTaking, takingFailed } from './taking.ts';
 
 /** The time of an event: of the monotonic clock, and as people count it. */

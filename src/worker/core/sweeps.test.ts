@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { CoreRig, itemOf } from '../../../test/support/core-rig.ts';
+import type { Item } from './lane.ts';
+
+/** Tasks of one key, offset by offset. */
+function line(from: number, count: number, key: string, bytes = 100): Item[] {
+  return Array.from({ length: count }, (_, i) => itemOf(from + i, key, { bytes }));
+}
+
+describe('a sweep', () => {
+  /** A key whose records at 1 and 2 were dropped, and which has come to need them. */
+  function fetching(): CoreRig {
+    const rig = new CoreRig({ concurrency: 2, partitionBytes: 1_000, lookAheadCount: 1 });
+    const partition = rig.take(0);
+    rig.records(partition, [...line(0, 3, 'k', 800), itemOf(3, 'other', { bytes: 100 })]);
+    rig.finish(rig.runOf('other'));
+    rig.fail(rig.runOf('k'), { delayMs: 10 });
+    rig.pass(10);
+    rig.finish(rig.runOf('k'));
+    expect(partition.sweep).toMatchObject({ at: 1, below: 3 });
+    return rig;
+  }
+
+  it('brings what is missing', () => {
+    const rig = fetching();
+    rig.swept(rig.partition(0), line(1, 2, 'k', 800));
+    expect(rig.runOf('k').item.offset).toBe(1);
+  });
+
+  it('that finds the log start beyond it holds the key as lost, and says so', () => {
+    const rig = fetching();
+    const partition = rig.partition(0);
+    rig.tell((core, at) => core.sweepLost(at, partition, 2));
+    expect(rig.reports('key-held')).toMatchObject([{ key: 'k', reason: 'data-loss', offset: 1 }]);
+    expect(partition.phase).toBe('running');
+    rig.records(partition, [itemOf(4, 'good')]);
+    rig.finish(rig.runOf('good'));
+    expect(partition.commitState('')).toMatchObject({ frontier: 1, lanes: [{ offset: 1 }] });
+  });
+
+  it('that passes a task without finding it holds the key as lost', () => {
+    const rig = fetching();
+    rig.swept(rig.partition(0), [itemOf(2, 'k', { bytes: 800 }), itemOf(3, 'other')]);
+    expect(rig.reports('key-held')).toMatchObject([{ key: 'k', reason: 'data-loss', offset: 1 }]);
+  });
+
+  it('hands nothing on that was fetched for an earlier position', () => {
+    const rig = fetching();
+    const partition = rig.partition(0);
+    rig.swept(partition, [itemOf(0, 'k')]);
+    expect(rig.running).toEqual([]);
+    expect(partition.sweep?.at).toBe(1);
+  });
+
+  it('ends with its partition', () => {
+    const rig = fetching();
+    const partition = rig.partition(0);
+    rig.tell((core, at) => core.lost(at, [0]));
+    expect(rig.of('stop-sweep')).toHaveLength(1);
+    rig.swept(partition, line(1, 2, 'k'));
+    expect([rig.running, rig.budget.usedBytes]).toEqual([[], 0]);
+  });
+});

@@ -1,0 +1,183 @@
+import type { CoreState } from './core-state.ts';
+import { halt } from './halting.ts';
+import { hold } from './held-bytes.ts';
+import { type Item, Lane } from './lane.ts';
+import type { PartitionState, RestoredRange, Sweep } from './partition-state.ts';
+import { advanceLane, holdLane } from './scheduling.ts';
+
+/** Opens the sweeps that lanes have come to need. */
+export function planSweeps(core: CoreState): void {
+  for (const partition of core.sweepWanted) planSweep(core, partition);
+  core.sweepWanted.clear();
+}
+
+/** Opens a sweep when a lane needs records that were dropped, or restored keys are not known in full yet. */
+export function planSweep(core: CoreState, partition: PartitionState): void {
+  if (partition.phase !== 'running' || partition.sweep !== undefined) return;
+  let from = Number.POSITIVE_INFINITY;
+  let below = 0;
+  for (const range of partition.restored.values()) {
+    from = Math.min(from, range.from);
+    below = partition.restoredBelow;
+  }
+  for (const lane of partition.open) {
+    if (lane.state !== 'fetching') continue;
+    from = Math.min(from, lane.firstOffset ?? from);
+    below = Math.max(below, lane.missingBelow);
+  }
+  if (below === 0) return;
+  if (from >= below) {
+    closeSweep(core, partition);
+    return;
+  }
+  partition.sweepCount += 1;
+  partition.sweep = { at: from, below, number: partition.sweepCount };
+  core.effects.push({ kind: 'sweep', partition, from });
+}
+
+/** Records of a sweep, in log order. */
+export function takeSwept(core: CoreState, partition: PartitionState, items: readonly Item[]): void {
+  for (const item of items) {
+    const { sweep } = partition;
+    if (partition.phase !== 'running' || sweep === undefined) return;
+    if (item.offset < sweep.at) continue;
+    if (item.offset < sweep.below) takeSweptItem(core, partition, item);
+    sweep.at = item.offset + 1;
+    if (sweep.at >= sweep.below || hasSweptEnough(core, partition, sweep.at)) {
+      partition.sweep = undefined;
+      core.effects.push({ kind: 'stop-sweep', partition });
+      holdMissing(core, partition, sweep);
+      closeSweep(core, partition);
+      return;
+    }
+  }
+}
+
+/** Lanes that already waited when the sweep was opened and whose record it passed without finding it. */
+function holdMissing(core: CoreState, partition: PartitionState, sweep: Sweep): void {
+  for (const lane of partition.open) {
+    if (lane.state !== 'fetching' || lane.fetchingSince >= sweep.number) continue;
+    const offset = lane.firstOffset;
+    if (offset !== undefined && offset < sweep.at) holdLost(core, partition, lane, offset);
+  }
+}
+
+function takeSweptItem(core: CoreState, partition: PartitionState, item: Item): void {
+  if (item.offset < partition.restoredBelow && partition.restored.size > 0) {
+    const lane = partition.lanes.get(item.key) ?? new Lane(item.key);
+    const range = partition.restored.get(lane.hash);
+    if (range !== undefined) {
+      if (item.offset < range.from) return;
+      takeRestored(core, partition, { lane, item, range });
+      return;
+    }
+  }
+  const lane = partition.lanes.get(item.key);
+  if (lane === undefined || !wantsRecord(core, partition, lane, item.offset)) return;
+  if (!lane.refill(item)) return;
+  hold(core, partition, item.bytes);
+  if (lane.state === 'fetching' && typeof lane.first === 'object') advanceLane(core, partition, lane);
+}
+
+function takeRestored(
+  core: CoreState,
+  partition: PartitionState,
+  found: {
+    readonly lane: Lane;
+    readonly item: Item;
+    readonly range: RestoredRange;
+  },
+): void {
+  const { lane, item, range } = found;
+  lane.later ??= [];
+  partition.lanes.set(item.key, lane);
+  const wasEmpty = lane.length === 0;
+  const room = core.budget.open && partition.bufferedBytes < core.config.partitionBytes;
+  if (lane.keptCount < core.config.lookAheadCount || room) {
+    lane.pushSwept(item);
+    hold(core, partition, item.bytes);
+  } else {
+    lane.pushSwept(item.offset);
+  }
+  if (!wasEmpty) return;
+  if (item.offset === range.from) {
+    lane.attempts = range.attempts;
+    lane.firstFailedAtMs = range.firstFailedAtMs;
+  }
+  advanceLane(core, partition, lane);
+}
+
+/** Whether a record that was dropped is wanted back now: what runs dry always, the rest while there is room. */
+function wantsRecord(core: CoreState, partition: PartitionState, lane: Lane, offset: number): boolean {
+  switch (lane.state) {
+    case 'fetching':
+      return lane.firstOffset === offset || hasRoom(core, partition);
+    case 'ready':
+    case 'running':
+      return hasRoom(core, partition);
+    default:
+      return lane.keptCount < core.config.lookAheadCount && hasRoom(core, partition);
+  }
+}
+
+function hasRoom(core: CoreState, partition: PartitionState): boolean {
+  return core.budget.open && partition.bufferedBytes < core.config.partitionBytes;
+}
+
+/** A sweep that only refills lanes ends early when there is no room and nobody waits for it; it is opened again later. */
+function hasSweptEnough(core: CoreState, partition: PartitionState, at: number): boolean {
+  if (partition.restored.size > 0 || hasRoom(core, partition)) return false;
+  for (const lane of partition.open) {
+    if (lane.state === 'fetching' && (lane.firstOffset ?? 0) >= at) return false;
+  }
+  return true;
+}
+
+function closeSweep(core: CoreState, partition: PartitionState): void {
+  if (partition.restored.size > 0) {
+    partition.restored.clear();
+    partition.changes += 1;
+    for (const lane of partition.lanes.values()) {
+      if (lane.later === undefined) continue;
+      const wasEmpty = lane.length === 0;
+      lane.closeSweep();
+      if (wasEmpty) advanceLane(core, partition, lane);
+    }
+  }
+  planSweep(core, partition);
+}
+
+/** The log no longer holds [.., logStart): lanes whose tasks were there are held, and said to be lost. */
+export function sweepLost(core: CoreState, partition: PartitionState, logStart: number): void {
+  const { sweep } = partition;
+  if (partition.phase !== 'running' || sweep === undefined || logStart <= sweep.at) return;
+  if (partition.restored.size > 0) {
+    halt(core, partition, { reason: 'data-loss', from: sweep.at, to: Math.min(logStart, sweep.below) });
+    return;
+  }
+  partition.sweep = undefined;
+  core.effects.push({ kind: 'stop-sweep', partition });
+  for (const lane of partition.open) {
+    const offset = lane.firstOffset;
+    if (lane.state === 'fetching' && offset !== undefined && offset < logStart)
+      holdLost(core, partition, lane, offset);
+  }
+  planSweep(core, partition);
+}
+
+function holdLost(core: CoreState, partition: PartitionState, lane: Lane, offset: number): void {
+  holdLane(core, partition, lane, { reason: 'data-loss', dueMs: Number.POSITIVE_INFINITY });
+  core.effects.push({
+    kind: 'report',
+    report: {
+      kind: 'key-held',
+      partition: partition.partition,
+      item: undefined,
+      offset,
+      key: lane.key,
+      reason: 'data-loss',
+      attempts: lane.attempts,
+      error: undefined,
+    },
+  });
+}
