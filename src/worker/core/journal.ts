@@ -1,28 +1,155 @@
+import { JournalSummary } from './journal-summary.ts';
+
 /**
  * The journal of a queue, kept in `<q>.state`. Nothing in it is ever overwritten or deleted. Ownership of a partition is
  * what its entries say: a CLAIM's own offset is the epoch, and a CONFIRM says that the group accepted that epoch.
+ *
+ * What an owner writes carries its epoch, and is void once somebody else owned the partition. What operators write is a
+ * command, and never void.
  */
 export type JournalEntry =
-  | { readonly kind: 'claim'; readonly group: string; readonly partition: number; readonly by: string }
-  | {
-      readonly kind: 'confirm';
-      readonly group: string;
-      readonly partition: number;
-      readonly epoch: number;
-      /** Everything below is finished. */
-      readonly frontier: number;
-      /** Kafka's id of the queue topic; '' where topics have none. */
-      readonly topicId: string;
-      readonly reason: ConfirmReason;
-    };
+  | ClaimEntry
+  | ConfirmEntry
+  | MarkEntry
+  | ProgressEntry
+  | ClearedEntry
+  | CommandEntry
+  | DoneEntry;
+
+interface EntryOf<Kind extends string> {
+  readonly kind: Kind;
+  readonly group: string;
+  readonly partition: number;
+}
+
+export interface ClaimEntry extends EntryOf<'claim'> {
+  readonly by: string;
+}
+
+export interface ConfirmEntry extends EntryOf<'confirm'> {
+  readonly epoch: number;
+  /** Everything below is finished. */
+  readonly frontier: number;
+  /** Kafka's id of the queue topic; '' where topics have none. */
+  readonly topicId: string;
+  readonly reason: ConfirmReason;
+}
 
 export type ConfirmReason = 'taken' | 'stopped' | 'periodic';
 
+/** A key with all its tasks from one on, or one task, goes to the parked topic. Its own offset is the mark's name. */
+export interface MarkEntry extends EntryOf<'mark'> {
+  readonly epoch: number;
+  /** The record key, byte for byte (latin1). */
+  readonly key: string;
+  readonly scope: 'key' | 'task';
+  /** The source offset of the first task. */
+  readonly from: number;
+  /** The end of the parked partition before the mark: copies are at or above. */
+  readonly parkedFrom: number;
+  /** Type and id of the first task; '' when unknown. */
+  readonly type: string;
+  readonly id: string;
+  readonly reason: ParkReason;
+  readonly error: string;
+  readonly atMs: number;
+  /** The id of the command that asked for it, or ''. */
+  readonly command: string;
+}
+
+export type ParkReason =
+  | 'gave-up'
+  /** The handler threw a ParkError. */
+  | 'asked'
+  | 'undecodable'
+  /** The process died of it again and again. */
+  | 'crash-loop'
+  | 'operator';
+
+/** Redriving gets on: parked tasks up to and including a source offset are done. */
+export interface ProgressEntry extends EntryOf<'progress'> {
+  readonly epoch: number;
+  readonly mark: number;
+  readonly done: number;
+}
+
+/** A mark is history. */
+export interface ClearedEntry extends EntryOf<'cleared'> {
+  readonly epoch: number;
+  readonly mark: number;
+  readonly how: 'redriven' | 'discarded';
+  /** The highest source offset that is done; -1 = none. */
+  readonly upTo: number;
+  readonly command: string;
+}
+
+export interface CommandEntry extends EntryOf<'command'> {
+  readonly id: string;
+  readonly verb: Verb;
+  /** The record key, byte for byte (latin1); '' for what concerns a type. */
+  readonly key: string;
+  /** Who asked. */
+  readonly by: string;
+  readonly atMs: number;
+}
+
+export type Verb =
+  | { readonly name: 'park' | 'hold' | 'release' }
+  | { readonly name: 'hold-type' | 'release-type'; readonly type: string }
+  /** `below`: the log's end when it was asked. What is not found below it is not there. */
+  | { readonly name: 'skip'; readonly taskId: string; readonly below: number }
+  | { readonly name: 'redrive' | 'discard'; readonly mark: number }
+  /** `offset`: the task's source offset. */
+  | { readonly name: 'discard-task'; readonly mark: number; readonly offset: number };
+
+/** A command was carried out, or found to be void. */
+export interface DoneEntry extends EntryOf<'done'> {
+  readonly epoch: number;
+  readonly command: string;
+  readonly outcome: string;
+}
+
 export type WrittenEntry = JournalEntry & { readonly offset: number };
+
+/** A mark that is not history yet. */
+export interface Mark {
+  /** Its offset in the journal. */
+  readonly id: number;
+  readonly epoch: number;
+  readonly key: string;
+  readonly scope: 'key' | 'task';
+  readonly from: number;
+  readonly parkedFrom: number;
+  readonly type: string;
+  /** Of the first task; '' when unknown. */
+  readonly taskId: string;
+  readonly reason: ParkReason;
+  readonly error: string;
+  readonly atMs: number;
+  readonly command: string;
+  /** Parked tasks up to and including this source offset are done; -1 = none. */
+  readonly done: number;
+  /** Source offsets of parked tasks that an operator took out (outcome 'discarded' of a discard-task). */
+  readonly discarded: readonly number[];
+  /** Redrive commands that ended with the outcome 'gave-up'. */
+  readonly redrives: number;
+  /** How often `done` was restated since it last rose: redriving began and did not get on. */
+  readonly stalls: number;
+}
+
+/** A command whose end has not been written down. */
+export interface Command {
+  readonly id: string;
+  /** Its offset in the journal. */
+  readonly offset: number;
+  readonly key: string;
+  readonly verb: Verb;
+  readonly by: string;
+}
 
 /** What the journal says of one (group, partition). */
 export interface JournalHistory {
-  /** Offsets of all claims. */
+  /** Offsets of the claims, from the newest confirmed one on. */
   readonly claims: ReadonlySet<number>;
   /** The newest claim that was confirmed. */
   readonly newestConfirmedEpoch: number | undefined;
@@ -30,70 +157,17 @@ export interface JournalHistory {
   readonly newestConfirm:
     | { readonly epoch: number; readonly frontier: number; readonly topicId: string }
     | undefined;
+  /** What is parked, oldest first. */
+  readonly marks: readonly Mark[];
+  /** Commands without a valid end, oldest first; holds and releases are never among them. */
+  readonly pending: readonly Command[];
+  readonly heldKeys: ReadonlySet<string>;
+  readonly heldTypes: ReadonlySet<string>;
 }
 
-/** The text of an entry: JSON below 1 KB, one field a fact. */
-export function encodeEntry(entry: JournalEntry): string {
-  return JSON.stringify({ v: 1, ...entry });
-}
-
-/** An entry's text; undefined for what keylane did not write, or a later version writes. */
-export function decodeEntry(text: string): JournalEntry | undefined {
-  let raw: unknown;
-  try {
-    raw = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (typeof raw !== 'object' || raw === null) return undefined;
-  const { v, kind, group, partition, by, epoch, frontier, topicId, reason } = raw as Record<string, unknown>; // each field is checked below
-  if (v !== 1 || typeof group !== 'string' || !isCount(partition)) return undefined;
-  if (kind === 'claim' && typeof by === 'string') return { kind, group, partition, by };
-  if (kind !== 'confirm' || !isCount(epoch) || !isCount(frontier) || typeof topicId !== 'string')
-    return undefined;
-  if (reason !== 'taken' && reason !== 'stopped' && reason !== 'periodic') return undefined;
-  return { kind, group, partition, epoch, frontier, topicId, reason };
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-}
-
-/**
- * Folds the entries of one (group, partition), in any order. An entry of epoch e at offset s is void when a confirmed
- * claim c of the same group and partition has e < c < s: somebody else owned the partition by then.
- */
+/** Folds the entries of one (group, partition), in any order. */
 export function foldJournal(entries: Iterable<WrittenEntry>): JournalHistory {
-  const claims = new Set<number>();
-  const confirmsOf = new Map<number, { offset: number; frontier: number; topicId: string }[]>();
-  for (const entry of entries) {
-    if (entry.kind === 'claim') {
-      claims.add(entry.offset);
-    } else {
-      const list = confirmsOf.get(entry.epoch);
-      if (list === undefined) confirmsOf.set(entry.epoch, [entry]);
-      else list.push(entry);
-    }
-  }
-  // From the newest claim down: whether a confirmation counts depends only on newer claims.
-  // Of the newer ones only the lowest matters: an entry is void when it was written after any of them.
-  let newestConfirmedEpoch: number | undefined;
-  let lowestNewer = Number.POSITIVE_INFINITY;
-  let newest: { offset: number; epoch: number; frontier: number; topicId: string } | undefined;
-  for (const epoch of [...claims].sort((a, b) => b - a)) {
-    let isConfirmed = false;
-    for (const confirm of confirmsOf.get(epoch) ?? []) {
-      if (lowestNewer < confirm.offset) continue;
-      isConfirmed = true;
-      if (newest === undefined || confirm.offset > newest.offset) newest = { ...confirm, epoch };
-    }
-    if (!isConfirmed) continue;
-    newestConfirmedEpoch ??= epoch;
-    lowestNewer = epoch;
-  }
-  return {
-    claims,
-    newestConfirmedEpoch,
-    newestConfirm: newest && { epoch: newest.epoch, frontier: newest.frontier, topicId: newest.topicId },
-  };
+  const summary = new JournalSummary();
+  summary.addAll(entries);
+  return summary.history();
 }

@@ -1,10 +1,5 @@
-import {
-  decodeEntry,
-  foldJournal,
-  type JournalEntry,
-  type JournalHistory,
-  type WrittenEntry,
-} from '../core/journal.ts';
+import { foldJournal, type JournalEntry, type JournalHistory, type WrittenEntry } from '../core/journal.ts';
+import { decodeEntry } from '../core/journal-entry.ts';
 
 /** The entries of one group, sorted by the queue partition they speak of. */
 export class JournalFold {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock/clock.ts';
 import type { Reader } from '../../kafka/port.ts';
-import { encodeEntry, type JournalEntry, type JournalHistory } from '../core/journal.ts';
+import type { JournalEntry, JournalHistory } from '../core/journal.ts';
+import { encodeEntry } from '../core/journal-entry.ts';
 import { JournalFold } from './journal-fold.ts';
 
 /** Appends one record to the state topic and resolves with its offset once it is durable. */

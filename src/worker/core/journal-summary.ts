@@ -1,0 +1,190 @@
+import type {
+  ClaimEntry,
+  Command,
+  CommandEntry,
+  DoneEntry,
+  JournalHistory,
+  Mark,
+  MarkEntry,
+  WrittenEntry,
+} from './journal.ts';
+
+type Written<Entry> = Entry & { readonly offset: number };
+/** What an owner writes. */
+type OwnedEntry = Exclude<WrittenEntry, ClaimEntry | CommandEntry>;
+
+/**
+ * What the journal says of one (group, partition), as far as it was added. An entry of epoch e at offset s is void when
+ * a confirmed claim c has e < c < s: somebody else owned the partition by then. A claim is confirmed by a confirmation
+ * that is not void.
+ */
+export class JournalSummary {
+  #claims = new Set<number>();
+  #newestConfirmedEpoch: number | undefined;
+  #newestConfirm: JournalHistory['newestConfirm'];
+  readonly #marks = new Map<number, Mark>();
+  /** Live marks by what they are of. */
+  readonly #markOf = new Map<string, number>();
+  readonly #pending = new Map<string, Command>();
+  readonly #heldKeys = new Set<string>();
+  readonly #heldTypes = new Set<string>();
+
+  /** Adds entries in any order; all of them are later than what was added before. */
+  addAll(entries: Iterable<WrittenEntry>): void {
+    const sorted = [...entries].sort((a, b) => a.offset - b.offset);
+    const voidFrom = this.#judge(sorted);
+    for (const entry of sorted) {
+      if (entry.kind === 'claim') continue;
+      if (entry.kind === 'command') {
+        this.#addCommand(entry);
+        continue;
+      }
+      const end = voidFrom.get(entry.epoch);
+      if (end !== undefined && entry.offset > entry.epoch && entry.offset <= end) this.#add(entry);
+    }
+  }
+
+  history(): JournalHistory {
+    return {
+      claims: new Set(this.#claims),
+      newestConfirmedEpoch: this.#newestConfirmedEpoch,
+      newestConfirm: this.#newestConfirm,
+      marks: [...this.#marks.values()],
+      pending: [...this.#pending.values()],
+      heldKeys: new Set(this.#heldKeys),
+      heldTypes: new Set(this.#heldTypes),
+    };
+  }
+
+  /** For each claim that may still say something, the offset from which what it says is void. */
+  #judge(entries: readonly WrittenEntry[]): ReadonlyMap<number, number> {
+    const confirmsOf = new Map<number, number[]>();
+    for (const entry of entries) {
+      if (entry.kind === 'claim') this.#claims.add(entry.offset);
+      if (entry.kind !== 'confirm' || entry.offset < entry.epoch) continue;
+      const list = confirmsOf.get(entry.epoch);
+      if (list === undefined) confirmsOf.set(entry.epoch, [entry.offset]);
+      else list.push(entry.offset);
+    }
+    const known = this.#newestConfirmedEpoch;
+    const voidFrom = new Map<number, number>();
+    let newestConfirmed: number | undefined;
+    // From the newest claim down: whether a confirmation counts depends only on newer claims.
+    // Of the newer ones only the lowest matters: an entry is void when it was written after any of them.
+    let lowestNewer = Number.POSITIVE_INFINITY;
+    for (const epoch of [...this.#claims].sort((a, b) => b - a)) {
+      const end = lowestNewer;
+      voidFrom.set(epoch, end);
+      const isConfirmed = epoch === known || confirmsOf.get(epoch)?.some((offset) => offset <= end);
+      if (isConfirmed !== true) continue;
+      newestConfirmed ??= epoch;
+      lowestNewer = epoch;
+    }
+    this.#newestConfirmedEpoch = newestConfirmed;
+    if (newestConfirmed !== undefined) {
+      const from = newestConfirmed;
+      this.#claims = new Set([...this.#claims].filter((claim) => claim >= from));
+    }
+    return voidFrom;
+  }
+
+  #add(entry: OwnedEntry): void {
+    switch (entry.kind) {
+      case 'confirm': {
+        const { epoch, frontier, topicId } = entry;
+        this.#newestConfirm = { epoch, frontier, topicId };
+        return;
+      }
+      case 'mark':
+        this.#pending.delete(entry.command);
+        this.#addMark(entry);
+        return;
+      case 'progress': {
+        const mark = this.#marks.get(entry.mark);
+        if (mark === undefined) return;
+        const changed =
+          entry.done > mark.done ? { done: entry.done, stalls: 0 } : { stalls: mark.stalls + 1 };
+        this.#marks.set(mark.id, { ...mark, ...changed });
+        return;
+      }
+      case 'cleared': {
+        this.#pending.delete(entry.command);
+        const mark = this.#marks.get(entry.mark);
+        if (mark === undefined) return;
+        this.#marks.delete(mark.id);
+        this.#markOf.delete(subjectOf(mark));
+        return;
+      }
+      case 'done':
+        this.#addDone(entry);
+    }
+  }
+
+  #addMark(entry: Written<MarkEntry>): void {
+    const subject = subjectOf(entry);
+    const known = this.#marks.get(this.#markOf.get(subject) ?? -1);
+    // An owner writes a mark again when it was not told what became of it, and copies only for the one it was told of:
+    // the newer. Of two owners' marks the older counts: the newer owner knows of it, and whoever does not is void.
+    if (known !== undefined && known.epoch !== entry.epoch) return;
+    if (known !== undefined) this.#marks.delete(known.id);
+    const { epoch, key, scope, from, parkedFrom, type, reason, error, atMs, command } = entry;
+    this.#markOf.set(subject, entry.offset);
+    this.#marks.set(entry.offset, {
+      id: entry.offset,
+      epoch,
+      key,
+      scope,
+      from,
+      parkedFrom,
+      type,
+      taskId: entry.id,
+      reason,
+      error,
+      atMs,
+      command,
+      done: -1,
+      discarded: [],
+      redrives: 0,
+      stalls: 0,
+    });
+  }
+
+  #addCommand({ id, offset, key, verb, by }: Written<CommandEntry>): void {
+    switch (verb.name) {
+      case 'hold':
+        this.#heldKeys.add(key);
+        return;
+      case 'release':
+        this.#heldKeys.delete(key);
+        return;
+      case 'hold-type':
+        this.#heldTypes.add(verb.type);
+        return;
+      case 'release-type':
+        this.#heldTypes.delete(verb.type);
+        return;
+      default:
+        // One that was sent twice counts once.
+        if (!this.#pending.has(id)) this.#pending.set(id, { id, offset, key, verb, by });
+    }
+  }
+
+  #addDone({ command, outcome }: DoneEntry): void {
+    const verb = this.#pending.get(command)?.verb;
+    this.#pending.delete(command);
+    if (verb === undefined || !('mark' in verb)) return;
+    const mark = this.#marks.get(verb.mark);
+    if (mark === undefined) return;
+    if (verb.name === 'redrive' && outcome === 'gave-up') {
+      this.#marks.set(mark.id, { ...mark, redrives: mark.redrives + 1 });
+    }
+    if (verb.name === 'discard-task' && outcome === 'discarded') {
+      this.#marks.set(mark.id, { ...mark, discarded: [...mark.discarded, verb.offset] });
+    }
+  }
+}
+
+/** What two marks must not both be of. */
+function subjectOf({ scope, key, from }: Pick<MarkEntry, 'scope' | 'key' | 'from'>): string {
+  return scope === 'key' ? `key ${key}` : `task ${from}`;
+}
