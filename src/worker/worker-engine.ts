@@ -59,7 +59,8 @@ export class WorkerEngine {
         isReading: () => core.wantedCount() > 0,
         logEnds: (partitions) => io.logEnds(partitions),
         onTailStalled: (partition, logStart) => this.#onTailStalled(partition, logStart),
-        onSweepStalled: (partition, logStart) => this.#onSweepStalled(partition, logStart),
+        onSweepStalled: (partition, logStart) =>
+          this.#tell((at) => core.sweepStalled(at, partition, logStart)),
       },
       clock.monotonicMs(),
     );
@@ -225,7 +226,7 @@ export class WorkerEngine {
         this.#quietly(sweeps.stop(effect.partition));
         return;
       case 'check-gap':
-        this.#checkGap(effect.partition, effect.found);
+        this.#checkGap(effect);
         return;
       case 'drain':
         runner.drain(effect.run);
@@ -327,12 +328,16 @@ export class WorkerEngine {
     });
   }
 
-  #checkGap(partition: PartitionState, found: number): void {
+  #checkGap({ partition, of, found }: Extract<Effect, { kind: 'check-gap' }>): void {
+    const { core } = this.#deps;
     this.#inBackground(
       this.#deps.io.logEnds([partition]).then(
         ([ends]) => {
           if (ends === undefined) return;
-          this.#tell((at) => this.#deps.core.gapChecked(at, partition, { start: ends.start, found }));
+          const log = { start: ends.start, found };
+          this.#tell((at) =>
+            of === 'tail' ? core.gapChecked(at, partition, log) : core.sweepGapChecked(at, partition, log),
+          );
         },
         () => {}, // the watchdog asks again
       ),
@@ -355,13 +360,6 @@ export class WorkerEngine {
       offset: BigInt(partition.nextOffset),
     });
     this.#tell((at) => this.#deps.core.tailStalled(at, partition, logStart));
-  }
-
-  #onSweepStalled(partition: PartitionState, logStart: number): void {
-    const { sweep } = partition;
-    if (partition.phase !== 'running' || sweep === undefined) return;
-    if (logStart > sweep.at) this.#tell((at) => this.#deps.core.sweepLost(at, partition, logStart));
-    else this.#quietly(this.#deps.sweeps.sweep(partition, sweep.at));
   }
 
   #inBackground(work: Promise<unknown>): void {

@@ -54,9 +54,14 @@ function pretendAcked(worker: SimulatedWorker, items: readonly CommitItem[]): vo
 }
 
 /** Breaks what the reader brings. */
-export function mutateItems(worker: SimulatedWorker, items: readonly Item[]): readonly Item[] {
+export function mutateItems(
+  worker: SimulatedWorker,
+  items: readonly Item[],
+  of: 'tail' | 'sweep',
+): readonly Item[] {
   const { mutant } = worker.world.scenario;
   const [first, second, ...rest] = items;
+  if (of === 'sweep') return mutant === 'drop-swept' ? items.filter(({ offset }) => offset % 7 !== 3) : items;
   if (first === undefined) return items;
   if (mutant === 'drop-one' && worker.world.random.chance(0.1)) return items.slice(1);
   if (mutant === 'swap-two' && second !== undefined && worker.world.random.chance(0.3)) {

@@ -9,6 +9,13 @@ export interface LogRecord {
   readonly key: string;
 }
 
+/** An offset that holds no task, as control records of somebody's transaction are. */
+export const EMPTY = '';
+
+export function isEmpty(record: LogRecord): boolean {
+  return record.key === EMPTY;
+}
+
 interface RunningTask {
   readonly name: string;
   readonly epoch: number;
@@ -134,7 +141,7 @@ export class Reference {
       if (record.offset >= doneBelow) break;
       const open = unfinishedFrom.get(keyHash(record.key));
       const saidDone = record.offset < offset || open === undefined || record.offset < open;
-      if (saidDone && !this.#succeeded.has(nameOf(record))) {
+      if (saidDone && !isEmpty(record) && !this.#succeeded.has(nameOf(record))) {
         this.#fail(`P6 commit: ${nameOf(record)} is said to be finished by a commit at ${offset} and is not`);
       }
     }
@@ -144,7 +151,7 @@ export class Reference {
   /** After healing and draining. */
   checkEnd(): void {
     for (const [partition, log] of this.logs) {
-      const unseen = log.filter((record) => !this.#succeeded.has(nameOf(record)));
+      const unseen = log.filter((record) => !isEmpty(record) && !this.#succeeded.has(nameOf(record)));
       for (const record of unseen.slice(0, 3)) {
         const lost = record.offset < (this.#committedBelow.get(partition) ?? 0);
         this.#fail(

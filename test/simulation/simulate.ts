@@ -1,4 +1,5 @@
 import type { Run } from '../../src/worker/core/effects.ts';
+import { EMPTY } from './reference.ts';
 import { SimulatedWorker } from './simulated-worker.ts';
 import { type Mutant, type Scenario, World } from './world.ts';
 
@@ -61,6 +62,7 @@ function stepOnce(world: World): void {
 function enqueue(world: World): void {
   const { random, scenario } = world;
   const key = random.below(scenario.keys);
+  if (random.chance(0.03)) world.reference.append(key % scenario.partitions, EMPTY);
   world.reference.append(key % scenario.partitions, `key-${key}`);
 }
 

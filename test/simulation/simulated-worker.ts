@@ -7,7 +7,7 @@ import type { PartitionState } from '../../src/worker/core/partition-state.ts';
 import { SharedBudget } from '../../src/worker/core/shared-budget.ts';
 import { type Moment, WorkerCore } from '../../src/worker/core/worker-core.ts';
 import { mutateEffects, mutateFinding, mutateItems } from './mutants.ts';
-import type { LogRecord } from './reference.ts';
+import { isEmpty, type LogRecord } from './reference.ts';
 import type { World } from './world.ts';
 
 const RECORD_BYTES = 100;
@@ -33,6 +33,8 @@ export class SimulatedWorker {
   known = true;
   leaving = false;
   readonly #revocations = new Map<number, readonly number[]>();
+  /** What its reader has lost. */
+  readonly #lostOnce = new Set<LogRecord>();
   #revocationCount = 0;
   #working = false;
 
@@ -91,12 +93,14 @@ export class SimulatedWorker {
     const wanted = this.core.wantedCount();
     if (wanted === 0 || this.paused.has(position.state.partition)) return;
     const items = this.#read(position, Math.min(wanted, 1 + this.world.random.below(6)));
-    if (items.length > 0) this.tell((core, at) => core.records(at, position.state, mutateItems(this, items)));
+    if (items.length > 0)
+      this.tell((core, at) => core.records(at, position.state, mutateItems(this, items, 'tail')));
   }
 
   pollSweep(position: Position): void {
     const items = this.#read(position, 1 + this.world.random.below(6));
-    if (items.length > 0) this.tell((core, at) => core.swept(at, position.state, items));
+    if (items.length > 0)
+      this.tell((core, at) => core.swept(at, position.state, mutateItems(this, items, 'sweep')));
   }
 
   /** A handler comes to its end. The core hears of it a moment later. */
@@ -125,8 +129,16 @@ export class SimulatedWorker {
 
   #read(position: Position, count: number): Item[] {
     const log = this.world.reference.log(position.state.partition);
-    const records = log.slice(position.at, position.at + count);
-    position.at += records.length;
+    const stretch = log.slice(position.at, position.at + count);
+    position.at += stretch.length;
+    const records = stretch.filter((record) => !isEmpty(record));
+    // A client that loses something once: reading it again brings it.
+    const [lost, ...others] = records;
+    if (lost !== undefined && !this.#lostOnce.has(lost) && this.world.fault(0.05)) {
+      this.#lostOnce.add(lost);
+      this.world.count('records lost by a reader');
+      return others.map(itemOf);
+    }
     return records.map(itemOf);
   }
 
@@ -176,9 +188,15 @@ export class SimulatedWorker {
         }
         return;
       case 'check-gap':
-        this.#later(() =>
-          this.tell((core, at) => core.gapChecked(at, effect.partition, { start: 0, found: effect.found })),
-        );
+        this.#later(() => {
+          const { partition, found } = effect;
+          const log = { start: 0, found };
+          this.tell((core, at) =>
+            effect.of === 'tail'
+              ? core.gapChecked(at, partition, log)
+              : core.sweepGapChecked(at, partition, log),
+          );
+        });
         return;
       case 'start':
         world.reference.started(this, recordOf(effect.run), effect.run.partition.epoch);

@@ -20,6 +20,8 @@ describe('the worker core under simulation', () => {
       'sweep',
       'pause',
       'stood still',
+      'check-gap',
+      'records lost by a reader',
       'abort',
       'report task-failed',
     ]) {

@@ -10,6 +10,7 @@ export const mutants = [
   'none',
   'commit-plus-one',
   'drop-one',
+  'drop-swept',
   'swap-two',
   'two-at-once',
   'ignored-revoke',

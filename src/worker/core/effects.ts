@@ -70,8 +70,13 @@ export type Effect =
   /** Read [from, to) again: records come by `swept`. Replaces an earlier sweep of the partition. */
   | { readonly kind: 'sweep'; readonly partition: PartitionState; readonly from: number }
   | { readonly kind: 'stop-sweep'; readonly partition: PartitionState }
-  /** Offsets are missing from what was read: `gapChecked`. */
-  | { readonly kind: 'check-gap'; readonly partition: PartitionState; readonly found: number }
+  /** Offsets are missing from what was read, of the tail or of a sweep: `gapChecked` or `sweepGapChecked`. */
+  | {
+      readonly kind: 'check-gap';
+      readonly partition: PartitionState;
+      readonly of: 'tail' | 'sweep';
+      readonly found: number;
+    }
   /** Run the task: `finished` or `failed`, once. */
   | { readonly kind: 'start'; readonly run: Run }
   /** The partition is being given up: tell the handler to come to an end. */

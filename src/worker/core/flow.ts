@@ -2,7 +2,7 @@ import type { CoreState } from './core-state.ts';
 import { halt } from './halting.ts';
 import { hold, letGo } from './held-bytes.ts';
 import { type Item, Lane } from './lane.ts';
-import type { PartitionState } from './partition-state.ts';
+import type { Gap, PartitionState } from './partition-state.ts';
 import { advanceLane } from './scheduling.ts';
 
 /** Asks for the tail of a partition from the first offset that is not known. What is read anew flows, paused or not. */
@@ -25,18 +25,33 @@ export function wantedCount(core: CoreState): number {
 
 /** Records from the tail of a partition, in log order. */
 export function takeRecords(core: CoreState, partition: PartitionState, items: readonly Item[]): void {
-  if (partition.phase !== 'running' || partition.checkingGap) return;
+  if (partition.phase !== 'running' || partition.gap?.checking === true) return;
   for (const item of items) {
     if (item.offset < partition.nextOffset) continue;
     if (item.offset > partition.nextOffset) {
-      partition.checkingGap = true;
-      core.effects.push({ kind: 'check-gap', partition, found: item.offset });
-      break;
+      tailMisses(core, partition, item.offset);
+      return;
     }
     partition.nextOffset = item.offset + 1;
     takeTailItem(core, partition, item);
   }
   limitBuffer(core, partition);
+}
+
+/** A client that has lost something brings it when it is asked again; offsets that hold nothing stay missing. */
+function tailMisses(core: CoreState, partition: PartitionState, found: number): void {
+  if (isSeenAgain(partition.gap, partition.nextOffset, found)) {
+    partition.gap.checking = true;
+    core.effects.push({ kind: 'check-gap', partition, of: 'tail', found });
+    return;
+  }
+  partition.gap = { at: partition.nextOffset, found, checking: false };
+  startReading(core, partition);
+}
+
+/** The same offsets were missing when this was read before. */
+export function isSeenAgain(gap: Gap | undefined, at: number, found: number): gap is Gap {
+  return gap?.at === at && gap.found === found;
 }
 
 function takeTailItem(core: CoreState, partition: PartitionState, item: Item): void {
@@ -153,24 +168,25 @@ export function tailStalled(core: CoreState, partition: PartitionState, logStart
     halt(core, partition, { reason: 'data-loss', from: partition.nextOffset, to: logStart });
     return;
   }
-  partition.checkingGap = false;
+  partition.gap = undefined;
   startReading(core, partition);
 }
 
-/** What really is at the offsets that were missing from the tail. */
+/** Reading again has shown the same offsets missing from the tail; this is where the log starts. */
 export function gapChecked(
   core: CoreState,
   partition: PartitionState,
   logStart: number,
   found: number,
 ): void {
-  if (partition.phase !== 'running' || !partition.checkingGap) return;
-  partition.checkingGap = false;
+  const { gap } = partition;
+  if (partition.phase !== 'running' || gap?.checking !== true || gap.found !== found) return;
+  partition.gap = undefined;
   if (logStart > partition.nextOffset) {
     halt(core, partition, { reason: 'data-loss', from: partition.nextOffset, to: logStart });
     return;
   }
   // Offsets that never held a task: control records of somebody's transaction.
-  partition.nextOffset = Math.max(partition.nextOffset, found);
+  partition.nextOffset = found;
   startReading(core, partition);
 }

@@ -283,6 +283,7 @@ describe('a halted partition', () => {
     rig.records(partition, itemsOf(0, ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'], { bytes: 1_300 }));
     expect(rig.core.wantedCount()).toBe(0);
     rig.records(partition, [itemOf(50, 'z')]);
+    rig.records(partition, [itemOf(50, 'z')]);
     rig.tell((core, at) => core.gapChecked(at, partition, { start: 50, found: 50 }));
     expect(partition.phase).toBe('halted');
     rig.finish(rig.runOf('a'));
@@ -294,6 +295,7 @@ describe('a halted partition', () => {
     const rig = new CoreRig({ concurrency: 1 });
     const partition = rig.take(0);
     rig.records(partition, itemsOf(0, ['a', 'b']));
+    rig.records(partition, [itemOf(50, 'z')]);
     rig.records(partition, [itemOf(50, 'z')]);
     rig.tell((core, at) => core.gapChecked(at, partition, { start: 50, found: 50 }));
     rig.finish(rig.runOf('a'));

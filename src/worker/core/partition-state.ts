@@ -42,6 +42,15 @@ export interface Sweep {
   at: number;
   readonly below: number;
   readonly number: number;
+  gap: Gap | undefined;
+}
+
+/** Offsets [at, found) are missing from what was read. Reading again shows whether they are really empty. */
+export interface Gap {
+  readonly at: number;
+  readonly found: number;
+  /** Reading again has shown the same: it is being compared with the log. */
+  checking: boolean;
 }
 
 export class PartitionState {
@@ -76,7 +85,7 @@ export class PartitionState {
   sweepCount = 0;
   bufferedBytes = 0;
   paused = false;
-  checkingGap = false;
+  gap: Gap | undefined;
   /** Reported as full and not since relieved. */
   full = false;
   /** Has a place in the queue of partitions that have something to start. */

@@ -30,7 +30,7 @@ describe('a sweep', () => {
   it('that finds the log start beyond it holds the key as lost, and says so', () => {
     const rig = fetching();
     const partition = rig.partition(0);
-    rig.tell((core, at) => core.sweepLost(at, partition, 2));
+    rig.tell((core, at) => core.sweepStalled(at, partition, 2));
     expect(rig.reports('key-held')).toMatchObject([{ key: 'k', reason: 'data-loss', offset: 1 }]);
     expect(partition.phase).toBe('running');
     rig.records(partition, [itemOf(4, 'good')]);
@@ -40,8 +40,36 @@ describe('a sweep', () => {
 
   it('that passes a task without finding it holds the key as lost', () => {
     const rig = fetching();
-    rig.swept(rig.partition(0), [itemOf(2, 'k', { bytes: 800 }), itemOf(3, 'other')]);
+    const partition = rig.partition(0);
+    rig.swept(partition, [itemOf(2, 'k', { bytes: 800 })]);
+    expect(rig.of('sweep').at(-1)?.from).toBe(1);
+    rig.swept(partition, [itemOf(2, 'k', { bytes: 800 })]);
+    expect(rig.of('check-gap')).toMatchObject([{ of: 'sweep', found: 2 }]);
+    expect(rig.reports('key-held')).toEqual([]);
+    rig.tell((core, at) => core.sweepGapChecked(at, partition, { start: 0, found: 2 }));
+    expect(rig.of('sweep').at(-1)?.from).toBe(2);
+    rig.swept(partition, [itemOf(2, 'k', { bytes: 800 })]);
     expect(rig.reports('key-held')).toMatchObject([{ key: 'k', reason: 'data-loss', offset: 1 }]);
+  });
+
+  it('reads again what its reader has left out', () => {
+    const rig = fetching();
+    const partition = rig.partition(0);
+    rig.swept(partition, [itemOf(2, 'k', { bytes: 800 }), itemOf(3, 'other')]);
+    rig.swept(partition, line(1, 2, 'k', 800));
+    expect(rig.runOf('k').item.offset).toBe(1);
+    expect(rig.reports('key-held')).toEqual([]);
+  });
+
+  it('that brings nothing is begun anew where it stands, also while it was asked about a gap', () => {
+    const rig = fetching();
+    const partition = rig.partition(0);
+    rig.swept(partition, [itemOf(2, 'k', { bytes: 800 })]);
+    rig.swept(partition, [itemOf(2, 'k', { bytes: 800 })]);
+    rig.tell((core, at) => core.sweepStalled(at, partition, 0));
+    expect(rig.of('sweep').at(-1)?.from).toBe(1);
+    rig.swept(partition, line(1, 2, 'k', 800));
+    expect(rig.runOf('k').item.offset).toBe(1);
   });
 
   it('hands nothing on that was fetched for an earlier position', () => {

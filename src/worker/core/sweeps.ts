@@ -1,4 +1,5 @@
 import type { CoreState } from './core-state.ts';
+import { isSeenAgain } from './flow.ts';
 import { halt } from './halting.ts';
 import { hold } from './held-bytes.ts';
 import { type Item, Lane } from './lane.ts';
@@ -31,7 +32,7 @@ export function planSweep(core: CoreState, partition: PartitionState): void {
     return;
   }
   partition.sweepCount += 1;
-  partition.sweep = { at: from, below, number: partition.sweepCount };
+  partition.sweep = { at: from, below, number: partition.sweepCount, gap: undefined };
   core.effects.push({ kind: 'sweep', partition, from });
 }
 
@@ -39,18 +40,56 @@ export function planSweep(core: CoreState, partition: PartitionState): void {
 export function takeSwept(core: CoreState, partition: PartitionState, items: readonly Item[]): void {
   for (const item of items) {
     const { sweep } = partition;
-    if (partition.phase !== 'running' || sweep === undefined) return;
+    if (partition.phase !== 'running' || sweep === undefined || sweep.gap?.checking === true) return;
     if (item.offset < sweep.at) continue;
-    if (item.offset < sweep.below) takeSweptItem(core, partition, item);
-    sweep.at = item.offset + 1;
-    if (sweep.at >= sweep.below || hasSweptEnough(core, partition, sweep.at)) {
-      partition.sweep = undefined;
-      core.effects.push({ kind: 'stop-sweep', partition });
-      holdMissing(core, partition, sweep);
-      closeSweep(core, partition);
+    if (item.offset > sweep.at) {
+      sweepMisses(core, partition, sweep, item.offset);
       return;
     }
+    if (item.offset < sweep.below) takeSweptItem(core, partition, item);
+    if (passed(core, partition, sweep, item.offset + 1)) return;
   }
+}
+
+/** As for the tail: what is missing is read again before it is believed to be nothing. */
+function sweepMisses(core: CoreState, partition: PartitionState, sweep: Sweep, found: number): void {
+  if (isSeenAgain(sweep.gap, sweep.at, found)) {
+    sweep.gap.checking = true;
+    core.effects.push({ kind: 'check-gap', partition, of: 'sweep', found });
+    return;
+  }
+  sweep.gap = { at: sweep.at, found, checking: false };
+  core.effects.push({ kind: 'sweep', partition, from: sweep.at });
+}
+
+/** Reading again has shown the same offsets missing from the sweep; this is where the log starts. */
+export function sweepGapChecked(
+  core: CoreState,
+  partition: PartitionState,
+  logStart: number,
+  found: number,
+): void {
+  const { sweep } = partition;
+  if (partition.phase !== 'running' || sweep?.gap?.checking !== true || sweep.gap.found !== found) return;
+  sweep.gap = undefined;
+  if (logStart > sweep.at) {
+    sweepLost(core, partition, logStart);
+    return;
+  }
+  // What is missing is passed; the sweep may end with it.
+  if (passed(core, partition, sweep, found)) return;
+  core.effects.push({ kind: 'sweep', partition, from: found });
+}
+
+/** The sweep has come to an offset. True when that is its end. */
+function passed(core: CoreState, partition: PartitionState, sweep: Sweep, at: number): boolean {
+  sweep.at = at;
+  if (at < sweep.below && !hasSweptEnough(core, partition, at)) return false;
+  partition.sweep = undefined;
+  core.effects.push({ kind: 'stop-sweep', partition });
+  holdMissing(core, partition, sweep);
+  closeSweep(core, partition);
+  return true;
 }
 
 /** Lanes that already waited when the sweep was opened and whose record it passed without finding it. */
@@ -147,10 +186,19 @@ function closeSweep(core: CoreState, partition: PartitionState): void {
   planSweep(core, partition);
 }
 
-/** The log no longer holds [.., logStart): lanes whose tasks were there are held, and said to be lost. */
-export function sweepLost(core: CoreState, partition: PartitionState, logStart: number): void {
+/** A sweep brings nothing: either the log's start has passed it, or the reading is done again. */
+export function sweepStalled(core: CoreState, partition: PartitionState, logStart: number): void {
   const { sweep } = partition;
-  if (partition.phase !== 'running' || sweep === undefined || logStart <= sweep.at) return;
+  if (partition.phase !== 'running' || sweep === undefined) return;
+  sweep.gap = undefined;
+  if (logStart > sweep.at) sweepLost(core, partition, logStart);
+  else core.effects.push({ kind: 'sweep', partition, from: sweep.at });
+}
+
+/** The log no longer holds [.., logStart): lanes whose tasks were there are held, and said to be lost. */
+function sweepLost(core: CoreState, partition: PartitionState, logStart: number): void {
+  const { sweep } = partition;
+  if (sweep === undefined) return;
   if (partition.restored.size > 0) {
     halt(core, partition, { reason: 'data-loss', from: sweep.at, to: Math.min(logStart, sweep.below) });
     return;

@@ -231,11 +231,24 @@ describe('a key that the owner before left unfinished', () => {
     expect(rig.runningKeys).toEqual([held, twin]);
   });
 
+  it('misses nothing that its sweep was not brought', () => {
+    const rig = takenOver();
+    const partition = rig.partition(0);
+    rig.swept(partition, [itemOf(12, 'done')]);
+    expect(rig.of('sweep').at(-1)?.from).toBe(10);
+    rig.swept(partition, [itemOf(10, held), itemOf(11, 'done')]);
+    expect(rig.runningKeys).toEqual([held]);
+    rig.swept(partition, [itemOf(14, 'done')]);
+    rig.swept(partition, [itemOf(14, 'done')]);
+    rig.tell((core, at) => core.sweepGapChecked(at, partition, { start: 13, found: 14 }));
+    expect(rig.reports('partition-halted')).toMatchObject([{ reason: 'data-loss', from: 12, to: 13 }]);
+  });
+
   it('is lost when the log no longer has its tasks: the partition stops', () => {
     const rig = takenOver();
     const partition = rig.partition(0);
     rig.swept(partition, [itemOf(10, held)]);
-    rig.tell((core, at) => core.sweepLost(at, partition, 15));
+    rig.tell((core, at) => core.sweepStalled(at, partition, 15));
     expect(rig.reports('partition-halted')).toMatchObject([{ reason: 'data-loss', from: 11, to: 15 }]);
     expect(partition.phase).toBe('halted');
   });

@@ -12,7 +12,7 @@ import { advanceLane, releaseDue } from './scheduling.ts';
 import { runsOf, settleFailed, settleFinished } from './settling.ts';
 import type { SharedBudget } from './shared-budget.ts';
 import { nextProbeAtMs, startReady } from './starting.ts';
-import { planSweeps, sweepLost, takeSwept } from './sweeps.ts';
+import { planSweeps, sweepGapChecked, sweepStalled, takeSwept } from './sweeps.ts';
 import { assign, claimed, confirmed, inspected, retryTaking, takingFailed } from './taking.ts';
 
 /** The time of an event: of the monotonic clock, and as people count it. */
@@ -103,14 +103,22 @@ export class WorkerCore {
     this.#do(at, (core) => gapChecked(core, partition, log.start, log.found));
   }
 
+  sweepGapChecked(
+    at: Moment,
+    partition: PartitionState,
+    log: { readonly start: number; readonly found: number },
+  ): void {
+    this.#do(at, (core) => sweepGapChecked(core, partition, log.start, log.found));
+  }
+
   /** The tail has brought nothing for long although the log has more. */
   tailStalled(at: Moment, partition: PartitionState, logStart: number): void {
     this.#do(at, (core) => tailStalled(core, partition, logStart));
   }
 
-  /** The log's start has passed what a sweep was to read. */
-  sweepLost(at: Moment, partition: PartitionState, logStart: number): void {
-    this.#do(at, (core) => sweepLost(core, partition, logStart));
+  /** A sweep has brought nothing for long. */
+  sweepStalled(at: Moment, partition: PartitionState, logStart: number): void {
+    this.#do(at, (core) => sweepStalled(core, partition, logStart));
   }
 
   // --- handlers
