@@ -1,3 +1,4 @@
+import { readHead } from '../codec/envelope.ts';
 import type { CoreConfig } from './core/core-state.ts';
 import type { SharedBudget } from './core/shared-budget.ts';
 import type { ResolvedWorkerOptions } from './worker-options.ts';
@@ -6,6 +7,11 @@ import type { ResolvedWorkerOptions } from './worker-options.ts';
 export function coreConfig(options: ResolvedWorkerOptions, scope: string, budget: SharedBudget): CoreConfig {
   return {
     scope,
+    taskId: (item) => {
+      const read = readHead(item.record);
+      return read.kind === 'task' ? read.head.id : undefined;
+    },
+    afterGiveUp: () => 'wait',
     concurrency: options.concurrency,
     commitIntervalMs: options.commitIntervalMs,
     drainMs: options.rebalance.drainMs,

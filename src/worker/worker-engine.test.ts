@@ -19,6 +19,8 @@ import type { WorkerEvents } from './worker-events.ts';
 
 const config: CoreConfig = {
   scope: 'q',
+  taskId: () => undefined,
+  afterGiveUp: () => 'wait',
   concurrency: 4,
   commitIntervalMs: 100,
   drainMs: 1_000,

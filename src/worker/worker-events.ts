@@ -68,7 +68,14 @@ export interface WorkerEvents {
     readonly key: string;
     readonly id: string | undefined;
     readonly type: string | undefined;
-    readonly reason: 'gave-up' | 'unknown-type' | 'newer-version' | 'undecodable' | 'data-loss' | 'retry';
+    readonly reason:
+      | 'gave-up'
+      | 'unknown-type'
+      | 'newer-version'
+      | 'undecodable'
+      | 'data-loss'
+      | 'retry'
+      | 'operator';
     readonly attempts: number;
     readonly error: unknown;
   };

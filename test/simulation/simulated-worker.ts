@@ -43,6 +43,8 @@ export class SimulatedWorker {
     this.budget = new SharedBudget(world.scenario.budgetBytes);
     const config: CoreConfig = {
       scope: 'q',
+      taskId: () => undefined,
+      afterGiveUp: () => 'wait',
       concurrency: world.scenario.concurrency,
       commitIntervalMs: 50,
       drainMs: 200,

@@ -11,6 +11,8 @@ import { type Moment, WorkerCore } from '../../src/worker/core/worker-core.ts';
 
 const baseConfig: CoreConfig = {
   scope: 'q',
+  taskId: (item) => `id-${item.offset}`,
+  afterGiveUp: () => 'wait',
   concurrency: 4,
   commitIntervalMs: 100,
   drainMs: 1_000,

@@ -1,4 +1,5 @@
 import type { CommitOutcome } from '../../kafka/port.ts';
+import { commandsCommitted } from './commanding.ts';
 import { encodeMetadata } from './commit-metadata.ts';
 import type { CoreState } from './core-state.ts';
 import type { CommitItem } from './effects.ts';
@@ -90,6 +91,7 @@ function acknowledge(core: CoreState, item: CommitItem): void {
   partition.committedChanges = item.changes;
   partition.committedFrontier = item.offset;
   if (partition.phase === 'taking') takingCommitted(core, partition);
+  else commandsCommitted(core, partition);
   if (partition.phase === 'running' && item.changes >= partition.frozenUntil) queueUp(core, partition);
   core.effects.push({ kind: 'committed', item });
 }

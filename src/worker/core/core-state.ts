@@ -1,5 +1,5 @@
-import type { Effect, Run } from './effects.ts';
-import type { Lane } from './lane.ts';
+import type { Effect, PartitionEffect, Run } from './effects.ts';
+import type { Item, Lane } from './lane.ts';
 import type { LiveKeys } from './live-keys.ts';
 import { MinHeap } from './min-heap.ts';
 import { OutageDetector } from './outage.ts';
@@ -11,6 +11,10 @@ import type { SharedBudget } from './shared-budget.ts';
 export interface CoreConfig {
   /** Names the queue's keys among those of other queues and groups of the process. */
   readonly scope: string;
+  /** The id written on a record; undefined when it has none. */
+  readonly taskId: (item: Item) => string | undefined;
+  /** What becomes of a task of this type that is not tried any more. */
+  readonly afterGiveUp: (type: string) => 'parkKey' | 'parkTask' | 'wait';
   readonly concurrency: number;
   readonly commitIntervalMs: number;
   readonly drainMs: number;
@@ -74,6 +78,14 @@ export class CoreState {
   readonly paused = new Set<PartitionState>();
   /** Partitions with a lane that has run out of records. */
   readonly sweepWanted = new Set<PartitionState>();
+  /** Partitions with a mark that waits to be redriven or discarded. */
+  readonly settling = new Set<PartitionState>();
+  /** Partitions with a redrive that has run out of records. */
+  readonly parkedWanted = new Set<PartitionState>();
+  /** Partitions with a redrive. */
+  readonly redriving = new Set<PartitionState>();
+  /** What failed and is done again after a while. */
+  readonly repeat = new MinHeap<PartitionEffect>();
   effects: Effect[] = [];
   statePin = '';
   stopping = false;

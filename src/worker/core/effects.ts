@@ -1,6 +1,7 @@
-import type { ConfirmReason } from './journal.ts';
+import type { ConfirmReason, ParkReason } from './journal.ts';
 import type { StopReason, TakingNote } from './judge-taking.ts';
 import type { HoldReason, Item, Lane } from './lane.ts';
+import type { Copy, JournalWrite, MarkRequest, ParkedWant } from './parked.ts';
 import type { PartitionState } from './partition-state.ts';
 
 /**
@@ -85,8 +86,23 @@ export type Effect =
   | { readonly kind: 'abort'; readonly run: Run; readonly reason: AbortReason }
   /** Call `keyFreed` once no handler of the lane's key is alive in this process. */
   | { readonly kind: 'await-key'; readonly partition: PartitionState; readonly lane: Lane }
+  /** Write a MARK: `marked` or `effectFailed`. */
+  | { readonly kind: 'mark'; readonly partition: PartitionState; readonly mark: MarkRequest }
+  /** Append copies to the parked topic, in order: `copied` or `effectFailed`. */
+  | { readonly kind: 'copy'; readonly partition: PartitionState; readonly copy: Copy }
+  /** Append to the journal: `written` or `effectFailed`. */
+  | { readonly kind: 'write'; readonly partition: PartitionState; readonly write: JournalWrite }
+  /** Read parked tasks: `parkedRead` or `effectFailed`. */
+  | {
+      readonly kind: 'read-parked';
+      readonly partition: PartitionState;
+      readonly wants: readonly ParkedWant[];
+    }
   | { readonly kind: 'answer-revoke'; readonly revocation: number }
   | { readonly kind: 'report'; readonly report: CoreReport };
+
+/** Effects that may fail and are then done again. */
+export type PartitionEffect = Extract<Effect, { kind: 'mark' | 'copy' | 'write' | 'read-parked' }>;
 
 /** What a user may want to know. */
 export type CoreReport =
@@ -123,6 +139,41 @@ export type CoreReport =
       readonly reason: HoldReason;
       readonly attempts: number;
       readonly error: unknown;
+    }
+  /** A key, or one task of it, goes to the parked topic: its MARK is written. */
+  | {
+      readonly kind: 'parked';
+      readonly partition: number;
+      readonly key: string;
+      readonly scope: 'key' | 'task';
+      readonly mark: number;
+      readonly offset: number;
+      readonly item: Item | undefined;
+      readonly reason: ParkReason;
+      readonly error: unknown;
+    }
+  /** A mark is redriven, has been, has failed again, or was discarded. */
+  | {
+      readonly kind: 'redrive-began' | 'redriven' | 'redrive-failed' | 'parked-discarded';
+      readonly partition: number;
+      readonly key: string;
+      readonly mark: number;
+      /** Tasks that were done by this redrive. */
+      readonly taskCount: number;
+      readonly error: unknown;
+    }
+  | {
+      readonly kind: 'task-skipped';
+      readonly partition: number;
+      readonly item: Item;
+      readonly command: string;
+    }
+  | {
+      readonly kind: 'command-done';
+      readonly partition: number;
+      readonly command: string;
+      readonly verb: string;
+      readonly outcome: string;
     }
   | { readonly kind: 'outage-began' | 'outage-ended'; readonly type: string }
   | { readonly kind: 'drain-expired'; readonly partition: number; readonly runningCount: number }

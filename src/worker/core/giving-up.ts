@@ -1,6 +1,7 @@
 import type { CoreState, Revocation } from './core-state.ts';
 import { forgetRecords } from './held-bytes.ts';
 import type { PartitionState } from './partition-state.ts';
+import { hasUnwrittenProgress } from './redriving.ts';
 import { runsOf, voidRun } from './settling.ts';
 import { assign } from './taking.ts';
 
@@ -76,11 +77,12 @@ function checkRevocation(core: CoreState, revocation: Revocation): void {
     }
     if (partition.runningCount > 0) continue;
     const inTime = core.nowMs < revocation.commitUntilMs;
-    if (partition.inCommit && inTime) continue;
+    if ((partition.inCommit || partition.openWrites > 0) && inTime) continue;
     if (partition.worked && partition.dirty && inTime) {
       core.commitUrgent = true;
       continue;
     }
+    if (hasUnwrittenProgress(partition) && inTime) continue; // is being written
     if (!partition.worked) {
       revocation.partitions.delete(partition);
       remove(core, partition);

@@ -18,4 +18,7 @@ export function forgetRecords(core: CoreState, partition: PartitionState): void 
     const keep = lane.state === 'running' ? 1 : 0;
     letGo(core, partition, lane.dropBeyond(keep));
   }
+  for (const lane of partition.redrives.keys()) {
+    letGo(core, partition, lane.dropBeyond(lane.state === 'running' ? 1 : 0));
+  }
 }

@@ -21,7 +21,9 @@ export type HoldReason =
   | 'newer-version'
   | 'undecodable'
   /** The records of its unfinished tasks are gone from the log. */
-  | 'data-loss';
+  | 'data-loss'
+  /** An operator holds the key or the type. */
+  | 'operator';
 
 /**
  * - `idle`: nothing of it is unfinished that we know of
@@ -31,8 +33,21 @@ export type HoldReason =
  * - `fetching`: its first task's record was dropped from memory and is being read again
  * - `blocked`: an older handler of the same key is still alive in this process
  * - `gated`: its first task's type is in outage
+ * - `parking`: its first tasks are on their way to the parked topic, or wait for their MARK
+ * - `behind`: the parked tasks of its key go first
+ * - `vetting`: its first task may have ended a process; its start is being committed
  */
-export type LaneState = 'idle' | 'ready' | 'running' | 'held' | 'fetching' | 'blocked' | 'gated';
+export type LaneState =
+  | 'idle'
+  | 'ready'
+  | 'running'
+  | 'held'
+  | 'fetching'
+  | 'blocked'
+  | 'gated'
+  | 'parking'
+  | 'behind'
+  | 'vetting';
 
 /** States in which a lane has something unfinished and is not in the heap of what may start. */
 export function isOpen(state: LaneState): boolean {
@@ -45,6 +60,8 @@ export function isOpen(state: LaneState): boolean {
  */
 export class Lane {
   readonly key: string;
+  /** A line of parked tasks that run again, beside the key's line in the queue. Commits do not speak of it. */
+  readonly aside: boolean;
   state: LaneState = 'idle';
   hold: HoldReason | undefined;
   /** When a held lane may go on; Infinity = not by time. */
@@ -66,8 +83,9 @@ export class Lane {
   #line: (Item | number)[] = [];
   #at = 0;
 
-  constructor(key: string) {
+  constructor(key: string, aside = false) {
     this.key = key;
+    this.aside = aside;
   }
 
   get hash(): string {
@@ -114,6 +132,19 @@ export class Lane {
     if (typeof entry !== 'object') return;
     this.keptBytes += entry.bytes;
     this.keptCount += 1;
+  }
+
+  /** The first tasks in line whose records are here, up to a number and a size; at least one if the first is here. */
+  front(maxCount: number, maxBytes: number): Item[] {
+    const items: Item[] = [];
+    let bytes = 0;
+    for (let i = this.#at; i < this.#line.length && items.length < maxCount; i += 1) {
+      const entry = this.#line[i];
+      if (typeof entry !== 'object' || (items.length > 0 && bytes + entry.bytes > maxBytes)) break;
+      items.push(entry);
+      bytes += entry.bytes;
+    }
+    return items;
   }
 
   /** The first task is finished: the next one steps up. */

@@ -1,6 +1,8 @@
 import type { CommitState, UnfinishedLane } from './commit-metadata.ts';
+import type { Command } from './journal.ts';
 import type { Lane } from './lane.ts';
 import { MinHeap } from './min-heap.ts';
+import type { JournalWrite, Parked, Redrive } from './parked.ts';
 
 /**
  * Life of a partition in one worker. It exists from its assignment until it is given up; an object that is `gone` never
@@ -101,6 +103,33 @@ export class PartitionState {
   inCommit = false;
   /** After a gap in the clock: nothing starts before this change is acknowledged. */
   frozenUntil = 0;
+  /** Keys and single tasks that were given up, by key, by source offset and by mark. */
+  readonly parkedKeys = new Map<string, Parked>();
+  readonly parkedTasks = new Map<number, Parked>();
+  readonly marks = new Map<number, Parked>();
+  /** By key: the mark that is being redriven or discarded. */
+  readonly ending = new Map<string, Parked>();
+  /** Lines of parked tasks that run again; those that are open, and those that may start, in turn. */
+  readonly redrives = new Map<Lane, Redrive>();
+  readonly asideOpen = new Set<Lane>();
+  readonly asideReady: Lane[] = [];
+  asideTurn = false;
+  /** The redrives that parked tasks are being read for. */
+  parkedJob: ReadonlyMap<number, Redrive> | undefined;
+  nextProgressAtMs = 0;
+  /** Tasks of a key up to this source offset were done as parked ones, although the queue still lists them. */
+  readonly doneAside = new Map<string, number>();
+  /** What operators hold. */
+  heldKeys = new Set<string>();
+  heldTypes = new Set<string>();
+  /** Tasks to be skipped, by id. */
+  readonly skips = new Map<string, Command>();
+  /** Commands that came before the work began, and those that wait for another one of their key. */
+  commands: Command[] = [];
+  /** Written once a commit with these changes is acknowledged. */
+  afterCommit: { readonly changes: number; readonly write: JournalWrite }[] = [];
+  /** Copies and journal entries under way. */
+  openWrites = 0;
   retryTakingAtMs = 0;
   takingFailures = 0;
   nextConfirmAtMs = 0;
@@ -127,6 +156,15 @@ export class PartitionState {
 
   get dirty(): boolean {
     return this.changes !== this.committedChanges;
+  }
+
+  /** The line of parked tasks that may start next. */
+  peekAside(): Lane | undefined {
+    for (;;) {
+      const lane = this.asideReady[0];
+      if (lane === undefined || lane.state === 'ready') return lane;
+      this.asideReady.shift();
+    }
   }
 
   /** What this owner can say is finished, or could say if everything below an offset had been started. */

@@ -7,6 +7,14 @@ import type { PartitionState } from './partition-state.ts';
 export function moveLane(core: CoreState, partition: PartitionState, lane: Lane, to: LaneState): void {
   const wasOpen = isOpen(lane.state);
   lane.state = to;
+  if (lane.aside) {
+    if (isOpen(to)) partition.asideOpen.add(lane);
+    else partition.asideOpen.delete(lane);
+    if (to !== 'ready') return;
+    partition.asideReady.push(lane);
+    queueUp(core, partition);
+    return;
+  }
   if (isOpen(to)) {
     partition.open.add(lane);
   } else if (wasOpen) {
@@ -30,7 +38,7 @@ export function advanceLane(core: CoreState, partition: PartitionState, lane: La
   const first = lane.first;
   if (first === undefined) {
     moveLane(core, partition, lane, 'idle');
-    if (lane.later === undefined) partition.lanes.delete(lane.key);
+    if (lane.later === undefined && !lane.aside) partition.lanes.delete(lane.key);
   } else if (typeof first === 'number') {
     moveLane(core, partition, lane, 'fetching');
     lane.fetchingSince = partition.sweepCount;
@@ -41,6 +49,13 @@ export function advanceLane(core: CoreState, partition: PartitionState, lane: La
   } else {
     moveLane(core, partition, lane, 'ready');
   }
+}
+
+/** Something that a waiting lane may have waited for has changed: what it is to do is decided anew. */
+export function reconsider(core: CoreState, partition: PartitionState, lane: Lane | undefined): void {
+  if (lane === undefined || partition.phase !== 'running') return;
+  if (!['held', 'gated', 'parking', 'behind'].includes(lane.state)) return;
+  advanceLane(core, partition, lane);
 }
 
 /** Holds a lane until a time, or for good (Infinity). */

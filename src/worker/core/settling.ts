@@ -1,8 +1,11 @@
 import type { CoreState } from './core-state.ts';
 import type { Run, Verdict } from './effects.ts';
 import { dropIfUnwanted } from './flow.ts';
+import type { ParkReason } from './journal.ts';
 import type { HoldReason, Lane } from './lane.ts';
+import { park } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
+import { failRedrive, redriveStepped } from './redriving.ts';
 import { isGivenUp, retryDelayMs } from './retry.ts';
 import { advanceLane, holdLane, moveLane, reopenType } from './scheduling.ts';
 
@@ -32,11 +35,12 @@ export function settleFailed(core: CoreState, run: Run, verdict: Verdict): void 
       stepOn(core, run);
       return;
     case 'hold':
-      holdForGood(core, run, verdict.reason, verdict.error);
+      if (verdict.reason === 'undecodable') giveUp(core, run, 'undecodable', verdict.error);
+      else holdForGood(core, run, verdict.reason, verdict.error);
       return;
     case 'give-up':
       countFailure(core, lane);
-      holdForGood(core, run, 'gave-up', verdict.error);
+      giveUp(core, run, 'asked', verdict.error);
       return;
     case 'retry':
       partition.changes += 1;
@@ -59,7 +63,7 @@ function retry(core: CoreState, run: Run, verdict: Extract<Verdict, { kind: 'ret
     nowMs: core.wallMs,
   };
   if (counted && !began && isGivenUp(policy, failure)) {
-    holdForGood(core, run, 'gave-up', verdict.error);
+    giveUp(core, run, 'gave-up', verdict.error);
     return;
   }
   const delayMs = verdict.delayMs ?? retryDelayMs(policy, Math.max(1, lane.attempts), item.offset);
@@ -82,7 +86,7 @@ function beginOutage(core: CoreState, name: string): void {
   const type = core.type(name);
   for (const partition of core.partitions.values()) {
     if (partition.phase !== 'running') continue;
-    for (const lane of partition.open) {
+    for (const lane of [...partition.open, ...partition.asideOpen]) {
       if (lane.state !== 'held' || lane.hold !== 'retry' || typeOfFirst(lane) !== name) continue;
       moveLane(core, partition, lane, 'gated');
       type.waiting.set(lane, partition);
@@ -98,6 +102,36 @@ function typeOfFirst(lane: Lane): string | undefined {
 function countFailure(core: CoreState, lane: Lane): void {
   lane.attempts += 1;
   lane.firstFailedAtMs ??= core.wallMs;
+}
+
+/**
+ * The task is not tried any more. What waits behind it in its key must not overtake it: by default all of it goes to the
+ * parked topic.
+ */
+function giveUp(core: CoreState, run: Run, reason: ParkReason, error: unknown): void {
+  const { partition, lane, item } = run;
+  partition.changes += 1;
+  const policy = core.config.afterGiveUp(item.type);
+  const redrive = partition.redrives.get(lane);
+  if (redrive !== undefined && partition.phase === 'running') {
+    failRedrive(core, partition, redrive, error);
+    return;
+  }
+  const waits = policy === 'wait' || partition.phase !== 'running';
+  // A key that is parked from a later task on was set back by hand: its list must not get an earlier one behind it.
+  if (waits || lane.aside || partition.parkedKeys.has(lane.key)) {
+    holdForGood(core, run, reason === 'undecodable' ? 'undecodable' : 'gave-up', error);
+    return;
+  }
+  park(core, partition, {
+    key: lane.key,
+    scope: policy === 'parkTask' ? 'task' : 'key',
+    from: item.offset,
+    item,
+    attempts: lane.attempts,
+    cause: { reason, error, command: '' },
+  });
+  moveLane(core, partition, lane, 'parking');
 }
 
 function holdForGood(core: CoreState, run: Run, reason: HoldReason, error: unknown): void {
@@ -123,6 +157,10 @@ function holdForGood(core: CoreState, run: Run, reason: HoldReason, error: unkno
 /** The first task of the lane is finished. */
 function stepOn(core: CoreState, run: Run): void {
   const { partition, lane, item } = run;
+  if (lane.aside) {
+    redriveStepped(core, partition, lane, item);
+    return;
+  }
   lane.shift();
   partition.changes += 1;
   partition.bufferedBytes -= item.bytes;

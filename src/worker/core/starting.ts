@@ -1,9 +1,12 @@
+import { finishFirst, skipFirst, skipOf } from './commanding.ts';
 import { LANES_THAT_ALWAYS_FIT, metadataFits } from './commit-metadata.ts';
 import type { CoreState, TypeState } from './core-state.ts';
 import type { Run } from './effects.ts';
-import type { Lane } from './lane.ts';
+import { dropIfUnwanted } from './flow.ts';
+import type { Item, Lane } from './lane.ts';
+import { copyFirst, turnOf } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
-import { advanceLane, moveLane, queueUp } from './scheduling.ts';
+import { advanceLane, holdLane, moveLane, queueUp } from './scheduling.ts';
 
 /** Starts what may start: partitions take turns, within a partition the lowest offset goes first. */
 export function startReady(core: CoreState): void {
@@ -23,10 +26,15 @@ export function startReady(core: CoreState): void {
 
 /** True when the partition may have more to start. */
 function startFirst(core: CoreState, partition: PartitionState): boolean {
-  const lane = partition.peekReady();
+  const lane = nextLane(partition);
   if (lane === undefined) return false;
   const item = lane.first;
   if (typeof item !== 'object') throw new Error('a ready lane has lost its record');
+  if (lane.aside) {
+    partition.asideReady.shift();
+    startLane(core, partition, lane, item);
+    return true;
+  }
   if (!fitsOneMore(core, partition, item.offset)) {
     partition.full = true;
     core.effects.push({
@@ -36,30 +44,66 @@ function startFirst(core: CoreState, partition: PartitionState): boolean {
     return false;
   }
   partition.ready.pop();
+  if (item.offset <= (partition.doneAside.get(lane.key) ?? -1)) {
+    finishFirst(core, partition, lane, item);
+    return true;
+  }
+  const turn = turnOf(partition, lane, item.offset);
+  if (turn.kind === 'run') {
+    startLane(core, partition, lane, item);
+  } else if (turn.kind === 'behind') {
+    moveLane(core, partition, lane, 'behind');
+  } else {
+    const fits = (offset: number): boolean => fitsOneMore(core, partition, offset);
+    copyFirst(core, partition, { lane, parked: turn.parked, fits });
+  }
+  return true;
+}
+
+/** Lines of parked tasks and those of the queue take turns. */
+function nextLane(partition: PartitionState): Lane | undefined {
+  const aside = partition.peekAside();
+  const lane = partition.peekReady();
+  if (aside === undefined || lane === undefined) return aside ?? lane;
+  partition.asideTurn = !partition.asideTurn;
+  return partition.asideTurn ? aside : lane;
+}
+
+/** Runs the first task of a lane, unless something stands against it. */
+function startLane(core: CoreState, partition: PartitionState, lane: Lane, item: Item): void {
+  const skip = skipOf(core, partition, lane, item);
+  if (skip !== undefined) {
+    skipFirst(core, partition, { lane, item, command: skip });
+    return;
+  }
+  if (partition.heldKeys.has(lane.key) || partition.heldTypes.has(item.type)) {
+    holdLane(core, partition, lane, { reason: 'operator', dueMs: Number.POSITIVE_INFINITY });
+    dropIfUnwanted(core, partition, lane);
+    return;
+  }
   // While the lane was ready another worker of this process may have been handling the key.
   const name = core.keyName(lane);
   if (core.liveKeys.has(name)) {
     moveLane(core, partition, lane, 'blocked');
     core.effects.push({ kind: 'await-key', partition, lane });
-    return true;
+    return;
   }
   const type = core.type(item.type);
   if (type.outage.down && core.nowMs < nextProbeAtMs(type)) {
     moveLane(core, partition, lane, 'gated');
     type.waiting.set(lane, partition);
-    return true;
+    return;
   }
   const run: Run = { partition, lane, item, attempt: lane.attempts + 1 };
   moveLane(core, partition, lane, 'running');
   partition.runningCount += 1;
-  partition.startedBelow = Math.max(partition.startedBelow, item.offset + 1);
+  if (!lane.aside) partition.startedBelow = Math.max(partition.startedBelow, item.offset + 1);
   type.runningCount += 1;
   if (type.outage.down) noteProbe(core, type, run);
   core.liveKeys.add(name);
   core.runs.add(run);
   core.runOf.set(lane, run);
   core.effects.push({ kind: 'start', run });
-  return true;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { obeyWaiting, restoreMarks } from './commanding.ts';
 import { encodeMetadata } from './commit-metadata.ts';
 import type { CoreState } from './core-state.ts';
 import { startReading } from './flow.ts';
@@ -97,6 +98,7 @@ export function inspected(core: CoreState, partition: PartitionState, finding: T
       firstFailedAtMs: lane.firstFailedAtMs,
     });
   }
+  restoreMarks(partition, finding.history);
   partition.move('taking');
   partition.changes = 1;
   core.commitUrgent = true;
@@ -127,6 +129,7 @@ export function confirmed(core: CoreState, partition: PartitionState): void {
   });
   startReading(core, partition);
   planSweep(core, partition);
+  obeyWaiting(core, partition);
 }
 
 /** A step of taking failed: all of it is done again under a new claim, after a pause. */
@@ -135,6 +138,9 @@ export function takingFailed(core: CoreState, partition: PartitionState): void {
   if (partition.phase !== 'claiming') partition.move('claiming');
   partition.epoch = -1;
   partition.restored.clear();
+  partition.marks.clear();
+  partition.parkedKeys.clear();
+  partition.parkedTasks.clear();
   partition.takenState = undefined;
   partition.changes = 0;
   partition.committedChanges = 0;

@@ -1,13 +1,18 @@
 import type { CommitOutcome } from '../../kafka/port.ts';
+import { commanded, effectFailed, entryWritten, repeatDue } from './commanding.ts';
 import { commitIfDue, committed, confirmPeriodically, freeze } from './committing.ts';
 import { type CoreConfig, CoreState } from './core-state.ts';
-import type { CommitItem, Effect, Run, Verdict } from './effects.ts';
+import type { CommitItem, Effect, PartitionEffect, Run, Verdict } from './effects.ts';
 import { gapChecked, resumeReading, tailStalled, takeRecords, wantedCount } from './flow.ts';
 import { checkRevocations, lose, revoke, supersede } from './giving-up.ts';
+import type { Command } from './journal.ts';
 import type { TakingFinding } from './judge-taking.ts';
 import type { Item, Lane } from './lane.ts';
 import type { LiveKeys } from './live-keys.ts';
+import type { Copy, JournalWrite, MarkRequest, ParkedFound } from './parked.ts';
+import { copied, marked } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
+import { noteProgress, parkedRead, planParkedReads, settleMarks } from './redriving.ts';
 import { advanceLane, releaseDue } from './scheduling.ts';
 import { runsOf, settleFailed, settleFinished } from './settling.ts';
 import type { SharedBudget } from './shared-budget.ts';
@@ -137,6 +142,38 @@ export class WorkerCore {
     });
   }
 
+  // --- parked tasks, the journal and operators
+
+  marked(
+    at: Moment,
+    partition: PartitionState,
+    request: MarkRequest,
+    where: { readonly mark: number; readonly parkedFrom: number },
+  ): void {
+    this.#do(at, (core) => marked(core, partition, request, where));
+  }
+
+  copied(at: Moment, partition: PartitionState, copy: Copy): void {
+    this.#do(at, (core) => copied(core, partition, copy));
+  }
+
+  written(at: Moment, partition: PartitionState, entry: JournalWrite): void {
+    this.#do(at, (core) => entryWritten(core, partition, entry));
+  }
+
+  parkedRead(at: Moment, partition: PartitionState, found: readonly ParkedFound[]): void {
+    this.#do(at, (core) => parkedRead(core, partition, found));
+  }
+
+  /** It is done again after a while. */
+  effectFailed(at: Moment, effect: PartitionEffect): void {
+    this.#do(at, (core) => effectFailed(core, effect));
+  }
+
+  commanded(at: Moment, number: number, command: Command): void {
+    this.#do(at, (core) => commanded(core, number, command));
+  }
+
   // --- commits and time
 
   committed(at: Moment, items: readonly CommitItem[], outcomes: readonly CommitOutcome[]): void {
@@ -175,17 +212,25 @@ export class WorkerCore {
     event(core);
     releaseDue(core);
     if (core.takingAgain.size > 0) retryTaking(core);
+    repeatDue(core);
+    if (core.redriving.size > 0) noteProgress(core);
     if (core.revocations.size > 0) checkRevocations(core);
+    if (core.settling.size > 0) settleMarks(core);
     confirmPeriodically(core);
     startReady(core);
     if (core.sweepWanted.size > 0) planSweeps(core);
+    if (core.parkedWanted.size > 0) planParkedReads(core);
     if (core.paused.size > 0) resumeReading(core);
     commitIfDue(core);
   }
 }
 
 function nextTickAtMs(core: CoreState): number | undefined {
-  let next = core.due.peekRank() ?? Number.POSITIVE_INFINITY;
+  let next = Math.min(
+    core.due.peekRank() ?? Number.POSITIVE_INFINITY,
+    core.repeat.peekRank() ?? Number.POSITIVE_INFINITY,
+  );
+  for (const partition of core.redriving) next = Math.min(next, partition.nextProgressAtMs);
   if (!core.commitUnderWay) {
     for (const partition of core.partitions.values()) {
       if (partition.dirty) next = Math.min(next, core.nextCommitAtMs);

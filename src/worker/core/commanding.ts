@@ -1,0 +1,241 @@
+import type { CoreState } from './core-state.ts';
+import type { PartitionEffect } from './effects.ts';
+import type { Command, JournalHistory } from './journal.ts';
+import { keyHash } from './key-hash.ts';
+import type { Item, Lane } from './lane.ts';
+import { type JournalWrite, Parked } from './parked.ts';
+import { park, shiftFirst } from './parking.ts';
+import type { PartitionState } from './partition-state.ts';
+import { endMark, redriveStepped, write, written } from './redriving.ts';
+import { advanceLane, reconsider } from './scheduling.ts';
+
+/** How long after a failure something is written or read again. */
+const REPEAT_MS = 500;
+
+/** What the journal says of parked keys, holds and open commands when a partition is taken. */
+export function restoreMarks(partition: PartitionState, history: JournalHistory): void {
+  for (const mark of history.marks) {
+    // Of two marks of a key the older one has its tasks; the fold has dropped the newer one already.
+    if (mark.scope === 'key' && partition.parkedKeys.has(mark.key)) continue;
+    const parked = Parked.ofMark(mark);
+    partition.marks.set(mark.id, parked);
+    if (mark.scope === 'key') partition.parkedKeys.set(mark.key, parked);
+    else partition.parkedTasks.set(mark.from, parked);
+  }
+  partition.heldKeys = new Set(history.heldKeys);
+  partition.heldTypes = new Set(history.heldTypes);
+  const told = partition.commands;
+  partition.commands = [...history.pending];
+  for (const command of told) {
+    if (command.offset > partition.epoch && !partition.commands.some(({ id }) => id === command.id))
+      partition.commands.push(command);
+  }
+}
+
+/** An operator's command has come into the journal. */
+export function commanded(core: CoreState, number: number, command: Command): void {
+  const partition = core.partitions.get(number);
+  if (partition === undefined) return;
+  if (partition.phase !== 'running') {
+    partition.commands.push(command); // obeyed once the work begins; whoever takes the partition next finds it as well
+    return;
+  }
+  if (!obey(core, partition, command)) partition.commands.push(command);
+}
+
+/** Obeys what has waited, in order. */
+export function obeyWaiting(core: CoreState, partition: PartitionState): void {
+  const waiting = partition.commands;
+  partition.commands = [];
+  for (const command of waiting) {
+    if (!obey(core, partition, command)) partition.commands.push(command);
+  }
+}
+
+/** False when it has to wait for another command of its key. */
+function obey(core: CoreState, partition: PartitionState, command: Command): boolean {
+  const { verb, key } = command;
+  switch (verb.name) {
+    case 'park':
+      return parkByHand(core, partition, command);
+    case 'hold':
+      partition.heldKeys.add(key);
+      return true;
+    case 'release':
+      partition.heldKeys.delete(key);
+      releaseKey(core, partition, key);
+      return true;
+    case 'hold-type':
+      partition.heldTypes.add(verb.type);
+      return true;
+    case 'release-type':
+      partition.heldTypes.delete(verb.type);
+      for (const lane of [...partition.open, ...partition.asideOpen]) {
+        if (lane.hold === 'operator' && lane.state === 'held') advanceLane(core, partition, lane);
+      }
+      return true;
+    case 'skip':
+      skip(core, partition, command, verb);
+      return true;
+    case 'redrive':
+    case 'discard':
+      return endByHand(core, partition, command, verb.mark);
+    case 'discard-task':
+      return discardTask(core, partition, command, verb);
+  }
+}
+
+function answer(core: CoreState, partition: PartitionState, command: Command, outcome: string): boolean {
+  write(core, partition, { kind: 'done', command: command.id, outcome });
+  return true;
+}
+
+function parkByHand(core: CoreState, partition: PartitionState, command: Command): boolean {
+  const { key } = command;
+  const known = partition.parkedKeys.get(key);
+  if (known?.isEnding === true) return false;
+  if (known !== undefined) return answer(core, partition, command, 'already-parked');
+  const lane = partition.lanes.get(key);
+  // What is restored and not read yet may be of this key: everything from there on is.
+  const restored = partition.restored.size === 0 ? undefined : partition.restored.get(keyHash(key));
+  const from = restored?.from ?? lane?.firstOffset ?? partition.nextOffset;
+  const cause = { reason: 'operator', error: undefined, command: command.id } as const;
+  park(core, partition, { key, scope: 'key', from, item: undefined, attempts: 0, cause });
+  return true;
+}
+
+/** What waits goes on at once, whatever it waits for. A task that was given up is tried anew. */
+function releaseKey(core: CoreState, partition: PartitionState, key: string): void {
+  const lanes = [partition.lanes.get(key), partition.parkedKeys.get(key)?.redrive?.lane];
+  for (const lane of lanes) {
+    if (lane?.state !== 'held') continue;
+    if (lane.hold !== 'retry' && lane.hold !== 'operator') {
+      lane.attempts = 0;
+      lane.firstFailedAtMs = undefined;
+      partition.changes += 1;
+    }
+    reconsider(core, partition, lane);
+  }
+}
+
+function endByHand(core: CoreState, partition: PartitionState, command: Command, mark: number): boolean {
+  const parked = partition.marks.get(mark);
+  if (parked === undefined) return answer(core, partition, command, 'unknown-mark');
+  if (parked.command?.id === command.id) return true;
+  if (partition.ending.has(parked.key)) return false;
+  endMark(core, partition, { parked, command });
+  return true;
+}
+
+function discardTask(
+  core: CoreState,
+  partition: PartitionState,
+  command: Command,
+  { mark, offset }: { readonly mark: number; readonly offset: number },
+): boolean {
+  const parked = partition.marks.get(mark);
+  if (parked === undefined) return answer(core, partition, command, 'unknown-mark');
+  if (parked.isEnding) return false;
+  if (parked.scope === 'task') {
+    endMark(core, partition, { parked, command: { ...command, verb: { name: 'discard', mark } } });
+    return true;
+  }
+  parked.discarded.add(offset);
+  return answer(core, partition, command, 'discarded');
+}
+
+// --- skipping
+
+function skip(
+  core: CoreState,
+  partition: PartitionState,
+  command: Command,
+  { taskId, below }: { readonly taskId: string; readonly below: number },
+): void {
+  if (below <= partition.committedFrontier) {
+    answer(core, partition, command, 'not-found');
+    return;
+  }
+  partition.skips.set(taskId, command);
+  const lane = partition.lanes.get(command.key);
+  // A lane that waits is looked at when it is the task in front, or when that is not in memory.
+  const first = lane?.first;
+  if (first === undefined || (typeof first === 'object' && core.config.taskId(first) !== taskId)) return;
+  reconsider(core, partition, lane);
+}
+
+/** The command to skip this task, if there is one. */
+export function skipOf(
+  core: CoreState,
+  partition: PartitionState,
+  lane: Lane,
+  item: Item,
+): Command | undefined {
+  if (partition.skips.size === 0) return undefined;
+  const command = partition.skips.get(core.config.taskId(item) ?? '');
+  return command?.key === lane.key ? command : undefined;
+}
+
+/** Finishes the first task of a lane without running it. The command is done once a commit says so. */
+export function skipFirst(
+  core: CoreState,
+  partition: PartitionState,
+  what: { readonly lane: Lane; readonly item: Item; readonly command: Command },
+): void {
+  const { lane, item, command } = what;
+  if (command.verb.name === 'skip') partition.skips.delete(command.verb.taskId);
+  partition.changes += 1;
+  core.effects.push({
+    kind: 'report',
+    report: { kind: 'task-skipped', partition: partition.partition, item, command: command.id },
+  });
+  if (lane.aside) redriveStepped(core, partition, lane, item);
+  else finishFirst(core, partition, lane, item);
+  const entry: JournalWrite = { kind: 'done', command: command.id, outcome: 'skipped' };
+  partition.afterCommit.push({ changes: partition.changes, write: entry });
+}
+
+/** The first task of a lane that does not run is finished. */
+export function finishFirst(core: CoreState, partition: PartitionState, lane: Lane, item: Item): void {
+  partition.startedBelow = Math.max(partition.startedBelow, item.offset + 1);
+  shiftFirst(core, partition, lane);
+  partition.changes += 1;
+  advanceLane(core, partition, lane);
+}
+
+/** A commit was acknowledged: commands that it fulfils are done, and tasks to be skipped that never came will not come. */
+export function commandsCommitted(core: CoreState, partition: PartitionState): void {
+  if (partition.afterCommit.length > 0) {
+    const due = partition.afterCommit.filter(({ changes }) => changes <= partition.committedChanges);
+    partition.afterCommit = partition.afterCommit.filter(
+      ({ changes }) => changes > partition.committedChanges,
+    );
+    for (const { write: entry } of due) write(core, partition, entry);
+  }
+  for (const [taskId, command] of partition.skips) {
+    if (command.verb.name !== 'skip' || command.verb.below > partition.committedFrontier) continue;
+    partition.skips.delete(taskId);
+    answer(core, partition, command, 'not-found');
+  }
+}
+
+// --- answers of the journal and the parked topic
+
+export function entryWritten(core: CoreState, partition: PartitionState, entry: JournalWrite): void {
+  if (written(core, partition, entry) && partition.phase === 'running') obeyWaiting(core, partition);
+}
+
+/** Something was not written or read: it is done again after a while. */
+export function effectFailed(core: CoreState, effect: PartitionEffect): void {
+  if (effect.partition.phase === 'gone') return;
+  core.repeat.push(core.nowMs + REPEAT_MS, effect);
+}
+
+export function repeatDue(core: CoreState): void {
+  for (;;) {
+    const dueMs = core.repeat.peekRank();
+    if (dueMs === undefined || dueMs > core.nowMs) return;
+    const effect = core.repeat.pop();
+    if (effect !== undefined && effect.partition.phase !== 'gone') core.effects.push(effect);
+  }
+}

@@ -1,0 +1,149 @@
+import type { CoreState } from './core-state.ts';
+import { letGo } from './held-bytes.ts';
+import type { Item, Lane } from './lane.ts';
+import { type Copy, type MarkRequest, type ParkCause, Parked } from './parked.ts';
+import type { PartitionState } from './partition-state.ts';
+import { advanceLane, moveLane, reconsider } from './scheduling.ts';
+
+/** How many tasks of a key are on their way to the parked topic at once. */
+const COPY_COUNT = 64;
+const COPY_BYTES = 1_048_576;
+
+/** What becomes of a lane's first task that may start: it runs, goes to the parked topic, or waits for parked ones. */
+export type LaneTurn =
+  | { readonly kind: 'run' }
+  | { readonly kind: 'copy'; readonly parked: Parked }
+  | { readonly kind: 'behind' };
+
+export function turnOf(partition: PartitionState, lane: Lane, offset: number): LaneTurn {
+  if (partition.marks.size === 0 && partition.parkedKeys.size === 0 && partition.parkedTasks.size === 0)
+    return { kind: 'run' };
+  const parked = partition.parkedKeys.get(lane.key);
+  if (parked?.covers(offset) === true) {
+    return parked.isEnding ? { kind: 'behind' } : { kind: 'copy', parked };
+  }
+  const single = partition.parkedTasks.get(offset);
+  if (single?.key === lane.key && !single.isEnding) return { kind: 'copy', parked: single };
+  // Before a mark that is ending come the tasks that are older than it; after a single task, none may overtake it.
+  const ending = partition.ending.get(lane.key);
+  return ending === undefined || ending.scope === 'key' ? { kind: 'run' } : { kind: 'behind' };
+}
+
+/** Begins to park a key from a task on, or a single task. Nothing is copied before the MARK is written. */
+export function park(
+  core: CoreState,
+  partition: PartitionState,
+  what: {
+    readonly key: string;
+    readonly scope: 'key' | 'task';
+    readonly from: number;
+    readonly item: Item | undefined;
+    readonly attempts: number;
+    readonly cause: ParkCause;
+  },
+): void {
+  const parked = new Parked({ key: what.key, scope: what.scope, from: what.from, stage: 'marking' });
+  parked.cause = { offset: what.from, attempts: what.attempts, cause: what.cause };
+  if (what.scope === 'key') partition.parkedKeys.set(what.key, parked);
+  else partition.parkedTasks.set(what.from, parked);
+  partition.openWrites += 1;
+  const mark: MarkRequest = { parked, item: what.item, cause: what.cause, atMs: core.wallMs };
+  core.effects.push({ kind: 'mark', partition, mark });
+}
+
+/** The MARK is in the journal: from here on the key counts as parked, for every owner. */
+export function marked(
+  core: CoreState,
+  partition: PartitionState,
+  request: MarkRequest,
+  at: { readonly mark: number; readonly parkedFrom: number },
+): void {
+  const { parked, item, cause } = request;
+  partition.openWrites -= 1;
+  if (partition.phase === 'gone' || parked.stage !== 'marking') return;
+  parked.mark = at.mark;
+  parked.parkedFrom = at.parkedFrom;
+  parked.move('parked');
+  partition.marks.set(at.mark, parked);
+  core.effects.push({
+    kind: 'report',
+    report: {
+      kind: 'parked',
+      partition: partition.partition,
+      key: parked.key,
+      scope: parked.scope,
+      mark: parked.mark,
+      offset: parked.from,
+      item,
+      reason: cause.reason,
+      error: cause.error,
+    },
+  });
+  if (cause.command !== '')
+    reportDone(core, partition, { id: cause.command, verb: 'park', outcome: 'parked' });
+  reconsider(core, partition, partition.lanes.get(parked.key));
+}
+
+/** Sends the first tasks of a lane to the parked topic. They count as finished when the copies are durable. */
+export function copyFirst(
+  core: CoreState,
+  partition: PartitionState,
+  what: { readonly lane: Lane; readonly parked: Parked; readonly fits: (offset: number) => boolean },
+): void {
+  const { lane, parked, fits } = what;
+  moveLane(core, partition, lane, 'parking');
+  if (parked.stage === 'marking' || parked.copying !== undefined) return;
+  let items = lane.front(parked.scope === 'task' ? 1 : COPY_COUNT, COPY_BYTES);
+  const last = items.at(-1);
+  if (last !== undefined && !fits(last.offset)) items = items.slice(0, 1);
+  const highest = items.at(-1);
+  if (highest === undefined) throw new Error('a lane without a record cannot be copied');
+  partition.startedBelow = Math.max(partition.startedBelow, highest.offset + 1);
+  const first = items[0]?.offset === parked.cause?.offset ? parked.cause : undefined;
+  const copy: Copy = { parked, lane, items, cause: first?.cause, attempts: first?.attempts ?? 0 };
+  parked.copying = copy;
+  partition.openWrites += 1;
+  core.effects.push({ kind: 'copy', partition, copy });
+}
+
+/** The copies are durable: in the queue these tasks are finished. */
+export function copied(core: CoreState, partition: PartitionState, copy: Copy): void {
+  const { parked, lane, items } = copy;
+  partition.openWrites -= 1;
+  if (partition.phase === 'gone' || parked.copying !== copy) return;
+  parked.copying = undefined;
+  for (const item of items) {
+    if (lane.firstOffset !== item.offset) throw new Error('a lane moved while its first tasks were copied');
+    shiftFirst(core, partition, lane);
+    parked.copiedTo = Math.max(parked.copiedTo, item.offset);
+    if (parked.cause?.offset === item.offset) parked.cause = undefined;
+  }
+  partition.changes += 1;
+  partition.progressAtMs = core.nowMs;
+  parked.copiedChanges = partition.changes;
+  advanceLane(core, partition, lane);
+}
+
+/** The first task of a lane that is not running is finished. */
+export function shiftFirst(core: CoreState, partition: PartitionState, lane: Lane): void {
+  const before = lane.keptBytes;
+  lane.shift();
+  letGo(core, partition, before - lane.keptBytes);
+}
+
+export function reportDone(
+  core: CoreState,
+  partition: PartitionState,
+  done: { readonly id: string; readonly verb: string; readonly outcome: string },
+): void {
+  core.effects.push({
+    kind: 'report',
+    report: {
+      kind: 'command-done',
+      partition: partition.partition,
+      command: done.id,
+      verb: done.verb,
+      outcome: done.outcome,
+    },
+  });
+}

@@ -1,0 +1,338 @@
+import type { CoreState } from './core-state.ts';
+import { hold, letGo } from './held-bytes.ts';
+import type { Command } from './journal.ts';
+import { type Item, Lane } from './lane.ts';
+import type { JournalWrite, Parked, ParkedFound, ParkedWant, Redrive } from './parked.ts';
+import { reportDone } from './parking.ts';
+import type { PartitionState } from './partition-state.ts';
+import { advanceLane, holdLane, moveLane, reconsider } from './scheduling.ts';
+
+/** An owner asks for more parked tasks of a key when it has fewer than this at hand. */
+const AT_HAND = 8;
+const WANT_COUNT = 32;
+const WANT_BYTES = 1_048_576;
+/** Keys of a partition that are read for in one go. */
+const WANTS_AT_ONCE = 64;
+/** So many owners may begin at the same task before it counts as one that kills its process. */
+const MOST_STALLS = 3;
+
+/** Begins to end a mark. What was copied is committed as finished first, or a crash would bring it back from the queue. */
+export function endMark(
+  core: CoreState,
+  partition: PartitionState,
+  what: { readonly parked: Parked; readonly command: Command },
+): void {
+  const { parked, command } = what;
+  parked.move('settling');
+  parked.command = command;
+  partition.ending.set(parked.key, parked);
+  core.settling.add(partition);
+  core.commitUrgent = true;
+}
+
+/** Marks whose copies are settled are redriven or cleared. */
+export function settleMarks(core: CoreState): void {
+  for (const partition of core.settling) {
+    let waiting = false;
+    for (const parked of partition.ending.values()) {
+      if (parked.stage !== 'settling') continue;
+      if (partition.phase === 'running' && isSettled(partition, parked)) begin(core, partition, parked);
+      else waiting = true;
+    }
+    if (!waiting || partition.phase === 'gone') core.settling.delete(partition);
+  }
+}
+
+function isSettled(partition: PartitionState, parked: Parked): boolean {
+  if (parked.copying !== undefined || parked.copiedChanges > partition.committedChanges) return false;
+  const lane = partition.lanes.get(parked.key);
+  if (lane === undefined) return true;
+  if (lane.state === 'running' || lane.state === 'vetting') return false; // its end decides what follows
+  // Tasks of the key that are older than the mark go first.
+  if (parked.scope === 'task') return true;
+  if (lane.later !== undefined) return false;
+  return lane.firstOffset === undefined || lane.firstOffset >= parked.from;
+}
+
+function begin(core: CoreState, partition: PartitionState, parked: Parked): void {
+  const { command } = parked;
+  if (command === undefined) throw new Error('a mark is ended by nobody');
+  if (command.verb.name === 'discard') {
+    clear(core, partition, { parked, how: 'discarded', upTo: parked.copiedTo });
+    return;
+  }
+  parked.move('redriving');
+  const lane = new Lane(parked.key, true);
+  const redrive: Redrive = {
+    parked,
+    command,
+    lane,
+    nextParked: parked.parkedFrom,
+    readTo: parked.done,
+    atEnd: false,
+    began: false,
+    tasks: 0,
+  };
+  parked.redrive = redrive;
+  partition.redrives.set(lane, redrive);
+  core.redriving.add(partition);
+  report(core, partition, { kind: 'redrive-began', parked });
+  if (parked.stalls >= MOST_STALLS) {
+    failRedrive(
+      core,
+      partition,
+      redrive,
+      new Error('the redriven task has ended its process again and again'),
+    );
+    return;
+  }
+  // Before the first start, so that a task which kills its process can be told by how often it was begun.
+  parked.writing = true;
+  write(core, partition, { kind: 'progress', parked, done: parked.done });
+}
+
+/** Asks for parked tasks where they run out. */
+export function planParkedReads(core: CoreState): void {
+  for (const partition of core.parkedWanted) {
+    if (partition.phase !== 'running') {
+      core.parkedWanted.delete(partition);
+      continue;
+    }
+    if (partition.parkedJob !== undefined) continue;
+    core.parkedWanted.delete(partition);
+    const wants: ParkedWant[] = [];
+    const job = new Map<number, Redrive>();
+    for (const redrive of partition.redrives.values()) {
+      if (wants.length === WANTS_AT_ONCE) break;
+      if (!wantsMore(redrive)) continue;
+      wants.push(wantOf(core, redrive));
+      job.set(redrive.parked.mark, redrive);
+    }
+    if (wants.length === 0) continue;
+    partition.parkedJob = job;
+    core.effects.push({ kind: 'read-parked', partition, wants });
+  }
+}
+
+function wantsMore(redrive: Redrive): boolean {
+  const { parked, began, atEnd, lane } = redrive;
+  return (
+    parked.stage === 'redriving' && began && !atEnd && lane.length < AT_HAND && lane.hold !== 'data-loss'
+  );
+}
+
+function wantOf(core: CoreState, { parked, nextParked, readTo }: Redrive): ParkedWant {
+  const count = parked.scope === 'task' || !core.budget.open ? 1 : WANT_COUNT;
+  return { mark: parked.mark, after: readTo, from: nextParked, count, bytes: WANT_BYTES };
+}
+
+/** Parked tasks have been read. */
+export function parkedRead(core: CoreState, partition: PartitionState, found: readonly ParkedFound[]): void {
+  const job = partition.parkedJob;
+  partition.parkedJob = undefined;
+  if (partition.phase !== 'running') return;
+  for (const one of found) {
+    const redrive = job?.get(one.mark);
+    // A redrive that has failed and was begun again meanwhile is not the one that was read for.
+    if (redrive === undefined || redrive.parked.redrive !== redrive || redrive.parked.stage !== 'redriving')
+      continue;
+    takeFound(core, partition, redrive, one);
+  }
+  core.parkedWanted.add(partition);
+}
+
+function takeFound(core: CoreState, partition: PartitionState, redrive: Redrive, found: ParkedFound): void {
+  const { parked, lane } = redrive;
+  if (found.lostBelow > 0) {
+    holdLane(core, partition, lane, { reason: 'data-loss', dueMs: Number.POSITIVE_INFINITY });
+    core.effects.push({
+      kind: 'report',
+      report: {
+        kind: 'key-held',
+        partition: partition.partition,
+        item: undefined,
+        offset: redrive.readTo + 1,
+        key: lane.key,
+        reason: 'data-loss',
+        attempts: 0,
+        error: undefined,
+      },
+    });
+    return;
+  }
+  const wasEmpty = lane.length === 0;
+  for (const item of found.items) {
+    if (item.offset <= redrive.readTo) continue;
+    redrive.readTo = item.offset;
+    if (parked.discarded.has(item.offset)) continue;
+    lane.pushTail(item);
+    hold(core, partition, item.bytes);
+  }
+  redrive.nextParked = found.next;
+  redrive.atEnd = found.atEnd;
+  if (lane.length === 0) finishIfDone(core, partition, redrive);
+  else if (wasEmpty) advanceLane(core, partition, lane);
+}
+
+/** A parked task is done. */
+export function redriveStepped(core: CoreState, partition: PartitionState, lane: Lane, item: Item): void {
+  const redrive = partition.redrives.get(lane);
+  lane.shift();
+  partition.bufferedBytes -= item.bytes;
+  core.budget.release(item.bytes);
+  if (redrive === undefined) return;
+  redrive.parked.done = item.offset;
+  redrive.tasks += 1;
+  advanceLane(core, partition, lane);
+  if (lane.length === 0) finishIfDone(core, partition, redrive);
+  if (wantsMore(redrive)) core.parkedWanted.add(partition);
+}
+
+function finishIfDone(core: CoreState, partition: PartitionState, { parked, atEnd, readTo }: Redrive): void {
+  if (!atEnd || parked.stage !== 'redriving' || partition.phase !== 'running') return;
+  clear(core, partition, { parked, how: 'redriven', upTo: Math.max(parked.done, readTo) });
+}
+
+function clear(
+  core: CoreState,
+  partition: PartitionState,
+  what: { readonly parked: Parked; readonly how: 'redriven' | 'discarded'; readonly upTo: number },
+): void {
+  what.parked.move('clearing');
+  const command = what.parked.command?.id ?? '';
+  write(core, partition, { kind: 'cleared', ...what, command });
+}
+
+/** A redriven task has given up: it and all behind it stay parked. */
+export function failRedrive(
+  core: CoreState,
+  partition: PartitionState,
+  redrive: Redrive,
+  error: unknown,
+): void {
+  const { parked, lane, command } = redrive;
+  letGo(core, partition, lane.dropBeyond(0));
+  if (lane.state !== 'idle') moveLane(core, partition, lane, 'idle');
+  partition.redrives.delete(lane);
+  parked.move('failing');
+  report(core, partition, { kind: 'redrive-failed', parked, error });
+  if (parked.done !== parked.writtenDone)
+    write(core, partition, { kind: 'progress', parked, done: parked.done });
+  write(core, partition, { kind: 'done', command: command.id, outcome: 'gave-up', parked });
+}
+
+/** Writes down how far redrives have come: now and then, and when the partition is being given up. */
+export function noteProgress(core: CoreState): void {
+  for (const partition of core.redriving) {
+    const { phase } = partition;
+    if (phase === 'gone' || (partition.ending.size === 0 && partition.redrives.size === 0)) {
+      core.redriving.delete(partition);
+      continue;
+    }
+    if (phase !== 'draining' && core.nowMs < partition.nextProgressAtMs) continue;
+    partition.nextProgressAtMs = core.nowMs + core.config.commitIntervalMs;
+    for (const { parked } of partition.redrives.values()) {
+      if (parked.writing || parked.done === parked.writtenDone) continue;
+      parked.writing = true;
+      write(core, partition, { kind: 'progress', parked, done: parked.done });
+    }
+  }
+}
+
+/** Something finished in a redrive that the journal does not know of yet. */
+export function hasUnwrittenProgress(partition: PartitionState): boolean {
+  for (const { parked } of partition.redrives.values()) if (parked.done !== parked.writtenDone) return true;
+  return false;
+}
+
+export function write(core: CoreState, partition: PartitionState, entry: JournalWrite): void {
+  partition.openWrites += 1;
+  core.effects.push({ kind: 'write', partition, write: entry });
+}
+
+/** An entry about a mark or a command is in the journal. Returns true when a command of the key may follow. */
+export function written(core: CoreState, partition: PartitionState, entry: JournalWrite): boolean {
+  partition.openWrites -= 1;
+  if (partition.phase === 'gone') return false;
+  switch (entry.kind) {
+    case 'progress':
+      progressWritten(core, partition, entry.parked, entry.done);
+      return false;
+    case 'cleared':
+      cleared(core, partition, entry);
+      return true;
+    case 'done':
+      return doneWritten(core, partition, entry);
+  }
+}
+
+function progressWritten(core: CoreState, partition: PartitionState, parked: Parked, done: number): void {
+  parked.writing = false;
+  parked.writtenDone = Math.max(parked.writtenDone, done);
+  const { redrive } = parked;
+  if (redrive === undefined || redrive.began || parked.stage !== 'redriving') return;
+  redrive.began = true;
+  core.parkedWanted.add(partition);
+}
+
+function cleared(
+  core: CoreState,
+  partition: PartitionState,
+  { parked, how, upTo, command }: Extract<JournalWrite, { kind: 'cleared' }>,
+): void {
+  parked.move('cleared');
+  report(core, partition, { kind: how === 'redriven' ? 'redriven' : 'parked-discarded', parked });
+  if (command !== '') {
+    const verb = how === 'redriven' ? 'redrive' : 'discard';
+    reportDone(core, partition, { id: command, verb, outcome: how });
+  }
+  partition.marks.delete(parked.mark);
+  if (parked.redrive !== undefined) partition.redrives.delete(parked.redrive.lane);
+  partition.ending.delete(parked.key);
+  if (parked.scope === 'key') {
+    partition.parkedKeys.delete(parked.key);
+    if (upTo >= 0) partition.doneAside.set(parked.key, upTo);
+  } else {
+    partition.parkedTasks.delete(parked.from);
+  }
+  reconsider(core, partition, partition.lanes.get(parked.key));
+}
+
+function doneWritten(
+  core: CoreState,
+  partition: PartitionState,
+  { parked, command, outcome }: Extract<JournalWrite, { kind: 'done' }>,
+): boolean {
+  reportDone(core, partition, { id: command, verb: parked === undefined ? '' : 'redrive', outcome });
+  if (parked === undefined) return false;
+  parked.move('parked');
+  parked.redrive = undefined;
+  parked.command = undefined;
+  parked.stalls = 0;
+  partition.ending.delete(parked.key);
+  reconsider(core, partition, partition.lanes.get(parked.key));
+  return true;
+}
+
+function report(
+  core: CoreState,
+  partition: PartitionState,
+  what: {
+    readonly kind: 'redrive-began' | 'redriven' | 'redrive-failed' | 'parked-discarded';
+    readonly parked: Parked;
+    readonly error?: unknown;
+  },
+): void {
+  const { kind, parked, error } = what;
+  core.effects.push({
+    kind: 'report',
+    report: {
+      kind,
+      partition: partition.partition,
+      key: parked.key,
+      mark: parked.mark,
+      taskCount: parked.redrive?.tasks ?? 0,
+      error,
+    },
+  });
+}
