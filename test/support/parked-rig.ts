@@ -1,0 +1,162 @@
+import type { CoreConfig } from '../../src/worker/core/core-state.ts';
+import type { Effect, PartitionEffect, Run } from '../../src/worker/core/effects.ts';
+import type { Command, Verb } from '../../src/worker/core/journal.ts';
+import type { Item } from '../../src/worker/core/lane.ts';
+import type { ParkedFound, ParkedWant } from '../../src/worker/core/parked.ts';
+import type { PartitionState } from '../../src/worker/core/partition-state.ts';
+import { CoreRig } from './core-rig.ts';
+
+interface ParkedCopy {
+  readonly mark: number;
+  readonly item: Item;
+}
+
+/** A core with one partition, the parked topic and the journal around it: what they answer is up to the test. */
+export class ParkedRig {
+  readonly rig: CoreRig;
+  readonly partition: PartitionState;
+  readonly parkedLog: ParkedCopy[] = [];
+  /** What was done, in order: starts and ends of tasks, journal entries, copies. */
+  readonly story: string[] = [];
+  #looked = 0;
+  #entries = 1_000;
+  #nextCommand = 1;
+
+  constructor(config: Partial<CoreConfig> = {}) {
+    this.rig = new CoreRig({ afterGiveUp: () => 'parkKey', commitIntervalMs: 10, ...config });
+    this.partition = this.rig.take(0);
+  }
+
+  /** Effects of parking that have not been answered, in order. */
+  open(): PartitionEffect[] {
+    const found: PartitionEffect[] = [];
+    for (const effect of this.rig.effects.slice(this.#looked))
+      if (isPartitionEffect(effect)) found.push(effect);
+    this.#looked = this.rig.effects.length;
+    return found;
+  }
+
+  answer(effect: PartitionEffect): void {
+    const { rig, partition } = this;
+    switch (effect.kind) {
+      case 'mark': {
+        this.#entries += 1;
+        const where = { mark: this.#entries, parkedFrom: this.parkedLog.length };
+        this.story.push(`mark ${effect.mark.parked.key}`);
+        rig.tell((core, at) => core.marked(at, partition, effect.mark, where));
+        return;
+      }
+      case 'copy':
+        this.append(effect);
+        rig.tell((core, at) => core.copied(at, partition, effect.copy));
+        return;
+      case 'write':
+        this.story.push(wordsFor(effect));
+        rig.tell((core, at) => core.written(at, partition, effect.write));
+        return;
+      case 'read-parked': {
+        const found = effect.wants.map((want) => this.read(want));
+        rig.tell((core, at) => core.parkedRead(at, partition, found));
+      }
+    }
+  }
+
+  append({ copy }: Extract<Effect, { kind: 'copy' }>): void {
+    for (const item of copy.items) {
+      this.parkedLog.push({ mark: copy.parked.mark, item });
+      this.story.push(`copy ${item.key}${item.offset}`);
+    }
+  }
+
+  read(want: ParkedWant): ParkedFound {
+    const items: Item[] = [];
+    let after = want.after;
+    for (let at = want.from; at < this.parkedLog.length; at += 1) {
+      const copy = this.parkedLog[at];
+      if (copy?.mark !== want.mark || copy.item.offset <= after) continue;
+      if (items.length === want.count)
+        return { mark: want.mark, items, next: at, atEnd: false, lostBelow: 0 };
+      items.push(copy.item);
+      after = copy.item.offset;
+    }
+    return { mark: want.mark, items, next: this.parkedLog.length, atEnd: true, lostBelow: 0 };
+  }
+
+  /** Answers everything, commits and lets time pass until nothing is left to do but to run handlers. */
+  settle(): void {
+    for (let round = 0; round < 1_000; round += 1) {
+      const open = this.open();
+      for (const effect of open) this.answer(effect);
+      if (this.rig.core.state.commitUnderWay) this.rig.ack();
+      else if (open.length === 0 && !this.partition.dirty) return;
+      this.rig.pass(20);
+    }
+    throw new Error('it goes on for ever');
+  }
+
+  command(key: string, verb: Verb): Command {
+    const id = `c${this.#nextCommand}`;
+    this.#nextCommand += 1;
+    this.#entries += 1;
+    const command: Command = { id, offset: this.#entries, key, by: 'me', verb };
+    this.rig.tell((core, at) => core.commanded(at, 0, command));
+    return command;
+  }
+
+  finish(run: Run): void {
+    this.story.push(`done ${run.lane.key}${run.item.offset}`);
+    this.rig.finish(run);
+  }
+
+  /** Ends every handler, and those that follow, until none is running. */
+  finishAll(): void {
+    for (let round = 0; round < 1_000; round += 1) {
+      const run = this.rig.running[0];
+      if (run === undefined) {
+        this.settle();
+        if (this.rig.running.length === 0) return;
+      } else {
+        this.finish(run);
+      }
+    }
+    throw new Error('handlers go on for ever');
+  }
+
+  /** The task of the key that is running gives up for good. */
+  giveUp(key: string): void {
+    const run = this.rig.runOf(key);
+    this.story.push(`gave up ${key}${run.item.offset}`);
+    this.rig.end(run, { kind: 'give-up', error: new Error('useless') });
+  }
+
+  get done(): string[] {
+    return this.story.filter((line) => line.startsWith('done '));
+  }
+
+  /** The mark of a key. */
+  markOf(key: string): number {
+    const parked = this.partition.parkedKeys.get(key);
+    if (parked === undefined) throw new Error(`'${key}' is not parked`);
+    return parked.mark;
+  }
+}
+
+function isPartitionEffect(effect: Effect): effect is PartitionEffect {
+  return (
+    effect.kind === 'mark' ||
+    effect.kind === 'copy' ||
+    effect.kind === 'write' ||
+    effect.kind === 'read-parked'
+  );
+}
+
+function wordsFor({ write }: Extract<Effect, { kind: 'write' }>): string {
+  switch (write.kind) {
+    case 'progress':
+      return `progress ${write.parked.key} ${write.done}`;
+    case 'cleared':
+      return `cleared ${write.parked.key} ${write.how}`;
+    case 'done':
+      return `command ${write.command} ${write.outcome}`;
+  }
+}
