@@ -18,7 +18,7 @@ export {
   TaskTypeUnknownError,
   UpcastFailedError,
 } from './errors/task-errors.ts';
-export { WorkerStateError } from './errors/worker-errors.ts';
+export { WorkerBrokenError, WorkerStateError } from './errors/worker-errors.ts';
 export { KafkaRequestError } from './kafka/request-error.ts';
 export type { OAuthToken, SaslOptions, TlsOptions } from './kafka/security.ts';
 export type { ProducerOptions } from './producer/producer-options.ts';

@@ -33,6 +33,7 @@ export type ErrorCode =
   | 'UPCAST_FAILED'
   // worker
   | 'WORKER_STATE'
+  | 'WORKER_BROKEN'
   | 'STATE_TOPIC_LOST'
   | 'TASK_TIMEOUT'
   | 'PARTITION_LOST'

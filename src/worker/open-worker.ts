@@ -61,6 +61,7 @@ interface WorkerParts {
   readonly events: Emitter<WorkerEvents>;
   readonly logger: Logger;
   readonly onFatal: (failure: KafkaFailure) => void;
+  readonly onBroken: (error: unknown) => void;
 }
 
 /** Bytes that the clients below may fetch ahead of what was asked for. */
@@ -109,6 +110,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     wantedCount: () => core.wantedCount(),
     meanBytes,
     deliver: (partition, items) => engine.onRecords(partition, items),
+    onBroken: (error) => engine.break(error),
   });
   const sweeps = new SweepFeed({
     openReader: () => open('sweep'),
@@ -116,6 +118,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     clock,
     meanBytes,
     deliver: (partition, items) => engine.onSwept(partition, items),
+    onBroken: (error) => engine.break(error),
   });
   tailReader.onProblem((failure) => events.emit('problem', { failure }));
   journalReader.onProblem((failure) => events.emit('problem', { failure }));
@@ -142,6 +145,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     events: events,
     onCommitted: deps.onCommitted,
     onFatal,
+    onBroken: parts.onBroken,
   });
   engine.start();
   return { membership, engine, core, runner, tail, sweeps, journal };

@@ -46,18 +46,25 @@ function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-it('starts nothing after a standstill before a commit is acknowledged, whatever is heard first', async () => {
-  let nowMs = 10_000;
+interface Engine {
+  readonly engine: WorkerEngine;
+  readonly core: WorkerCore;
+  readonly budget: SharedBudget;
+  readonly liveKeys: LiveKeys;
+  readonly events: Emitter<WorkerEvents>;
+  readonly started: Run[];
+  readonly aborted: string[];
+  readonly broken: unknown[];
+}
+
+/** An engine whose clock fires no timer, with partition 0 assigned. */
+async function runningEngine(
+  commit: (offsets: readonly OffsetCommit[]) => Promise<readonly CommitOutcome[]>,
+  now: () => number = () => 10_000,
+): Promise<Engine & { readonly partition: PartitionState }> {
   const started: Run[] = [];
-  const stoodStill: number[] = [];
-  let acknowledge = (): void => {};
-  let silent = false;
-  const membership = {
-    commit: async (offsets: readonly OffsetCommit[]): Promise<readonly CommitOutcome[]> => {
-      if (silent) await new Promise<void>((resolve) => (acknowledge = resolve));
-      return offsets.map(({ topic, partition }) => ({ topic, partition, failure: undefined }));
-    },
-  };
+  const aborted: string[] = [];
+  const broken: unknown[] = [];
   const io = {
     claim: async () => 101,
     inspect: async (partitions: readonly PartitionState[]) =>
@@ -69,27 +76,52 @@ it('starts nothing after a standstill before a commit is acknowledged, whatever 
   const shared = { budget: new SharedBudget(1_000_000), liveKeys: new LiveKeys() };
   const core = new WorkerCore(config, shared);
   const events = new Emitter<WorkerEvents>(() => {});
-  events.on('stood-still', ({ gapMs }) => void stoodStill.push(gapMs));
+  const runner = {
+    start: (run: Run) => void started.push(run),
+    watch: () => {},
+    abortAll: (reason: string) => void aborted.push(reason),
+  };
   const engine = new WorkerEngine({
     core,
     topic: 'q',
-    membership: membership as unknown as Membership, // what is not here is not asked for
+    membership: { commit } as unknown as Membership, // what is not here is not asked for
     io: io as unknown as PartitionIo,
     tail: feed as unknown as TailFeed,
     sweeps: feed as unknown as SweepFeed,
-    runner: { start: (run: Run) => void started.push(run), watch: () => {} } as unknown as TaskRunner,
+    runner: runner as unknown as TaskRunner,
     liveKeys: shared.liveKeys,
-    // No timer fires: the process stands still, and hears of other things first.
-    clock: { monotonicMs: () => nowMs, wallMs: () => nowMs, setTimer: () => ({ clear: () => {} }) },
+    clock: { monotonicMs: now, wallMs: now, setTimer: () => ({ clear: () => {} }) },
     events,
     onCommitted: () => {},
     onFatal: () => {},
+    onBroken: (error) => void broken.push(error),
   });
   engine.start();
   engine.onMembership({ kind: 'assigned', partitions: [{ topic: 'q', partition: 0 }] });
   await settle();
   const partition = core.state.partitions.get(0);
   if (partition === undefined) throw new Error('partition 0 is not there');
+  return { engine, core, ...shared, events, started, aborted, broken, partition };
+}
+
+function allStored(offsets: readonly OffsetCommit[]): readonly CommitOutcome[] {
+  return offsets.map(({ topic, partition }) => ({ topic, partition, failure: undefined }));
+}
+
+it('starts nothing after a standstill before a commit is acknowledged, whatever is heard first', async () => {
+  // No timer fires: the process stands still, and hears of other things first.
+  let nowMs = 10_000;
+  let acknowledge = (): void => {};
+  let silent = false;
+  const { engine, events, started, partition } = await runningEngine(
+    async (offsets) => {
+      if (silent) await new Promise<void>((resolve) => (acknowledge = resolve));
+      return allStored(offsets);
+    },
+    () => nowMs,
+  );
+  const stoodStill: number[] = [];
+  events.on('stood-still', ({ gapMs }) => void stoodStill.push(gapMs));
   engine.onRecords(partition, [itemOf(0, 'a'), itemOf(1, 'a')]);
   expect(started).toHaveLength(1);
   nowMs += 100;
@@ -107,4 +139,48 @@ it('starts nothing after a standstill before a commit is acknowledged, whatever 
   acknowledge();
   await settle();
   expect(started.map(({ item }) => item.offset)).toEqual([0, 1]);
+});
+
+it('ends with its core: when that throws, nothing is told to it any more and nothing of it is carried out', async () => {
+  const rig = await runningEngine(async (offsets) => allStored(offsets));
+  const { engine, core, partition, budget, liveKeys, started } = rig;
+  engine.onRecords(partition, [itemOf(0, 'a'), itemOf(1, 'a'), itemOf(2, 'b')]);
+  expect(started).toHaveLength(2);
+  const bug = new Error('the core is wrong');
+  core.records = () => {
+    throw bug;
+  };
+  engine.onRecords(partition, [itemOf(3, 'c')]);
+  expect(rig.broken).toEqual([bug]);
+  expect(rig.aborted).toEqual(['partition-lost']);
+  // What runs keeps its memory and its key until it ends; other workers of the process get the rest now.
+  expect(budget.usedBytes).toBe(200);
+  for (const run of started) engine.onTaskEnded(run, { kind: 'finished' });
+  engine.stopping();
+  engine.giveUp();
+  await settle();
+  expect([budget.usedBytes, started.length, rig.broken.length]).toEqual([0, 2, 1]);
+  for (const run of started) expect(liveKeys.has(core.state.keyName(run.lane))).toBe(false);
+  await engine.close();
+});
+
+it('ends when what it does in the background throws', async () => {
+  const bug = new Error('no list of outcomes');
+  let nowMs = 10_000;
+  let taken = false;
+  const rig = await runningEngine(
+    async (offsets) => {
+      if (taken) throw bug;
+      taken = true;
+      return allStored(offsets);
+    },
+    () => nowMs,
+  );
+  rig.engine.onRecords(rig.partition, [itemOf(0, 'a')]);
+  const [run] = rig.started;
+  if (run === undefined) throw new Error('nothing runs');
+  nowMs += 100;
+  rig.engine.onTaskEnded(run, { kind: 'finished' });
+  await settle();
+  expect(rig.broken).toEqual([bug]);
 });

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock/clock.ts';
 import type { KafkaFailure, Membership, MembershipEvent, OffsetCommit } from '../kafka/port.ts';
 import type { Emitter } from '../telemetry/emitter.ts';
+import { releaseRun, releaseWaiting } from './core/breaking.ts';
 import type { CommitItem, Effect, Run } from './core/effects.ts';
 import type { LiveKeys } from './core/live-keys.ts';
 import type { PartitionState } from './core/partition-state.ts';
@@ -32,6 +33,8 @@ export interface EngineDeps {
   /** The group acknowledged that everything below is finished. */
   readonly onCommitted: (partition: number, frontier: number) => void;
   readonly onFatal: (failure: KafkaFailure) => void;
+  /** The core, or what carries out its decisions, has thrown. */
+  readonly onBroken: (error: unknown) => void;
 }
 
 /**
@@ -43,6 +46,7 @@ export class WorkerEngine {
   readonly #answers = new Map<number, { answer: () => void; partitions: readonly number[] }>();
   #revocations = 0;
   #draining = false;
+  #broken = false;
   #timer: { clear(): void } | undefined;
   #lastTickMs = 0;
   readonly #watchdog: Watchdog;
@@ -115,6 +119,7 @@ export class WorkerEngine {
 
   onTaskEnded(run: Run, end: TaskEnd): void {
     const { core } = this.#deps;
+    if (this.#broken) releaseRun(core.state, run);
     this.#tell((at) =>
       end.kind === 'finished' ? core.finished(at, run) : core.failed(at, run, end.verdict),
     );
@@ -131,6 +136,17 @@ export class WorkerEngine {
     this.#tell((at) => this.#deps.core.lost(at, partitions));
   }
 
+  /** Something has thrown that never may. The core is told nothing more, and nothing more of it is carried out. */
+  break(error: unknown): void {
+    if (this.#broken) return;
+    this.#broken = true;
+    this.#timer?.clear();
+    this.#timer = undefined;
+    this.#deps.runner.abortAll('partition-lost');
+    releaseWaiting(this.#deps.core.state);
+    this.#deps.onBroken(error);
+  }
+
   /** Resolves when all that was begun in the background has ended. */
   async close(): Promise<void> {
     this.#timer?.clear();
@@ -143,6 +159,19 @@ export class WorkerEngine {
   }
 
   #tell(event: (at: Moment) => void): void {
+    this.#orBreak(() => this.#tellNow(event));
+  }
+
+  #orBreak(work: () => void): void {
+    if (this.#broken) return;
+    try {
+      work();
+    } catch (error) {
+      this.break(error);
+    }
+  }
+
+  #tellNow(event: (at: Moment) => void): void {
     const at = this.#now();
     // Before anything else: what a process hears first when it goes on after a standstill need not be the timer.
     this.#lookAtTheTime(at);
@@ -175,6 +204,7 @@ export class WorkerEngine {
     const read: { partition: PartitionState; offset: number }[] = [];
     const stop: PartitionState[] = [];
     for (const effect of effects) {
+      if (this.#broken) return;
       switch (effect.kind) {
         case 'start':
           this.#deps.runner.start(effect.run);
@@ -346,7 +376,7 @@ export class WorkerEngine {
 
   #armTick(): void {
     this.#timer = this.#deps.clock.setTimer(TICK_MS, () => {
-      this.#deps.runner.watch();
+      this.#orBreak(() => this.#deps.runner.watch());
       this.#tell((at) => this.#deps.core.tick(at));
       this.#lastTickMs = this.#deps.clock.monotonicMs();
       if (this.#watchdog.isDue(this.#lastTickMs)) this.#inBackground(this.#watchdog.look(this.#lastTickMs));
@@ -363,7 +393,9 @@ export class WorkerEngine {
   }
 
   #inBackground(work: Promise<unknown>): void {
-    const tracked = work.finally(() => this.#background.delete(tracked));
+    const tracked = work
+      .catch((error: unknown) => this.break(error))
+      .finally(() => this.#background.delete(tracked));
     this.#background.add(tracked);
   }
 

@@ -1,4 +1,4 @@
-import { WorkerStateError } from '../errors/worker-errors.ts';
+import { WorkerBrokenError, WorkerStateError } from '../errors/worker-errors.ts';
 import type { KafkaFailure } from '../kafka/port.ts';
 import { KafkaRequestError } from '../kafka/request-error.ts';
 import { Emitter } from '../telemetry/emitter.ts';
@@ -168,6 +168,16 @@ export class Worker {
     );
   }
 
+  /** What the worker knows can no longer be relied on: it leaves as if it had died, but for its handlers. */
+  #break(cause: unknown): void {
+    const error = new WorkerBrokenError(this.group, cause);
+    this.#logger.error(error.message, { error: cause });
+    this.#finish.reject(error);
+    Promise.all([this.#running?.membership.abandon(), this.stop()]).catch((closing: unknown) =>
+      this.#logger.error('closing a failed worker', { error: closing }),
+    );
+  }
+
   #isStarting(): boolean {
     return this.#life === 'starting';
   }
@@ -190,6 +200,7 @@ export class Worker {
       events: this.#events,
       logger: this.#logger,
       onFatal: (failure) => this.#fail(failure),
+      onBroken: (error) => this.#break(error),
     });
     return this.#running;
   }

@@ -61,6 +61,9 @@ function feedOn(
         partition,
         items.map(({ offset }) => offset),
       ),
+    onBroken: (error) => {
+      throw error;
+    },
   });
 }
 

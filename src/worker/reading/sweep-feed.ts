@@ -14,6 +14,7 @@ interface SweepDeps {
   readonly clock: Clock;
   readonly meanBytes: () => number;
   readonly deliver: (partition: PartitionState, items: readonly Item[]) => void;
+  readonly onBroken: (error: unknown) => void;
 }
 
 /** Reads stretches of partitions again, with a client of its own: a client has one position a partition. */
@@ -87,6 +88,7 @@ export class SweepFeed {
         sweep.lastProgressMs = this.#deps.clock.monotonicMs();
         this.#deps.deliver(partition, items);
       },
+      onBroken: this.#deps.onBroken,
     });
   }
 }

@@ -17,6 +17,8 @@ interface FeedDeps {
   readonly wantedCount: () => number;
   readonly meanBytes: () => number;
   readonly deliver: (partition: PartitionState, items: readonly Item[]) => void;
+  /** Nothing is read from here on, for no reason that a reader could have. */
+  readonly onBroken: (error: unknown) => void;
 }
 
 /**
@@ -113,8 +115,9 @@ export class TailFeed {
         if (records.length === 0) return;
         this.#handOn(records);
       }
-    } catch {
-      // Only a closed reader rejects.
+    } catch (error) {
+      // A closed reader rejects. Anything else would stop the reading without a word.
+      if (!this.#closed) this.#deps.onBroken(error);
     } finally {
       this.#polling = false;
     }

@@ -34,7 +34,7 @@ export class Watchdog {
     return !this.#looking && nowMs - this.#lastLookMs >= WATCHDOG_MS;
   }
 
-  /** Never rejects: brokers that do not answer are asked again at the next look. */
+  /** Brokers that do not answer are asked again at the next look. */
   async look(nowMs: number): Promise<void> {
     this.#lastLookMs = nowMs;
     const silent = this.#deps.isReading() ? this.#silentPartitions() : new Map<PartitionState, number>();
@@ -42,19 +42,21 @@ export class Watchdog {
     const stalled = new Set(this.#deps.sweeps.stalled(WATCHDOG_MS));
     const asked = [...new Set([...silent.keys(), ...stalled])];
     if (asked.length === 0) return;
+    for (const log of await this.#logEnds(asked)) {
+      const partition = asked.find((one) => one.partition === log.partition);
+      if (partition === undefined) continue;
+      if (stalled.has(partition)) this.#deps.onSweepStalled(partition, log.start);
+      const stillSilent = silent.get(partition) === partition.nextOffset;
+      if (stillSilent && log.end > partition.nextOffset) this.#deps.onTailStalled(partition, log.start);
+    }
+  }
+
+  async #logEnds(partitions: readonly PartitionState[]): Promise<readonly LogEnds[]> {
     this.#looking = true;
     try {
-      const ends = await this.#deps.logEnds(asked);
-      const endsOf = new Map(ends.map((one) => [one.partition, one]));
-      for (const partition of asked) {
-        const log = endsOf.get(partition.partition);
-        if (log === undefined) continue;
-        if (stalled.has(partition)) this.#deps.onSweepStalled(partition, log.start);
-        const stillSilent = silent.get(partition) === partition.nextOffset;
-        if (stillSilent && log.end > partition.nextOffset) this.#deps.onTailStalled(partition, log.start);
-      }
+      return await this.#deps.logEnds(partitions);
     } catch {
-      // See above.
+      return []; // see above
     } finally {
       this.#looking = false;
     }

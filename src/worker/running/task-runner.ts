@@ -85,6 +85,10 @@ export class TaskRunner {
     signals.abort(reason);
   }
 
+  abortAll(reason: TaskAbortReason): void {
+    for (const run of this.#signals.keys()) this.abort(run, reason);
+  }
+
   /** Aborts what has run for too long and reports what does not end. Called every few milliseconds. */
   watch(): void {
     const nowMs = this.#deps.clock.monotonicMs();
