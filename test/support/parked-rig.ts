@@ -1,6 +1,7 @@
 import type { CoreConfig } from '../../src/worker/core/core-state.ts';
 import type { Effect, PartitionEffect, Run } from '../../src/worker/core/effects.ts';
 import type { Command, Verb } from '../../src/worker/core/journal.ts';
+import type { TakingFinding } from '../../src/worker/core/judge-taking.ts';
 import type { Item } from '../../src/worker/core/lane.ts';
 import type { ParkedFound, ParkedWant } from '../../src/worker/core/parked.ts';
 import type { PartitionState } from '../../src/worker/core/partition-state.ts';
@@ -22,18 +23,27 @@ export class ParkedRig {
   #entries = 1_000;
   #nextCommand = 1;
 
-  constructor(config: Partial<CoreConfig> = {}) {
+  constructor(config: Partial<CoreConfig> = {}, finding: Partial<TakingFinding> = {}) {
     this.rig = new CoreRig({ afterGiveUp: () => 'parkKey', commitIntervalMs: 10, ...config });
-    this.partition = this.rig.take(0);
+    this.partition = this.rig.take(0, finding);
   }
 
   /** Effects of parking that have not been answered, in order. */
   open(): PartitionEffect[] {
     const found: PartitionEffect[] = [];
-    for (const effect of this.rig.effects.slice(this.#looked))
+    for (const effect of this.rig.effects.slice(this.#looked)) {
       if (isPartitionEffect(effect)) found.push(effect);
+      if (effect.kind === 'await-key') this.#awaitKey(effect);
+    }
     this.#looked = this.rig.effects.length;
     return found;
+  }
+
+  #awaitKey({ partition, lane }: Extract<Effect, { kind: 'await-key' }>): void {
+    const { rig } = this;
+    rig.liveKeys.whenFree(rig.core.state.keyName(lane), () =>
+      rig.tell((core, at) => core.keyFreed(at, partition, lane)),
+    );
   }
 
   answer(effect: PartitionEffect): void {

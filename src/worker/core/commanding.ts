@@ -13,11 +13,12 @@ import { advanceLane, reconsider } from './scheduling.ts';
 const REPEAT_MS = 500;
 
 /** What the journal says of parked keys, holds and open commands when a partition is taken. */
-export function restoreMarks(partition: PartitionState, history: JournalHistory): void {
+export function restoreMarks(partition: PartitionState, history: JournalHistory, endedWell: boolean): void {
   for (const mark of history.marks) {
     // Of two marks of a key the older one has its tasks; the fold has dropped the newer one already.
     if (mark.scope === 'key' && partition.parkedKeys.has(mark.key)) continue;
     const parked = Parked.ofMark(mark);
+    if (endedWell) parked.stalls = 0; // no process died of what was redriven last
     partition.marks.set(mark.id, parked);
     if (mark.scope === 'key') partition.parkedKeys.set(mark.key, parked);
     else partition.parkedTasks.set(mark.from, parked);

@@ -1,7 +1,7 @@
 import type { CoreState } from './core-state.ts';
 import { halt } from './halting.ts';
 import { hold, letGo } from './held-bytes.ts';
-import { type Item, Lane } from './lane.ts';
+import { type Item, Lane, type LaneState } from './lane.ts';
 import type { Gap, PartitionState } from './partition-state.ts';
 import { advanceLane } from './scheduling.ts';
 
@@ -68,13 +68,14 @@ function takeTailItem(core: CoreState, partition: PartitionState, item: Item): v
   if (wasEmpty && lane.length > 0) advanceLane(core, partition, lane);
 }
 
+/** States in which a lane starts nothing until something else has happened. */
+const waiting: ReadonlySet<LaneState> = new Set(['held', 'blocked', 'gated', 'behind']);
+
 /** A lane that waits keeps only a few records once its partition holds a lot: the rest is read again when it goes on. */
 function cannotUse(core: CoreState, partition: PartitionState, lane: Lane): boolean {
   if (lane.keptCount < core.config.lookAheadCount || partition.bufferedBytes < core.config.partitionBytes / 2)
     return false;
-  return (
-    lane.state === 'held' || lane.state === 'blocked' || lane.state === 'gated' || lane.later !== undefined
-  );
+  return lane.later !== undefined || waiting.has(lane.state);
 }
 
 function laneOf(partition: PartitionState, key: string): Lane {
@@ -137,12 +138,15 @@ function dropWaiting(core: CoreState, partition: PartitionState, downToBytes: nu
   }
   for (const lane of partition.open) {
     if (partition.bufferedBytes <= downToBytes) return;
-    if (lane.state !== 'running') letGo(core, partition, lane.dropBeyond(0));
+    // What is being copied is in use, and soon gone.
+    if (lane.state !== 'running' && lane.state !== 'parking') letGo(core, partition, lane.dropBeyond(0));
   }
 }
 
 /** A lane begins to wait: see whether its partition can afford what it keeps. */
 export function dropIfUnwanted(core: CoreState, partition: PartitionState, lane: Lane): void {
+  // Parked tasks that run again are few at a time, and no sweep would bring them back.
+  if (lane.aside) return;
   if (partition.bufferedBytes < core.config.partitionBytes / 2 && core.budget.open) return;
   letGo(core, partition, lane.dropBeyond(core.config.lookAheadCount));
 }

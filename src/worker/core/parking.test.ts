@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { itemOf, itemsOf } from '../../../test/support/core-rig.ts';
 import { ParkedRig } from '../../../test/support/parked-rig.ts';
+import { foldJournal, type Mark } from './journal.ts';
 
 function keysOf(text: string): string[] {
   return text.split('');
@@ -241,6 +242,76 @@ describe('parked tasks that are redriven', () => {
     expect(at.rig.runningKeys).toEqual(['k']);
     at.finishAll();
     expect(at.done).toEqual(['done k1', 'done k0', 'done k2']);
+  });
+});
+
+const mark: Mark = {
+  id: 7,
+  epoch: 3,
+  key: 'k',
+  scope: 'key',
+  from: 1,
+  parkedFrom: 0,
+  type: 'job',
+  taskId: '',
+  reason: 'gave-up',
+  error: '',
+  atMs: 0,
+  command: '',
+  done: -1,
+  discarded: [],
+  redrives: 0,
+  stalls: 0,
+};
+
+function takenOver(marks: readonly Mark[]): ParkedRig {
+  return new ParkedRig({}, { history: { ...foldJournal([]), marks } });
+}
+
+describe('an owner that finds a mark', () => {
+  it('runs what is older than it and copies the rest', () => {
+    const at = takenOver([mark]);
+    at.rig.records(at.partition, itemsOf(0, keysOf('kkak')));
+    at.finishAll();
+    expect(at.story).toEqual(['done k0', 'done a2', 'copy k1', 'copy k3']);
+  });
+
+  it('copies the one task of a mark that its owner had no time to copy', () => {
+    const at = takenOver([{ ...mark, scope: 'task' }]);
+    at.rig.records(at.partition, itemsOf(0, keysOf('kkk')));
+    at.finishAll();
+    expect(at.story).toEqual(['done k0', 'copy k1', 'done k2']);
+  });
+
+  it('redrives only when what is older than the mark is done', () => {
+    const at = takenOver([mark]);
+    at.parkedLog.push({ mark: 7, item: itemOf(1, 'k') });
+    at.command('k', { name: 'redrive', mark: 7 });
+    at.rig.records(at.partition, itemsOf(0, keysOf('k')));
+    at.settle();
+    expect(at.story).toEqual([]);
+    at.finishAll();
+    expect(at.story).toEqual(['done k0', 'progress k -1', 'done k1', 'cleared k redriven']);
+  });
+
+  it('runs a task once that a crash has left in the queue and among the parked ones', () => {
+    const at = takenOver([mark]);
+    at.parkedLog.push({ mark: 7, item: itemOf(1, 'k') });
+    at.command('k', { name: 'redrive', mark: 7 });
+    at.rig.records(at.partition, itemsOf(0, keysOf('akk')));
+    at.finishAll();
+    expect(at.done).toEqual(['done a0', 'done k1', 'done k2']);
+    expect(at.partition.committedFrontier).toBe(3);
+  });
+
+  it('does the same for a single task', () => {
+    const at = takenOver([{ ...mark, scope: 'task' }]);
+    at.parkedLog.push({ mark: 7, item: itemOf(1, 'k') });
+    at.command('k', { name: 'redrive', mark: 7 });
+    at.settle();
+    at.rig.records(at.partition, itemsOf(0, keysOf('akk')));
+    at.finishAll();
+    expect(at.done).toEqual(['done a0', 'done k1', 'done k2']);
   });
 });
 

@@ -119,6 +119,7 @@ export class PartitionState {
   nextProgressAtMs = 0;
   /** Tasks of a key up to this source offset were done as parked ones, although the queue still lists them. */
   readonly doneAside = new Map<string, number>();
+  readonly doneSingly = new Set<number>();
   /** What operators hold. */
   heldKeys = new Set<string>();
   heldTypes = new Set<string>();

@@ -1,6 +1,7 @@
 import type { CoreState } from './core-state.ts';
 import { hold, letGo } from './held-bytes.ts';
 import type { Command } from './journal.ts';
+import { keyHash } from './key-hash.ts';
 import { type Item, Lane } from './lane.ts';
 import type { JournalWrite, Parked, ParkedFound, ParkedWant, Redrive } from './parked.ts';
 import { reportDone } from './parking.ts';
@@ -45,12 +46,14 @@ export function settleMarks(core: CoreState): void {
 
 function isSettled(partition: PartitionState, parked: Parked): boolean {
   if (parked.copying !== undefined || parked.copiedChanges > partition.committedChanges) return false;
+  // What an earlier owner left of the key is not all known yet.
+  if (partition.nextOffset < parked.from) return false;
+  if (partition.restored.size > 0 && partition.restored.has(keyHash(parked.key))) return false;
   const lane = partition.lanes.get(parked.key);
   if (lane === undefined) return true;
   if (lane.state === 'running' || lane.state === 'vetting') return false; // its end decides what follows
   // Tasks of the key that are older than the mark go first.
   if (parked.scope === 'task') return true;
-  if (lane.later !== undefined) return false;
   return lane.firstOffset === undefined || lane.firstOffset >= parked.from;
 }
 
@@ -294,6 +297,7 @@ function cleared(
     if (upTo >= 0) partition.doneAside.set(parked.key, upTo);
   } else {
     partition.parkedTasks.delete(parked.from);
+    partition.doneSingly.add(parked.from);
   }
   reconsider(core, partition, partition.lanes.get(parked.key));
 }

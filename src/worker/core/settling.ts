@@ -2,7 +2,7 @@ import type { CoreState } from './core-state.ts';
 import type { Run, Verdict } from './effects.ts';
 import { dropIfUnwanted } from './flow.ts';
 import type { ParkReason } from './journal.ts';
-import type { HoldReason, Lane } from './lane.ts';
+import type { HoldReason, Item, Lane } from './lane.ts';
 import { park } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
 import { failRedrive, redriveStepped } from './redriving.ts';
@@ -108,8 +108,13 @@ function countFailure(core: CoreState, lane: Lane): void {
  * The task is not tried any more. What waits behind it in its key must not overtake it: by default all of it goes to the
  * parked topic.
  */
-function giveUp(core: CoreState, run: Run, reason: ParkReason, error: unknown): void {
-  const { partition, lane, item } = run;
+export function giveUp(
+  core: CoreState,
+  task: { readonly partition: PartitionState; readonly lane: Lane; readonly item: Item },
+  reason: ParkReason,
+  error: unknown,
+): void {
+  const { partition, lane, item } = task;
   partition.changes += 1;
   const policy = core.config.afterGiveUp(item.type);
   const redrive = partition.redrives.get(lane);
@@ -120,7 +125,7 @@ function giveUp(core: CoreState, run: Run, reason: ParkReason, error: unknown): 
   const waits = policy === 'wait' || partition.phase !== 'running';
   // A key that is parked from a later task on was set back by hand: its list must not get an earlier one behind it.
   if (waits || lane.aside || partition.parkedKeys.has(lane.key)) {
-    holdForGood(core, run, reason === 'undecodable' ? 'undecodable' : 'gave-up', error);
+    holdForGood(core, task, reason === 'undecodable' ? 'undecodable' : 'gave-up', error);
     return;
   }
   park(core, partition, {
@@ -134,8 +139,13 @@ function giveUp(core: CoreState, run: Run, reason: ParkReason, error: unknown): 
   moveLane(core, partition, lane, 'parking');
 }
 
-function holdForGood(core: CoreState, run: Run, reason: HoldReason, error: unknown): void {
-  const { partition, lane, item } = run;
+function holdForGood(
+  core: CoreState,
+  task: { readonly partition: PartitionState; readonly lane: Lane; readonly item: Item },
+  reason: HoldReason,
+  error: unknown,
+): void {
+  const { partition, lane, item } = task;
   partition.changes += 1;
   holdLane(core, partition, lane, { reason, dueMs: Number.POSITIVE_INFINITY });
   dropIfUnwanted(core, partition, lane);

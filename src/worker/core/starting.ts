@@ -44,7 +44,7 @@ function startFirst(core: CoreState, partition: PartitionState): boolean {
     return false;
   }
   partition.ready.pop();
-  if (item.offset <= (partition.doneAside.get(lane.key) ?? -1)) {
+  if (isDoneAside(partition, lane.key, item.offset)) {
     finishFirst(core, partition, lane, item);
     return true;
   }
@@ -58,6 +58,12 @@ function startFirst(core: CoreState, partition: PartitionState): boolean {
     copyFirst(core, partition, { lane, parked: turn.parked, fits });
   }
   return true;
+}
+
+/** A crash between copy and commit leaves a task in the queue that has been done as a parked one since. */
+function isDoneAside(partition: PartitionState, key: string, offset: number): boolean {
+  if (partition.doneAside.size === 0 && partition.doneSingly.size === 0) return false;
+  return offset <= (partition.doneAside.get(key) ?? -1) || partition.doneSingly.has(offset);
 }
 
 /** Lines of parked tasks and those of the queue take turns. */

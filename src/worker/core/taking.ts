@@ -98,7 +98,7 @@ export function inspected(core: CoreState, partition: PartitionState, finding: T
       firstFailedAtMs: lane.firstFailedAtMs,
     });
   }
-  restoreMarks(partition, finding.history);
+  restoreMarks(partition, finding.history, verdict.clean);
   partition.move('taking');
   partition.changes = 1;
   core.commitUrgent = true;
