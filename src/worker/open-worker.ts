@@ -92,7 +92,8 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     reader: journalReader,
     clock,
     newId: deps.newId,
-    onConfirm: (partition, epoch) => engine.onClaimConfirmed(partition, epoch),
+    onEntry: (entry) => engine.onJournalEntry(entry),
+    onBroken: (error) => engine.break(error),
   });
   const membership = driver.membership({
     group,

@@ -3,15 +3,18 @@ import type { KafkaFailure, Membership, MembershipEvent, OffsetCommit } from '..
 import type { Emitter } from '../telemetry/emitter.ts';
 import { releaseRun, releaseWaiting } from './core/breaking.ts';
 import type { CommitItem, Effect, Run } from './core/effects.ts';
+import type { WrittenEntry } from './core/journal.ts';
 import type { LiveKeys } from './core/live-keys.ts';
 import type { PartitionState } from './core/partition-state.ts';
 import type { Moment, WorkerCore } from './core/worker-core.ts';
+import { type EngineLink, emitProblem } from './engine-link.ts';
 import type { PartitionIo } from './partition-io.ts';
 import type { SweepFeed } from './reading/sweep-feed.ts';
 import type { TailFeed } from './reading/tail-feed.ts';
 import { Watchdog } from './reading/watchdog.ts';
 import { emitReport } from './report-events.ts';
 import type { TaskEnd, TaskRunner } from './running/task-runner.ts';
+import { TakingSteps } from './taking-steps.ts';
 import type { WorkerEvents } from './worker-events.ts';
 
 /** How often time is looked at. */
@@ -50,12 +53,20 @@ export class WorkerEngine {
   #timer: { clear(): void } | undefined;
   #lastTickMs = 0;
   readonly #watchdog: Watchdog;
+  readonly #taking: TakingSteps;
   /** Journal entries whose outcome nobody waits for, but the end of the worker. */
   readonly #background = new Set<Promise<unknown>>();
 
   constructor(deps: EngineDeps) {
     this.#deps = deps;
-    const { core, io, sweeps, clock } = deps;
+    const { core, io, sweeps, clock, events } = deps;
+    const link: EngineLink = {
+      core,
+      events,
+      tell: (event) => this.#tell(event),
+      inBackground: (work) => this.#inBackground(work),
+    };
+    this.#taking = new TakingSteps(link, io);
     this.#watchdog = new Watchdog(
       {
         partitions: () => core.state.partitions.values(),
@@ -113,8 +124,12 @@ export class WorkerEngine {
     this.#tell((at) => this.#deps.core.swept(at, partition, items));
   }
 
-  onClaimConfirmed(partition: number, epoch: number): void {
-    this.#tell((at) => this.#deps.core.claimConfirmed(at, partition, epoch));
+  onJournalEntry(entry: WrittenEntry): void {
+    const { core } = this.#deps;
+    if (entry.kind === 'confirm') this.#tell((at) => core.claimConfirmed(at, entry.partition, entry.epoch));
+    if (entry.kind !== 'command') return;
+    const { id, offset, key, verb, by } = entry;
+    this.#tell((at) => core.commanded(at, entry.partition, { id, offset, key, verb, by }));
   }
 
   onTaskEnded(run: Run, end: TaskEnd): void {
@@ -225,17 +240,17 @@ export class WorkerEngine {
     if (stop.length > 0) this.#quietly(this.#deps.tail.stop(stop));
     const wanted = read.filter(({ partition }) => partition.phase === 'running');
     if (wanted.length > 0) this.#quietly(this.#deps.tail.read(wanted));
-    if (inspect.length > 0) this.#inspect(inspect);
+    if (inspect.length > 0) this.#taking.inspect(inspect);
   }
 
   #carryOutOne(effect: Exclude<Effect, { kind: 'start' | 'inspect' | 'read' | 'stop-reading' }>): void {
     const { core, runner, sweeps, tail, events } = this.#deps;
     switch (effect.kind) {
       case 'claim':
-        this.#claim(effect.partition);
+        this.#taking.claim(effect.partition);
         return;
       case 'confirm':
-        this.#confirm(effect);
+        this.#taking.confirm(effect);
         return;
       case 'commit':
         this.#commit(effect.items);
@@ -283,50 +298,6 @@ export class WorkerEngine {
       case 'report':
         emitReport(events, effect.report);
     }
-  }
-
-  #claim(partition: PartitionState): void {
-    const { core, io } = this.#deps;
-    this.#inBackground(
-      io.claim(partition).then(
-        (epoch) => this.#tell((at) => core.claimed(at, partition, epoch)),
-        (error: unknown) => this.#takingFailed([partition], error),
-      ),
-    );
-  }
-
-  #inspect(partitions: readonly PartitionState[]): void {
-    const { core, io } = this.#deps;
-    this.#inBackground(
-      io.inspect(partitions).then(
-        (findings) => {
-          for (const [partition, finding] of findings)
-            this.#tell((at) => core.inspected(at, partition, finding));
-        },
-        (error: unknown) => this.#takingFailed(partitions, error),
-      ),
-    );
-  }
-
-  #confirm(effect: Extract<Effect, { kind: 'confirm' }>): void {
-    const { core, io } = this.#deps;
-    const { partition, frontier, reason } = effect;
-    this.#inBackground(
-      io.confirm(partition, frontier, reason).then(
-        () => {
-          if (reason === 'taken') this.#tell((at) => core.confirmed(at, partition));
-        },
-        (error: unknown) => {
-          if (reason === 'taken') this.#takingFailed([partition], error);
-        },
-      ),
-    );
-  }
-
-  #takingFailed(partitions: readonly PartitionState[], error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
-    this.#deps.events.emit('problem', { failure: { kind: 'other', code: undefined, message } });
-    for (const partition of partitions) this.#tell((at) => this.#deps.core.takingFailed(at, partition));
   }
 
   #commit(items: readonly CommitItem[]): void {
@@ -401,11 +372,6 @@ export class WorkerEngine {
 
   /** Orders to a reader fail only when it was closed, or could not be opened: then the watchdog tries again. */
   #quietly(work: Promise<void>): void {
-    this.#inBackground(
-      work.catch((error: unknown) => {
-        const message = error instanceof Error ? error.message : String(error);
-        this.#deps.events.emit('problem', { failure: { kind: 'other', code: undefined, message } });
-      }),
-    );
+    this.#inBackground(work.catch((error: unknown) => emitProblem(this.#deps.events, error)));
   }
 }

@@ -22,12 +22,25 @@ export class JournalSummary {
   #claims = new Set<number>();
   #newestConfirmedEpoch: number | undefined;
   #newestConfirm: JournalHistory['newestConfirm'];
-  readonly #marks = new Map<number, Mark>();
+  #marks = new Map<number, Mark>();
   /** Live marks by what they are of. */
-  readonly #markOf = new Map<string, number>();
-  readonly #pending = new Map<string, Command>();
-  readonly #heldKeys = new Set<string>();
-  readonly #heldTypes = new Set<string>();
+  #markOf = new Map<string, number>();
+  #pending = new Map<string, Command>();
+  #heldKeys = new Set<string>();
+  #heldTypes = new Set<string>();
+
+  copy(): JournalSummary {
+    const copy = new JournalSummary();
+    copy.#claims = new Set(this.#claims);
+    copy.#newestConfirmedEpoch = this.#newestConfirmedEpoch;
+    copy.#newestConfirm = this.#newestConfirm;
+    copy.#marks = new Map(this.#marks);
+    copy.#markOf = new Map(this.#markOf);
+    copy.#pending = new Map(this.#pending);
+    copy.#heldKeys = new Set(this.#heldKeys);
+    copy.#heldTypes = new Set(this.#heldTypes);
+    return copy;
+  }
 
   /** Adds entries in any order; all of them are later than what was added before. */
   addAll(entries: Iterable<WrittenEntry>): void {
@@ -176,7 +189,7 @@ export class JournalSummary {
     const mark = this.#marks.get(verb.mark);
     if (mark === undefined) return;
     if (verb.name === 'redrive' && outcome === 'gave-up') {
-      this.#marks.set(mark.id, { ...mark, redrives: mark.redrives + 1 });
+      this.#marks.set(mark.id, { ...mark, redrives: mark.redrives + 1, stalls: 0 });
     }
     if (verb.name === 'discard-task' && outcome === 'discarded') {
       this.#marks.set(mark.id, { ...mark, discarded: [...mark.discarded, verb.offset] });

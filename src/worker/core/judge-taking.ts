@@ -59,6 +59,7 @@ export type TakingVerdict =
  */
 export function judgeTaking(finding: TakingFinding): TakingVerdict {
   const { history, topicId, logStart, logEnd } = finding;
+  if ((history.newestConfirmedEpoch ?? -1) > finding.epoch) return { kind: 'superseded' };
   const confirm = history.newestConfirm;
   if (confirm !== undefined && confirm.topicId !== topicId) {
     return { kind: 'stop', reason: 'topic-recreated', from: confirm.frontier, to: logEnd };

@@ -50,7 +50,8 @@ function journalOn(reader: StateReader): StateJournal {
     reader,
     clock: new ManualClock(),
     newId: () => 'id',
-    onConfirm: () => {},
+    onEntry: () => {},
+    onBroken: () => {},
   });
 }
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock/clock.ts';
 import type { Reader } from '../../kafka/port.ts';
-import type { JournalEntry, JournalHistory } from '../core/journal.ts';
+import type { JournalEntry, JournalHistory, WrittenEntry } from '../core/journal.ts';
 import { encodeEntry } from '../core/journal-entry.ts';
 import { JournalFold } from './journal-fold.ts';
 
@@ -29,7 +29,8 @@ export class StateJournal {
   readonly #reader: Reader;
   readonly #clock: Clock;
   readonly #newId: () => string;
-  readonly #onConfirm: (partition: number, epoch: number) => void;
+  readonly #onEntry: (entry: WrittenEntry) => void;
+  readonly #onBroken: (error: unknown) => void;
   readonly #fold: JournalFold;
   /** State partitions that are being followed, with the offset that was reached. */
   readonly #reached = new Map<number, number>();
@@ -45,8 +46,10 @@ export class StateJournal {
     readonly reader: Reader;
     readonly clock: Clock;
     readonly newId: () => string;
-    /** Called for each CONFIRM of the group that is read. */
-    readonly onConfirm: (partition: number, epoch: number) => void;
+    /** Called for each entry of the group that is read, once, in the order of its state partition. */
+    readonly onEntry: (entry: WrittenEntry) => void;
+    /** Following the journal has ended without being told to. */
+    readonly onBroken: (error: unknown) => void;
   }) {
     this.#group = deps.group;
     this.#topic = deps.topic;
@@ -55,7 +58,8 @@ export class StateJournal {
     this.#reader = deps.reader;
     this.#clock = deps.clock;
     this.#newId = deps.newId;
-    this.#onConfirm = deps.onConfirm;
+    this.#onEntry = deps.onEntry;
+    this.#onBroken = deps.onBroken;
     this.#fold = new JournalFold(deps.group);
     this.#reader.onReadable(() => void this.#poll());
   }
@@ -137,12 +141,14 @@ export class StateJournal {
         for (const record of records) {
           this.#reached.set(record.partition, record.offset + 1);
           const entry = record.value === null ? undefined : this.#fold.add(record.offset, record.value);
-          if (entry?.kind === 'confirm') this.#onConfirm(entry.partition, entry.epoch);
+          if (entry !== undefined) this.#onEntry(entry);
         }
         this.#wake();
       }
-    } catch {
-      // Only a closed reader rejects; whoever waits is told by the closing or the deadline.
+    } catch (error) {
+      // A closed reader rejects; whoever waits is told by the closing. Nothing else may end the following unnoticed:
+      // the worker would hear of no newer owner and of no command.
+      if (!this.#closed) this.#onBroken(error);
     } finally {
       this.#polling = false;
     }

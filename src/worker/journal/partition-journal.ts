@@ -1,0 +1,50 @@
+import type { JournalHistory, WrittenEntry } from '../core/journal.ts';
+import { JournalSummary } from '../core/journal-summary.ts';
+
+/** Entries of the one owner are folded so many at a time: each fold looks at all claims. */
+const BATCH_COUNT = 256;
+
+/**
+ * The journal of one (group, partition), in log order, without what no longer matters: entries are kept one by one only
+ * while a newer claim, not confirmed so far, may still make them void.
+ *
+ * That is over once a claim is confirmed with no other claim between it and its confirmation. Whatever is confirmed
+ * later was claimed later than that confirmation, and voids neither it nor anything before it.
+ */
+export class PartitionJournal {
+  readonly #settled = new JournalSummary();
+  /** What follows. */
+  #open: WrittenEntry[] = [];
+  /** The claims among them. */
+  #openClaims: number[] = [];
+  #nextOffset = 0;
+
+  /** False for an entry that was added before. */
+  add(entry: WrittenEntry): boolean {
+    if (entry.offset < this.#nextOffset) return false;
+    this.#nextOffset = entry.offset + 1;
+    if (entry.kind === 'claim') this.#openClaims.push(entry.offset);
+    this.#open.push(entry);
+    const settles =
+      this.#openClaims.length === 0
+        ? this.#open.length >= BATCH_COUNT
+        : entry.kind === 'confirm' && entry.epoch === this.#openClaims.at(-1) && entry.offset > entry.epoch;
+    if (!settles) return true;
+    this.#settled.addAll(this.#open);
+    this.#open = [];
+    this.#openClaims = [];
+    return true;
+  }
+
+  /**
+   * What it said up to an offset that is a claim's, or its confirmation's. When a newer claim has been confirmed since,
+   * it says more than that, and names the newer claim: whoever asked has been replaced.
+   */
+  history(upTo: number): JournalHistory {
+    const said = this.#open.filter(({ offset }) => offset <= upTo);
+    if (said.length === 0) return this.#settled.history();
+    const summary = this.#settled.copy();
+    summary.addAll(said);
+    return summary.history();
+  }
+}
