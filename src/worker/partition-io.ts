@@ -1,5 +1,5 @@
+import type { ConfirmReason } from '../journal/journal.ts';
 import type { Admin, CommittedOffset, LogEnds, Membership } from '../kafka/port.ts';
-import type { ConfirmReason } from './core/journal.ts';
 import type { TakingFinding } from './core/judge-taking.ts';
 import type { PartitionState } from './core/partition-state.ts';
 import type { StateJournal } from './journal/state-journal.ts';

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
 import { itemOf } from '../../test/support/core-rig.ts';
+import { foldJournal } from '../journal/journal.ts';
 import type { CommitOutcome, Membership, OffsetCommit } from '../kafka/port.ts';
 import { Emitter } from '../telemetry/emitter.ts';
 import type { CoreConfig } from './core/core-state.ts';
 import type { Run } from './core/effects.ts';
-import { foldJournal } from './core/journal.ts';
 import type { TakingFinding } from './core/judge-taking.ts';
 import { LiveKeys } from './core/live-keys.ts';
 import type { PartitionState } from './core/partition-state.ts';

@@ -1,9 +1,9 @@
 import type { Clock } from '../clock/clock.ts';
+import type { WrittenEntry } from '../journal/journal.ts';
 import type { KafkaFailure, Membership, MembershipEvent, OffsetCommit } from '../kafka/port.ts';
 import type { Emitter } from '../telemetry/emitter.ts';
 import { releaseRun, releaseWaiting } from './core/breaking.ts';
 import type { CommitItem, Effect, Run } from './core/effects.ts';
-import type { WrittenEntry } from './core/journal.ts';
 import type { LiveKeys } from './core/live-keys.ts';
 import type { PartitionState } from './core/partition-state.ts';
 import type { Moment, WorkerCore } from './core/worker-core.ts';

@@ -1,6 +1,6 @@
+import { foldJournal } from '../../src/journal/journal.ts';
 import type { CoreConfig } from '../../src/worker/core/core-state.ts';
 import type { CommitItem, Effect, Run } from '../../src/worker/core/effects.ts';
-import { foldJournal } from '../../src/worker/core/journal.ts';
 import type { Item } from '../../src/worker/core/lane.ts';
 import { LiveKeys } from '../../src/worker/core/live-keys.ts';
 import type { PartitionState } from '../../src/worker/core/partition-state.ts';

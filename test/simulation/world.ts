@@ -1,6 +1,6 @@
+import type { JournalEntry, WrittenEntry } from '../../src/journal/journal.ts';
 import type { CommitOutcome } from '../../src/kafka/port.ts';
 import type { CommitItem } from '../../src/worker/core/effects.ts';
-import type { JournalEntry, WrittenEntry } from '../../src/worker/core/journal.ts';
 import { SeededRandom } from '../checker/seeded-random.ts';
 import { Reference } from './reference.ts';
 import type { SimulatedWorker } from './simulated-worker.ts';

@@ -1,7 +1,7 @@
+import { foldJournal } from '../../src/journal/journal.ts';
 import type { CommitOutcome, IncomingRecord, KafkaFailure } from '../../src/kafka/port.ts';
 import type { CoreConfig } from '../../src/worker/core/core-state.ts';
 import type { CommitItem, CoreReport, Effect, Run, Verdict } from '../../src/worker/core/effects.ts';
-import { foldJournal } from '../../src/worker/core/journal.ts';
 import type { TakingFinding } from '../../src/worker/core/judge-taking.ts';
 import type { Item } from '../../src/worker/core/lane.ts';
 import { LiveKeys } from '../../src/worker/core/live-keys.ts';

@@ -1,6 +1,6 @@
+import type { Command, JournalHistory } from '../../journal/journal.ts';
 import type { CoreState } from './core-state.ts';
 import type { PartitionEffect } from './effects.ts';
-import type { Command, JournalHistory } from './journal.ts';
 import { keyHash } from './key-hash.ts';
 import type { Item, Lane } from './lane.ts';
 import { type JournalWrite, Parked } from './parked.ts';

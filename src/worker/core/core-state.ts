@@ -6,6 +6,8 @@ import { OutageDetector } from './outage.ts';
 import type { PartitionState } from './partition-state.ts';
 import type { RetryPolicy } from './retry.ts';
 import type { SharedBudget } from './shared-budget.ts';
+import type { SuspectGate } from './suspect-gate.ts';
+import { Suspects } from './suspects.ts';
 
 /** What the core decides by. All times in milliseconds of the monotonic clock, but for those that are written down. */
 export interface CoreConfig {
@@ -18,6 +20,10 @@ export interface CoreConfig {
   readonly concurrency: number;
   readonly commitIntervalMs: number;
   readonly drainMs: number;
+  /** How many offsets beyond what was started a commit allows to start before the next one, at least and at most. */
+  readonly startAhead: { readonly min: number; readonly max: number };
+  /** Suspects that may be under way at once in a process. */
+  readonly suspectsAtOnce: number;
   readonly retry: RetryPolicy;
   /** First and longest pause between two probes of a type in outage. */
   readonly probe: { readonly minMs: number; readonly maxMs: number };
@@ -52,6 +58,13 @@ export interface Revocation {
   expired: boolean;
 }
 
+/** What the workers of a process share. */
+export interface SharedByWorkers {
+  readonly budget: SharedBudget;
+  readonly liveKeys: LiveKeys;
+  readonly suspectGate: SuspectGate;
+}
+
 interface Due {
   readonly lane: Lane;
   readonly partition: PartitionState;
@@ -62,6 +75,8 @@ export class CoreState {
   readonly config: CoreConfig;
   readonly budget: SharedBudget;
   readonly liveKeys: LiveKeys;
+  readonly suspectGate: SuspectGate;
+  readonly suspects = new Suspects();
   readonly partitions = new Map<number, PartitionState>();
   readonly types = new Map<string, TypeState>();
   readonly revocations = new Map<number, Revocation>();
@@ -90,6 +105,8 @@ export class CoreState {
   statePin = '';
   stopping = false;
   nowMs = 0;
+  /** The last epoch of partitions that this process has owned, and below what their tasks were suspects then. */
+  readonly ownEpochs = new Map<number, { readonly epoch: number; readonly suspectBelow: number }>();
   /** Time as people and records count it: only for first-failure times that are written into commits. */
   wallMs = 0;
   /** Partitions that the commit under way names; undefined = none is under way. */
@@ -104,10 +121,11 @@ export class CoreState {
   /** A running mean of record sizes, for how many to ask for. Begins high: too few at first cost nothing. */
   meanBytes = 65_536;
 
-  constructor(config: CoreConfig, shared: { readonly budget: SharedBudget; readonly liveKeys: LiveKeys }) {
+  constructor(config: CoreConfig, shared: SharedByWorkers) {
     this.config = config;
     this.budget = shared.budget;
     this.liveKeys = shared.liveKeys;
+    this.suspectGate = shared.suspectGate;
   }
 
   get runningCount(): number {

@@ -1,4 +1,4 @@
-import type { ConfirmReason, ParkReason } from './journal.ts';
+import type { ConfirmReason, ParkReason } from '../../journal/journal.ts';
 import type { StopReason, TakingNote } from './judge-taking.ts';
 import type { HoldReason, Item, Lane } from './lane.ts';
 import type { Copy, JournalWrite, MarkRequest, ParkedWant } from './parked.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CoreRig, itemOf, itemsOf } from '../../../test/support/core-rig.ts';
+import { foldJournal } from '../../journal/journal.ts';
 import { encodeMetadata } from './commit-metadata.ts';
-import { foldJournal } from './journal.ts';
 import { keyHash } from './key-hash.ts';
 import { OUTAGE_MIN_KEYS } from './outage.ts';
 import { SharedBudget } from './shared-budget.ts';

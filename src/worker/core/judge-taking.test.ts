@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { foldJournal, type WrittenEntry } from '../../journal/journal.ts';
 import { type CommitState, encodeMetadata } from './commit-metadata.ts';
-import { foldJournal, type WrittenEntry } from './journal.ts';
 import { judgeTaking, type TakingFinding, type TakingVerdict } from './judge-taking.ts';
 import { keyHash } from './key-hash.ts';
 

@@ -1,5 +1,5 @@
+import type { JournalHistory } from '../../journal/journal.ts';
 import { type CommitState, decodeMetadata, type UnfinishedLane } from './commit-metadata.ts';
-import type { JournalHistory } from './journal.ts';
 
 /** Everything a new owner reads about a partition between its CLAIM and its taking commit. */
 export interface TakingFinding {

@@ -69,6 +69,10 @@ export class Lane {
   /** Failed attempts of the first task, and when the first of them failed. */
   attempts = 0;
   firstFailedAtMs: number | undefined;
+  /** Starts of the first task as a suspect that ended with their process. */
+  starts = 0;
+  /** One more may be under way: a commit has to say so. */
+  charged = false;
   /**
    * Tasks read from the tail while older ones of this lane may still turn up in a sweep; they join the line when the
    * sweep has passed. Undefined when no such sweep is open.
@@ -155,6 +159,8 @@ export class Lane {
     this.#at += 1;
     this.attempts = 0;
     this.firstFailedAtMs = undefined;
+    this.starts = 0;
+    this.charged = false;
     if (this.#at === this.#line.length) {
       this.#line = [];
       this.#at = 0;

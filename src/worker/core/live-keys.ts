@@ -6,6 +6,10 @@ export class LiveKeys {
   readonly #alive = new Set<string>();
   readonly #waiting = new Map<string, Set<() => void>>();
 
+  get size(): number {
+    return this.#alive.size;
+  }
+
   has(name: string): boolean {
     return this.#alive.has(name);
   }

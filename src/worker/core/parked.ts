@@ -1,4 +1,4 @@
-import type { Command, Mark, ParkReason } from './journal.ts';
+import type { Command, Mark, ParkReason } from '../../journal/journal.ts';
 import type { Item, Lane } from './lane.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { itemOf, itemsOf } from '../../../test/support/core-rig.ts';
 import { ParkedRig } from '../../../test/support/parked-rig.ts';
-import { foldJournal, type Mark } from './journal.ts';
+import { foldJournal, type Mark } from '../../journal/journal.ts';
 
 function keysOf(text: string): string[] {
   return text.split('');

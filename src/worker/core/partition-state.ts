@@ -1,5 +1,5 @@
+import type { Command } from '../../journal/journal.ts';
 import type { CommitState, UnfinishedLane } from './commit-metadata.ts';
-import type { Command } from './journal.ts';
 import type { Lane } from './lane.ts';
 import { MinHeap } from './min-heap.ts';
 import type { JournalWrite, Parked, Redrive } from './parked.ts';

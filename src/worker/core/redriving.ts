@@ -1,6 +1,6 @@
+import type { Command } from '../../journal/journal.ts';
 import type { CoreState } from './core-state.ts';
 import { hold, letGo } from './held-bytes.ts';
-import type { Command } from './journal.ts';
 import { keyHash } from './key-hash.ts';
 import { type Item, Lane } from './lane.ts';
 import type { JournalWrite, Parked, ParkedFound, ParkedWant, Redrive } from './parked.ts';

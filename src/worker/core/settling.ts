@@ -1,7 +1,7 @@
+import type { ParkReason } from '../../journal/journal.ts';
 import type { CoreState } from './core-state.ts';
 import type { Run, Verdict } from './effects.ts';
 import { dropIfUnwanted } from './flow.ts';
-import type { ParkReason } from './journal.ts';
 import type { HoldReason, Item, Lane } from './lane.ts';
 import { park } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';

@@ -1,3 +1,4 @@
+import type { Command } from '../../journal/journal.ts';
 import type { CommitOutcome } from '../../kafka/port.ts';
 import { commanded, effectFailed, entryWritten, repeatDue } from './commanding.ts';
 import { commitIfDue, committed, confirmPeriodically, freeze } from './committing.ts';
@@ -5,7 +6,6 @@ import { type CoreConfig, CoreState } from './core-state.ts';
 import type { CommitItem, Effect, PartitionEffect, Run, Verdict } from './effects.ts';
 import { gapChecked, resumeReading, tailStalled, takeRecords, wantedCount } from './flow.ts';
 import { checkRevocations, lose, revoke, supersede } from './giving-up.ts';
-import type { Command } from './journal.ts';
 import type { TakingFinding } from './judge-taking.ts';
 import type { Item, Lane } from './lane.ts';
 import type { LiveKeys } from './live-keys.ts';

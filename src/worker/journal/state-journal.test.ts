@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../clock/manual-clock.ts';
+import { encodeEntry } from '../../journal/journal-entry.ts';
 import type { IncomingRecord, Reader } from '../../kafka/port.ts';
-import { encodeEntry } from '../core/journal-entry.ts';
 import { StateJournal } from './state-journal.ts';
 
 /** The state topic's one partition. Its first assigns may be refused. */

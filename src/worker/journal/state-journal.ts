@@ -1,8 +1,8 @@
 import type { Clock } from '../../clock/clock.ts';
+import type { JournalEntry, JournalHistory, WrittenEntry } from '../../journal/journal.ts';
+import { encodeEntry } from '../../journal/journal-entry.ts';
+import { JournalFold } from '../../journal/journal-fold.ts';
 import type { Reader } from '../../kafka/port.ts';
-import type { JournalEntry, JournalHistory, WrittenEntry } from '../core/journal.ts';
-import { encodeEntry } from '../core/journal-entry.ts';
-import { JournalFold } from './journal-fold.ts';
 
 /** Appends one record to the state topic and resolves with its offset once it is durable. */
 export type AppendState = (entry: {

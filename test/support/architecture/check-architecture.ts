@@ -9,7 +9,7 @@ const LAYERS = [
   ['clock', 'errors', 'options'],
   ['kafka'],
   ['kafka/confluent', 'kafka/platformatic', 'kafka/memory'],
-  ['tasks', 'codec', 'telemetry'],
+  ['tasks', 'codec', 'telemetry', 'journal'],
   ['producer', 'worker', 'parked', 'topics'],
   ['queue', 'index.ts'],
   ['testing', 'cli', 'board'],
@@ -33,7 +33,7 @@ const KEPT_PACKAGES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Folders that decide and do nothing else: no clock, chance, timers, I/O, environment, waiting. */
-const PURE_FOLDERS = ['worker/core/', 'producer/core/'];
+const PURE_FOLDERS = ['journal/', 'worker/core/', 'producer/core/'];
 const IMPURE: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['Date.now', /\bDate\s*\.\s*now\b/],
   ['new Date()', /\bnew\s+Date\b/],

@@ -1,5 +1,5 @@
-import { foldJournal, type JournalHistory, type WrittenEntry } from '../core/journal.ts';
-import { decodeEntry } from '../core/journal-entry.ts';
+import { foldJournal, type JournalHistory, type WrittenEntry } from './journal.ts';
+import { decodeEntry } from './journal-entry.ts';
 import { PartitionJournal } from './partition-journal.ts';
 
 /** The entries of one group, sorted by the queue partition they speak of. */

@@ -1,5 +1,5 @@
-import type { JournalHistory, WrittenEntry } from '../core/journal.ts';
-import { JournalSummary } from '../core/journal-summary.ts';
+import type { JournalHistory, WrittenEntry } from './journal.ts';
+import { JournalSummary } from './journal-summary.ts';
 
 /** Entries of the one owner are folded so many at a time: each fold looks at all claims. */
 const BATCH_COUNT = 256;
