@@ -79,6 +79,10 @@ export function committed(
 function loseAll(core: CoreState): void {
   const all = [...core.partitions.values()];
   const kept = all.filter(({ phase }) => phase !== 'draining').map(({ partition }) => partition);
+  for (const { phase, worked, dirty, partition } of all) {
+    if (phase !== 'draining' || !worked || !dirty) continue;
+    core.effects.push({ kind: 'report', report: { kind: 'revoked-uncommitted', partition } });
+  }
   lose(
     core,
     all.map(({ partition }) => partition),

@@ -128,6 +128,17 @@ describe('a revoke', () => {
     expect(answers(rig)).toEqual([1]);
   });
 
+  it('whose last commit is refused because the group has forgotten the worker says that it ended uncommitted', () => {
+    const rig = new CoreRig();
+    rig.records(rig.take(0), itemsOf(0, ['a']));
+    rig.finish(rig.runOf('a'));
+    revoke(rig, 1, 0);
+    if (!rig.core.state.commitUnderWay) rig.pass(100);
+    rig.ack({ kind: 'fenced', code: 25, message: 'unknown member' });
+    expect(answers(rig)).toEqual([1]);
+    expect(rig.reports('revoked-uncommitted')).toMatchObject([{ partition: 0 }]);
+  });
+
   it('that comes while a taking commit is under way waits for its answer, and starts nothing', () => {
     const rig = new CoreRig();
     const partition = rig.assign(0);
