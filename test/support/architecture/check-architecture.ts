@@ -19,6 +19,7 @@ const LAYERS = [
 const NEIGHBOURS: readonly (readonly [from: string, to: string])[] = [
   ['options', 'errors'],
   ['codec', 'tasks'],
+  ['codec', 'journal'],
   ['index.ts', 'queue'],
 ];
 

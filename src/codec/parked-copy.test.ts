@@ -1,0 +1,112 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import type { IncomingRecord, RecordHeader } from '../kafka/port.ts';
+import { encodeParkedCopy, PARKED_COPY_BYTES, type ParkedCopyInfo, readParkedCopy } from './parked-copy.ts';
+
+const count = fc.nat(2 ** 31);
+const bytes = fc.uint8Array({ maxLength: 20 }).map((array) => Buffer.from(array));
+const headerName = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 10 }),
+  fc.constantFrom('kl-type', 'kl-park-group', 'kl-park-offset', 'kl-park-tombstone', 'kl-park-later'),
+);
+const record: fc.Arbitrary<IncomingRecord> = fc.record({
+  topic: fc.constant('q'),
+  partition: count,
+  offset: count,
+  timestampMs: count,
+  key: fc.option(bytes),
+  value: fc.option(bytes),
+  headers: fc.array(fc.tuple(headerName, bytes), { maxLength: 6 }),
+});
+const info = fc.record({
+  group: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 50 }),
+  mark: count,
+  epoch: count,
+  atMs: count,
+  previous: fc.oneof(fc.constant(-1), count),
+  cause: fc.option(
+    fc.record({ reason: fc.constantFrom('gave-up', 'asked'), attempts: count, error: fc.string() }),
+    { nil: undefined },
+  ),
+});
+
+function toLog(original: IncomingRecord, about: ParkedCopyInfo): IncomingRecord {
+  const copy = encodeParkedCopy(original, about);
+  return { topic: 'q.parked', partition: 3, offset: 17, timestampMs: 99, ...copy };
+}
+
+it('gives the original back byte for byte, and what was said beside it', () => {
+  fc.assert(
+    fc.property(record, info, (original, given) => {
+      const about = { ...given, partition: original.partition, offset: original.offset };
+      const { cause, ...rest } = about;
+      expect(readParkedCopy(toLog(original, about))).toEqual({
+        ...rest,
+        reason: cause?.reason,
+        attempts: cause?.attempts ?? 0,
+        error: cause?.error,
+        record: { ...original, timestampMs: 99 },
+      });
+    }),
+  );
+});
+
+const longest: ParkedCopyInfo = {
+  group: 'g'.repeat(249),
+  partition: Number.MAX_SAFE_INTEGER,
+  offset: Number.MAX_SAFE_INTEGER,
+  mark: Number.MAX_SAFE_INTEGER,
+  epoch: Number.MAX_SAFE_INTEGER,
+  atMs: Number.MAX_SAFE_INTEGER,
+  previous: Number.MAX_SAFE_INTEGER,
+  cause: { reason: 'crash-loop', attempts: Number.MAX_SAFE_INTEGER, error: 'größer'.repeat(1_000) },
+};
+const plain: IncomingRecord = {
+  topic: 'q',
+  partition: 0,
+  offset: 5,
+  timestampMs: 0,
+  key: Buffer.from('k'),
+  value: null,
+  headers: [],
+};
+
+it('adds a bounded number of bytes, and cuts no character of an error in two', () => {
+  const { headers } = encodeParkedCopy(plain, longest);
+  const added = headers.reduce((sum, [name, value]) => sum + name.length + value.length + 10, 0);
+  expect(added).toBeLessThan(PARKED_COPY_BYTES);
+  const error = readParkedCopy(toLog(plain, longest))?.error ?? '';
+  expect(Buffer.byteLength(error)).toBeGreaterThan(1_020);
+  expect(longest.cause?.error.startsWith(error)).toBe(true);
+});
+
+it('is parked as itself when it is a copy already', () => {
+  const first = toLog(plain, { ...longest, mark: 1 });
+  const second = readParkedCopy(toLog({ ...first, topic: 'q' }, { ...longest, mark: 2 }));
+  expect(second?.mark).toBe(2);
+  expect(second?.record.headers).toEqual(first.headers);
+});
+
+const short: RecordHeader[] = [['kl-park-group', Buffer.from('g')]];
+
+it.each<[string, RecordHeader[]]>([
+  ['no headers of ours', []],
+  ['half of them', short],
+  [
+    'a number that is none',
+    encodeParkedCopy(plain, longest).headers.map(
+      ([name, value]): RecordHeader => (name === 'kl-park-mark' ? [name, Buffer.from('1e3')] : [name, value]),
+    ),
+  ],
+])('is nothing of ours with %s', (_what, headers) => {
+  expect(readParkedCopy({ ...plain, headers })).toBeUndefined();
+});
+
+it('has no reason that this version does not know', () => {
+  const log = toLog(plain, longest);
+  const headers = log.headers.map(
+    ([name, value]): RecordHeader =>
+      name === 'kl-park-reason' ? [name, Buffer.from('later')] : [name, value],
+  );
+  expect(readParkedCopy({ ...log, headers })?.reason).toBeUndefined();
+});
