@@ -102,10 +102,19 @@ describe('ensureTopics', () => {
     expect(facts).toEqual({
       queue: { name: 'q', id: 'id of q', partitions: 2 },
       state: { name: 'q.state', id: 'id of q.state', partitions: 2 },
+      parked: { name: 'q.parked', id: 'id of q.parked', partitions: 2 },
     });
     expect(await start()).toEqual(facts);
-    expect(cluster.calls).toEqual(['create q q.state']);
+    expect(cluster.calls).toEqual(['create q q.state q.parked']);
     expect(warnings).toEqual([]);
+  });
+
+  it('creates the parked topic of a queue that was made without one', async () => {
+    const { cluster, start } = world();
+    await start();
+    cluster.topics.delete('q.parked');
+    expect(await start()).toMatchObject({ parked: { name: 'q.parked', partitions: 2 } });
+    expect(cluster.calls.at(-1)).toBe('create q.parked');
   });
 
   it('refuses bad topics after a second look, listing all problems, and creates nothing', async () => {
@@ -135,6 +144,7 @@ describe('ensureTopics', () => {
       problems: [
         { code: 'MIN_INSYNC_TOO_HIGH', topic: 'q' },
         { code: 'MIN_INSYNC_TOO_HIGH', topic: 'q.state' },
+        { code: 'MIN_INSYNC_TOO_HIGH', topic: 'q.parked' },
       ],
     });
     expect(cluster.calls).toEqual([]);
@@ -144,7 +154,9 @@ describe('ensureTopics', () => {
     const { cluster, clock, start } = world();
     const refused = start({ onMissing: 'fail' }).catch((error: unknown) => error);
     await clock.advance(3_000);
-    expect(await refused).toMatchObject({ problems: [{ code: 'TOPIC_MISSING' }, { code: 'TOPIC_MISSING' }] });
+    expect(await refused).toMatchObject({
+      problems: ['q', 'q.state', 'q.parked'].map((topic) => ({ code: 'TOPIC_MISSING', topic })),
+    });
     expect(cluster.calls).toEqual([]);
   });
 
@@ -152,7 +164,7 @@ describe('ensureTopics', () => {
     const { cluster, start } = world();
     cluster.beforeCreate = () => {
       cluster.beforeCreate = () => undefined;
-      const specs = ['q', 'q.state'].map((name) => ({
+      const specs = ['q', 'q.state', 'q.parked'].map((name) => ({
         name,
         partitions: 2,
         replicationFactor: 3,
@@ -179,7 +191,7 @@ describe('ensureTopics', () => {
     let reads = 0;
     cluster.configsOf = (spec) => {
       reads += 1;
-      return reads <= 4 ? { ...spec.configs, 'retention.ms': '604800000' } : spec.configs;
+      return reads <= 6 ? { ...spec.configs, 'retention.ms': '604800000' } : spec.configs;
     };
     const facts = start();
     await clock.advance(1_000);
@@ -197,6 +209,7 @@ describe('ensureTopics', () => {
     expect(warnings.map((p) => [p.severity, p.code, p.topic])).toEqual([
       ['unknown', 'TOPIC_CONFIGS_UNKNOWN', 'q'],
       ['unknown', 'TOPIC_CONFIGS_UNKNOWN', 'q.state'],
+      ['unknown', 'TOPIC_CONFIGS_UNKNOWN', 'q.parked'],
       ['unknown', 'BROKER_CONFIGS_UNKNOWN', 'q'],
     ]);
   });
@@ -238,6 +251,7 @@ describe('ensureTopics', () => {
     expect(await start({ admin, embedded, onMissing: 'fail' })).toMatchObject({
       queue: { name: 'q', partitions: 4 },
       state: { name: 'q.state', partitions: 4 },
+      parked: { name: 'q.parked', partitions: 4 },
     });
     expect(warnings.map((p) => p.code)).toEqual(['TOPICS_NOT_JUDGED']);
   });

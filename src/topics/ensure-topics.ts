@@ -183,5 +183,5 @@ function actualTopics(
     const { name, partitions } = planned;
     return { name, id: descriptions.get(name)?.id, partitions: partitionsOf(name) ?? partitions };
   };
-  return { queue: actual('queue'), state: actual('state') };
+  return { queue: actual('queue'), state: actual('state'), parked: actual('parked') };
 }

@@ -91,13 +91,14 @@ describe('judgeTopics', () => {
     expect(judgeTopics(plan, facts)[0]?.cure).toContain(cure);
   });
 
-  it('judges the journal as strictly as the queue', () => {
-    const [queue, state] = good();
-    if (queue === undefined || state === undefined) throw new Error('no topics');
-    const facts = cluster({
-      topics: [queue, { ...withConfigs(state, { 'cleanup.policy': 'compact' }), partitions: 3 }],
-    });
-    expect(found(facts)).toEqual(['refuse PARTITIONS_TOO_FEW q.state', 'refuse TOPIC_COMPACTED q.state']);
+  it.each(['q.state', 'q.parked'])('judges %s as strictly as the queue', (name) => {
+    const topics = good().map((topic) =>
+      topic.name === name ? { ...withConfigs(topic, { 'cleanup.policy': 'compact' }), partitions: 3 } : topic,
+    );
+    expect(found(cluster({ topics }))).toEqual([
+      `refuse PARTITIONS_TOO_FEW ${name}`,
+      `refuse TOPIC_COMPACTED ${name}`,
+    ]);
   });
 
   it('warns of two replicas, and refuses one that is acknowledged alone', () => {
@@ -165,6 +166,7 @@ describe('judgeTopics', () => {
       'refuse PARTITIONS_TOO_FEW q',
       'unknown TOPIC_CONFIGS_UNKNOWN q',
       'unknown TOPIC_CONFIGS_UNKNOWN q.state',
+      'unknown TOPIC_CONFIGS_UNKNOWN q.parked',
       'unknown BROKER_CONFIGS_UNKNOWN q',
       'unknown OFFSETS_TOPIC_UNKNOWN __consumer_offsets',
     ]);
@@ -202,6 +204,7 @@ describe('judgeCreation', () => {
     expect(problems.map((p) => [p.code, p.topic])).toEqual([
       ['TOPIC_MISSING', 'q'],
       ['TOPIC_MISSING', 'q.state'],
+      ['TOPIC_MISSING', 'q.parked'],
     ]);
   });
 

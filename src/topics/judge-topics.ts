@@ -44,7 +44,7 @@ function judgePartitions(planned: PlannedTopic, fact: TopicAsIs): readonly Topic
   const declare =
     planned.role === 'queue'
       ? `Declare topic.partitions: ${fact.partitions} in every producer and worker.`
-      : `Declare the topic.partitions that this queue was created with; its journal has min(24, that) partitions.`;
+      : `Declare the topic.partitions that this queue was created with; its other topics have min(24, that) partitions.`;
   const why = 'A key must stay in one partition: never change the number while unfinished tasks exist.';
   const code = fact.partitions < planned.partitions ? 'PARTITIONS_TOO_FEW' : 'PARTITIONS_TOO_MANY';
   return [{ code, severity: 'refuse', topic, what, cure: `${declare} ${why}` }];

@@ -1,9 +1,10 @@
+import { PARKED_COPY_BYTES } from '../codec/parked-copy.ts';
 import { OptionsError } from '../errors/options-error.ts';
 import type { TopicSpec } from '../kafka/port.ts';
 import { queueNameProblem } from './queue-name.ts';
 
 /** What a topic is to its queue. */
-export type TopicRole = 'queue' | 'state';
+export type TopicRole = 'queue' | 'state' | 'parked';
 
 /** What a queue asks of the cluster; `undefined` leaves the choice to {@link fitToCluster}. */
 export interface TopicDeclaration {
@@ -40,10 +41,10 @@ export interface FittedPlan extends TopicPlan {
   readonly lowered: boolean;
 }
 
-/** More partitions make a journal no faster: its records are few and small. */
-const MOST_STATE_PARTITIONS = 24;
+/** More partitions make a journal no faster: its records are few and small. What is parked is seldom read. */
+const MOST_SIDE_PARTITIONS = 24;
 
-/** Journal records stay under 1 KB, but a batch of them counts as one against max.message.bytes. */
+/** Journal records are small, but a batch of them counts as one against max.message.bytes. */
 const STATE_RECORD_BYTES = 1_048_588;
 
 export const DEFAULT_REPLICATION = 3;
@@ -65,8 +66,14 @@ export function planTopics(declaration: TopicDeclaration): TopicPlan {
     {
       role: 'state',
       name: stateTopicName(queue),
-      partitions: Math.min(MOST_STATE_PARTITIONS, partitions),
+      partitions: Math.min(MOST_SIDE_PARTITIONS, partitions),
       maxRecordBytes: STATE_RECORD_BYTES,
+    },
+    {
+      role: 'parked',
+      name: parkedTopicName(queue),
+      partitions: Math.min(MOST_SIDE_PARTITIONS, partitions),
+      maxRecordBytes: maxRecordBytes + PARKED_COPY_BYTES,
     },
   ];
   return { queue, topics, replicationFactor, minInsyncReplicas };
@@ -75,6 +82,11 @@ export function planTopics(declaration: TopicDeclaration): TopicPlan {
 /** The topic of a queue's journal. */
 function stateTopicName(queue: string): string {
   return `${queue}.state`;
+}
+
+/** The topic of the tasks that were given up. */
+function parkedTopicName(queue: string): string {
+  return `${queue}.parked`;
 }
 
 /**
@@ -107,9 +119,16 @@ export function topicSpec(plan: FittedPlan, topic: PlannedTopic): TopicSpec {
       'min.insync.replicas': String(plan.minInsyncReplicas),
       // A leader that lacks acked records would make them undone.
       'unclean.leader.election.enable': 'false',
-      'max.message.bytes': String(Math.max(STATE_RECORD_BYTES, topic.maxRecordBytes)),
+      'max.message.bytes': String(recordLimit(topic)),
       // Brokers keep what clients compressed instead of doing it again.
       'compression.type': 'producer',
     },
   };
+}
+
+/** Whatever fits into the queue's topic also fits into the parked one, with what is added to it there. */
+function recordLimit({ role, maxRecordBytes }: PlannedTopic): number {
+  return role === 'parked'
+    ? Math.max(STATE_RECORD_BYTES + PARKED_COPY_BYTES, maxRecordBytes)
+    : Math.max(STATE_RECORD_BYTES, maxRecordBytes);
 }

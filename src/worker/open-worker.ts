@@ -5,6 +5,7 @@ import type { Emitter } from '../telemetry/emitter.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { LiveKeys } from './core/live-keys.ts';
 import type { SharedBudget } from './core/shared-budget.ts';
+import type { SuspectGate } from './core/suspect-gate.ts';
 import { WorkerCore } from './core/worker-core.ts';
 import { coreConfig } from './core-config.ts';
 import { type AppendState, StateJournal } from './journal/state-journal.ts';
@@ -31,6 +32,7 @@ export interface WorkerDeps {
   readonly appendState: (topic: string) => AppendState;
   readonly budget: SharedBudget;
   readonly liveKeys: LiveKeys;
+  readonly suspectGate: SuspectGate;
   readonly clock: Clock;
   readonly newId: () => string;
   readonly workerName: string;
@@ -40,6 +42,7 @@ export interface WorkerDeps {
 export interface WorkerTopics {
   readonly queue: { readonly name: string; readonly id: string | undefined };
   readonly state: { readonly name: string; readonly partitions: number };
+  readonly parked: { readonly name: string; readonly partitions: number };
 }
 
 /** Everything that exists only while a worker runs. */
@@ -81,7 +84,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
       rackId: options.rebalance.rackId,
     });
   const [tailReader, journalReader] = await bothReaders(open('tail'), open('journal'));
-  const core = new WorkerCore(coreConfig(options, `${deps.queue}\n${group}`, deps.budget), deps);
+  const core = new WorkerCore(coreConfig(options, `${deps.queue}\n${group}`, deps), deps);
   const meanBytes = (): number => core.state.meanBytes;
   const topic = topics.queue.name;
   const journal = new StateJournal({
@@ -161,6 +164,8 @@ function newRunner(
     registry: deps.registry,
     handlers: deps.handlers,
     middleware: options.middleware,
+    classify: (type) => options.ofType(type).classify,
+    onHookFailed: (hook, error) => events.emit('hook-failed', { hook, error }),
     enqueuer: deps.enqueuer,
     logger: logger,
     clock,

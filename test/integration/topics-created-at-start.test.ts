@@ -43,10 +43,11 @@ describe("a queue's topics at start", () => {
     const queue = `created-${randomUUID()}`;
     const warnings: TopicProblem[] = [];
     const facts = await ensure(admin, planOf(queue, 30), warnings);
-    const described = await admin.describeTopics([queue, `${queue}.state`]);
+    const described = await admin.describeTopics([queue, `${queue}.state`, `${queue}.parked`]);
     expect(facts).toEqual({
       queue: { name: queue, id: described.get(queue)?.id, partitions: 30 },
       state: { name: `${queue}.state`, id: described.get(`${queue}.state`)?.id, partitions: 24 },
+      parked: { name: `${queue}.parked`, id: described.get(`${queue}.parked`)?.id, partitions: 24 },
     });
     expect(described.get(queue)?.partitions.every((p) => p.replicas.length === 3)).toBe(true);
     const configs = await admin.topicConfigs(queue);

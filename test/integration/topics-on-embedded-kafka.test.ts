@@ -25,6 +25,7 @@ test('on embedded Kafka the topics come into being as it makes them, and nothing
   expect(facts).toEqual({
     queue: { name: 'orders', id: undefined, partitions: 4 },
     state: { name: 'orders.state', id: undefined, partitions: 4 },
+    parked: { name: 'orders.parked', id: undefined, partitions: 4 },
   });
   expect(problems.map((problem) => problem.code)).toEqual(['TOPICS_NOT_JUDGED']);
   expect(problems[0]?.what).toContain('declared: 768');

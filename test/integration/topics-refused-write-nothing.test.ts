@@ -124,8 +124,9 @@ describe('a queue whose topics would lose or reorder tasks', () => {
     expect(error.problems.map((p) => [p.code, p.topic])).toEqual([
       ['TOPIC_MISSING', queue],
       ['TOPIC_MISSING', `${queue}.state`],
+      ['TOPIC_MISSING', `${queue}.parked`],
     ]);
-    expect((await admin.describeTopics([queue, `${queue}.state`])).size).toBe(0);
+    expect((await admin.describeTopics([queue, `${queue}.state`, `${queue}.parked`])).size).toBe(0);
   });
 
   it('is refused for its journal alone', async () => {
