@@ -1,15 +1,26 @@
 import { expect, test } from 'vitest';
+import { ManualClock } from '../../clock/manual-clock.ts';
 import type { OffsetCommit } from '../port.ts';
 import { Commits } from './commits.ts';
 import type { NativePosition } from './native.ts';
 
+/** What the client names in an answer. */
+function namedIn(offsets: readonly NativePosition[]): unknown[] {
+  return offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset }));
+}
+
 /** A coordinator that answers only when told to. */
 function coordinator() {
   const sent: (readonly NativePosition[])[] = [];
-  const commits = new Commits((offsets) => sent.push(offsets));
-  const answer = (code?: number) =>
-    commits.onAcknowledged(code === undefined ? undefined : Object.assign(new Error('refused'), { code }));
-  return { sent, commits, answer };
+  const clock = new ManualClock();
+  const commits = new Commits((offsets) => sent.push(offsets), clock);
+  /** Answers the last commit, or with what is given. */
+  const answer = (code?: number, named: readonly unknown[] = namedIn(sent.at(-1) ?? [])) =>
+    commits.onAcknowledged(
+      code === undefined ? undefined : Object.assign(new Error('refused'), { code }),
+      named,
+    );
+  return { sent, commits, answer, clock };
 }
 
 const at = (partition: number, metadata = ''): OffsetCommit => ({
@@ -106,4 +117,68 @@ test('an answer that nobody waits for is dropped', async () => {
   await settle();
   answer();
   expect((await result)[0]?.failure).toBeUndefined();
+});
+
+test.each([
+  ['partition', [{ topic: 'q', partition: 1, offset: 5 }]],
+  ['offset', [{ topic: 'q', partition: 0, offset: 4 }]],
+  ['topic', [{ topic: 'other', partition: 0, offset: 5 }]],
+  [
+    'number of partitions',
+    [
+      { topic: 'q', partition: 0, offset: 5 },
+      { topic: 'q', partition: 1, offset: 5 },
+    ],
+  ],
+  ['partition that the client could not make out', [new Error('unknown partition')]],
+  ['partition at all', []],
+])('an answer that names another %s is not the answer', async (_what, named) => {
+  const { commits, answer } = coordinator();
+  const result = commits.commit([at(0)]);
+  await settle();
+  answer(undefined, named);
+  answer(25);
+  expect((await result)[0]?.failure?.kind).toBe('fenced');
+});
+
+test('an error without any partition is the answer', async () => {
+  const { commits, answer } = coordinator();
+  const result = commits.commit([at(0)]);
+  await settle();
+  answer(25, []);
+  expect((await result)[0]?.failure?.kind).toBe('fenced');
+});
+
+test('a commit that is not answered fails after a minute, and the next one is sent', async () => {
+  const { commits, sent, answer, clock } = coordinator();
+  const first = commits.commit([at(0)]);
+  const second = commits.commit([at(1)]);
+  await clock.advance(60_000);
+  expect((await first)[0]?.failure?.kind).toBe('unreachable');
+  expect(sent).toHaveLength(2);
+  answer(undefined, namedIn(sent[0] ?? [])); // late
+  answer(undefined, namedIn(sent[1] ?? []));
+  expect((await second)[0]?.failure).toBeUndefined();
+});
+
+test('an answer that may be that to an earlier commit is not believed, until that one can no longer be answered', async () => {
+  const { commits, answer, clock } = coordinator();
+  const first = commits.commit([at(0, 'a')]);
+  const second = commits.commit([at(0, 'b')]);
+  await clock.advance(60_000);
+  expect((await first)[0]?.failure?.kind).toBe('unreachable');
+  answer();
+  expect((await second)[0]?.failure?.kind).toBe('transient');
+  answer(); // the other one: nobody is waiting, so now both are known
+  const third = commits.commit([at(0, 'c')]);
+  await settle();
+  answer();
+  expect((await third)[0]?.failure).toBeUndefined();
+
+  void commits.commit([at(0, 'd')]);
+  await clock.advance(120_000);
+  const fifth = commits.commit([at(0, 'e')]);
+  await settle();
+  answer();
+  expect((await fifth)[0]?.failure).toBeUndefined();
 });

@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../../clock/clock.ts';
 import type { CommitOutcome, KafkaFailure, OffsetCommit } from '../port.ts';
 import { concernsWholeGroup, errorCode, failureOfError } from './failure.ts';
 import type { NativeError, NativePosition } from './native.ts';
@@ -6,15 +7,35 @@ import { checkOffset, checkPartition, PartitionTable } from './partition-table.t
 /** A broker takes 4,095 characters by default (offset.metadata.max.bytes); see the port for ours. */
 const MAX_METADATA_CHARS = 4_000;
 
+/** The client itself gives a request up after 60 s (socket.timeout.ms). */
+const ANSWER_MS = 60_000;
+/** How long after that an answer may still come. */
+const LATE_MS = 60_000;
+
+const UNANSWERED: KafkaFailure = {
+  kind: 'unreachable',
+  code: undefined,
+  message: `The client did not answer a commit within ${ANSWER_MS / 1_000} s`,
+};
+const AMBIGUOUS: KafkaFailure = {
+  kind: 'transient',
+  code: undefined,
+  message: 'The answer to a commit may be that to an earlier one which was not answered in time',
+};
 const CLOSED: KafkaFailure = { kind: 'closed', code: undefined, message: 'The group member was closed' };
+
+interface InFlight {
+  readonly offsets: readonly NativePosition[];
+  readonly settle: (failure: KafkaFailure | undefined) => void;
+}
 
 /**
  * Sends commits one after the other and waits for each one's acknowledgement, which comes through `offset_commit_cb`
- * while the consumer is polled. librdkafka calls back for every commit it took, so there is no timeout here; closing
- * settles what is left.
+ * while the consumer is polled. A commit that is not answered in time has failed, whatever becomes of it.
  *
  * One in flight, because an acknowledgement names only partitions and offsets: of two commits with equal offsets and
- * different metadata one could not tell which was acknowledged.
+ * different metadata one could not tell which was acknowledged. For the same reason a commit that looks like an earlier
+ * one whose answer never came fails when an answer comes: it may be the other's.
  *
  * The broker refuses partition by partition, yet the client reports one error for the whole commit and does not say
  * what was stored. After an error that need not concern all, the commit is sent again in halves until each partition's
@@ -22,12 +43,16 @@ const CLOSED: KafkaFailure = { kind: 'closed', code: undefined, message: 'The gr
  */
 export class Commits {
   readonly #send: (offsets: readonly NativePosition[]) => void;
+  readonly #clock: Clock;
   #turn: Promise<unknown> = Promise.resolve();
-  #answered: ((failure: KafkaFailure | undefined) => void) | undefined;
+  #inFlight: InFlight | undefined;
+  /** Commits that were not answered in time, until their answers come or no longer can. */
+  readonly #unheard = new Set<readonly NativePosition[]>();
   #closed = false;
 
-  constructor(send: (offsets: readonly NativePosition[]) => void) {
+  constructor(send: (offsets: readonly NativePosition[]) => void, clock: Clock = systemClock) {
     this.#send = send;
+    this.#clock = clock;
   }
 
   /** One outcome an offset, in their order. */
@@ -38,17 +63,23 @@ export class Commits {
   }
 
   /** To be called by the consumer's `offset_commit_cb`. */
-  onAcknowledged(error: NativeError | undefined): void {
-    const answered = this.#answered;
-    this.#answered = undefined;
-    answered?.(error === undefined || error === null ? undefined : failureOfCommit(error));
+  onAcknowledged(error: NativeError | undefined, answered: readonly unknown[]): void {
+    const failure = error === undefined || error === null ? undefined : failureOfCommit(error);
+    const inFlight = this.#inFlight;
+    const isOwn = inFlight !== undefined && answers(inFlight.offsets, answered, failure);
+    for (const earlier of this.#unheard) {
+      if (!answers(earlier, answered, failure)) continue;
+      if (isOwn) inFlight.settle(AMBIGUOUS);
+      else this.#unheard.delete(earlier);
+      return;
+    }
+    if (isOwn) inFlight.settle(failure);
   }
 
   close(): void {
     this.#closed = true;
-    const answered = this.#answered;
-    this.#answered = undefined;
-    answered?.(CLOSED);
+    this.#unheard.clear();
+    this.#inFlight?.settle(CLOSED);
   }
 
   async #commitNow(offsets: readonly OffsetCommit[]): Promise<readonly CommitOutcome[]> {
@@ -86,16 +117,45 @@ export class Commits {
   #sendOnce(offsets: readonly NativePosition[]): Promise<KafkaFailure | undefined> {
     if (this.#closed) return Promise.resolve(CLOSED);
     return new Promise((resolve) => {
-      this.#answered = resolve;
+      const settle = (failure: KafkaFailure | undefined): void => {
+        timer.clear();
+        this.#inFlight = undefined;
+        resolve(failure);
+      };
+      const timer = this.#clock.setTimer(ANSWER_MS, () => {
+        this.#unheard.add(offsets);
+        this.#clock.setTimer(LATE_MS, () => this.#unheard.delete(offsets), { background: true });
+        settle(UNANSWERED);
+      });
+      this.#inFlight = { offsets, settle };
       try {
         this.#send(offsets);
       } catch (error) {
-        // Not taken: nothing will call back.
-        this.#answered = undefined;
-        resolve(failureOfCommit(error));
+        settle(failureOfCommit(error)); // not taken: nothing will call back
       }
     });
   }
+}
+
+/**
+ * Whether an answer can be this commit's: it names its partitions and offsets, and no others. The client may answer with
+ * an error and name nothing; that is taken for any commit's, since a commit that has failed is only made anew.
+ */
+function answers(
+  sent: readonly NativePosition[],
+  answered: readonly unknown[],
+  failure: KafkaFailure | undefined,
+): boolean {
+  if (answered.length === 0) return failure !== undefined;
+  const named = new PartitionTable<number>();
+  for (const one of answered) if (isPosition(one)) named.set(one, one.offset);
+  if (named.size !== sent.length) return false;
+  return sent.every(({ topic, partition, offset }) => named.get(topic, partition) === offset);
+}
+
+/** An entry that the client could not make out is an Error. */
+function isPosition(value: unknown): value is NativePosition {
+  return typeof value === 'object' && value !== null && 'topic' in value && 'offset' in value;
 }
 
 /** A consumer's fatal error means that another member took its static id: what it held is lost. */

@@ -83,7 +83,7 @@ export class ConfluentMembership implements Membership {
     const consumer = await this.#connect({
       queue_non_empty_cb: () => this.#poll(),
       rebalance_cb: (error, partitions) => this.#onRebalance(error, partitions),
-      offset_commit_cb: (error) => this.#commits.onAcknowledged(error),
+      offset_commit_cb: (error, offsets) => this.#commits.onAcknowledged(error, offsets ?? []),
     });
     this.#consumer = consumer;
     consumer.client.setDefaultConsumeTimeout(0);
@@ -233,7 +233,7 @@ export class ConfluentMembership implements Membership {
       else if (error?.code === errorCode.revokePartitions) this.#onRevoked(partitions);
       else {
         this.#problem(failureOfError(error));
-        this.#consumer?.client.unassign();
+        this.#loseAll();
       }
     } catch (thrown) {
       this.#problem(failureOfError(thrown));
@@ -269,6 +269,17 @@ export class ConfluentMembership implements Membership {
     this.#openRevokes.add(partitions);
     this.#changed();
     this.#listener({ kind: 'revoked', partitions, answer: () => this.#answer(partitions) });
+  }
+
+  /** A rebalance has failed in a way that the client does not explain: what was owned is not any more. */
+  #loseAll(): void {
+    const partitions = this.#owned.keys();
+    this.#owned.clear();
+    this.#openRevokes.clear();
+    this.#consumer?.client.unassign();
+    if (this.#state === 'closing' || this.#state === 'closed') return;
+    this.#changed();
+    if (partitions.length > 0) this.#listener({ kind: 'lost', partitions });
   }
 
   /** Once; not when the client is being disconnected, which answers by itself. */

@@ -150,7 +150,8 @@ export interface MemberCallbacks {
     error: NativeError | undefined,
     partitions: readonly NativeTopicPartition[],
   ) => void;
-  readonly offset_commit_cb: (error: NativeError | undefined, offsets: readonly NativePosition[]) => void;
+  /** Names what was committed, without metadata; an entry may be an Error. */
+  readonly offset_commit_cb: (error: NativeError | undefined, offsets: readonly unknown[]) => void;
 }
 
 export interface SecurityCallbacks {
