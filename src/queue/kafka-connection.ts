@@ -5,6 +5,7 @@ import { Producer } from '../producer/producer.ts';
 import type { ResolvedProducerOptions } from '../producer/producer-options.ts';
 import { LiveKeys } from '../worker/core/live-keys.ts';
 import { SharedBudget } from '../worker/core/shared-budget.ts';
+import { SuspectGate } from '../worker/core/suspect-gate.ts';
 
 /**
  * One cluster, shared by all queues of a process: its connections, its buffer for what is sent and its budget for what
@@ -30,6 +31,7 @@ export class KafkaConnection implements Kafka {
   readonly producer: Producer;
   readonly budget: SharedBudget;
   readonly liveKeys = new LiveKeys();
+  readonly suspectGate = new SuspectGate();
   /** Only on the embedded cluster, which would evict unfinished tasks. */
   readonly room: EmbeddedRoom | undefined;
   #appender: Promise<Appender> | undefined;

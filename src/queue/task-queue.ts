@@ -190,6 +190,7 @@ export class TaskQueue<T extends TaskMap> {
         appendState: (topic) => journalAppends(this.#kafka.producer, topic),
         budget: this.#kafka.budget,
         liveKeys: this.#kafka.liveKeys,
+        suspectGate: this.#kafka.suspectGate,
         clock: systemClock,
         newId: () => newTaskId(Date.now()),
         workerName: `${hostname()}-${process.pid}-${workerCount}`,

@@ -1,4 +1,5 @@
 import { readHead } from '../codec/envelope.ts';
+import { HORIZON_MAX } from './core/commit-metadata.ts';
 import type { CoreConfig } from './core/core-state.ts';
 import type { SharedBudget } from './core/shared-budget.ts';
 import type { ResolvedWorkerOptions } from './worker-options.ts';
@@ -15,6 +16,8 @@ export function coreConfig(options: ResolvedWorkerOptions, scope: string, budget
     concurrency: options.concurrency,
     commitIntervalMs: options.commitIntervalMs,
     drainMs: options.rebalance.drainMs,
+    startAhead: { min: 32, max: HORIZON_MAX },
+    suspectsAtOnce: Math.max(1, Math.min(32, options.concurrency >> 1)),
     retry: { ...options.retry, maxAttempts: options.retry.maxAttempts },
     // Within 10 s of its return a dependency is noticed and everything goes on.
     probe: { minMs: 200, maxMs: 5_000 },

@@ -9,6 +9,7 @@ import type { TakingFinding } from './core/judge-taking.ts';
 import { LiveKeys } from './core/live-keys.ts';
 import type { PartitionState } from './core/partition-state.ts';
 import { SharedBudget } from './core/shared-budget.ts';
+import { SuspectGate } from './core/suspect-gate.ts';
 import { WorkerCore } from './core/worker-core.ts';
 import type { PartitionIo } from './partition-io.ts';
 import type { SweepFeed } from './reading/sweep-feed.ts';
@@ -24,6 +25,8 @@ const config: CoreConfig = {
   concurrency: 4,
   commitIntervalMs: 100,
   drainMs: 1_000,
+  startAhead: { min: 256, max: 65_536 },
+  suspectsAtOnce: 4,
   retry: { minDelayMs: 200, maxDelayMs: 60_000, giveUpAfterMs: 86_400_000, maxAttempts: undefined },
   probe: { minMs: 200, maxMs: 5_000 },
   partitionBytes: 1_000_000,
@@ -73,7 +76,11 @@ async function runningEngine(
   };
   const order = async (): Promise<void> => {};
   const feed = { read: order, stop: order, pause: order, resume: order, poke: () => {}, stalled: () => [] };
-  const shared = { budget: new SharedBudget(1_000_000), liveKeys: new LiveKeys() };
+  const shared = {
+    budget: new SharedBudget(1_000_000),
+    liveKeys: new LiveKeys(),
+    suspectGate: new SuspectGate(),
+  };
   const core = new WorkerCore(config, shared);
   const events = new Emitter<WorkerEvents>(() => {});
   const runner = {

@@ -5,6 +5,7 @@ import type { Item } from '../../src/worker/core/lane.ts';
 import { LiveKeys } from '../../src/worker/core/live-keys.ts';
 import type { PartitionState } from '../../src/worker/core/partition-state.ts';
 import { SharedBudget } from '../../src/worker/core/shared-budget.ts';
+import { SuspectGate } from '../../src/worker/core/suspect-gate.ts';
 import { type Moment, WorkerCore } from '../../src/worker/core/worker-core.ts';
 import { mutateEffects, mutateFinding, mutateItems } from './mutants.ts';
 import { isEmpty, type LogRecord } from './reference.ts';
@@ -23,6 +24,7 @@ export class SimulatedWorker {
   readonly world: World;
   readonly budget: SharedBudget;
   readonly liveKeys = new LiveKeys();
+  readonly suspectGate = new SuspectGate();
   readonly core: WorkerCore;
   readonly tails = new Map<number, Position>();
   readonly sweeps = new Map<number, Position>();
@@ -48,6 +50,8 @@ export class SimulatedWorker {
       concurrency: world.scenario.concurrency,
       commitIntervalMs: 50,
       drainMs: 200,
+      startAhead: { min: 2, max: 16 },
+      suspectsAtOnce: 2,
       retry: {
         minDelayMs: 10,
         maxDelayMs: 100,

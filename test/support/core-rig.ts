@@ -7,6 +7,7 @@ import type { Item } from '../../src/worker/core/lane.ts';
 import { LiveKeys } from '../../src/worker/core/live-keys.ts';
 import type { PartitionState } from '../../src/worker/core/partition-state.ts';
 import { SharedBudget } from '../../src/worker/core/shared-budget.ts';
+import { SuspectGate } from '../../src/worker/core/suspect-gate.ts';
 import { type Moment, WorkerCore } from '../../src/worker/core/worker-core.ts';
 
 const baseConfig: CoreConfig = {
@@ -16,6 +17,8 @@ const baseConfig: CoreConfig = {
   concurrency: 4,
   commitIntervalMs: 100,
   drainMs: 1_000,
+  startAhead: { min: 1_000_000, max: 1_000_000 },
+  suspectsAtOnce: 4,
   retry: { minDelayMs: 200, maxDelayMs: 60_000, giveUpAfterMs: 86_400_000, maxAttempts: undefined },
   probe: { minMs: 200, maxMs: 5_000 },
   partitionBytes: 1_000_000,
@@ -64,6 +67,7 @@ export class CoreRig {
   readonly core: WorkerCore;
   readonly budget: SharedBudget;
   readonly liveKeys: LiveKeys;
+  readonly suspectGate: SuspectGate;
   /** Everything the core asked for, in order. */
   readonly effects: Effect[] = [];
   /** Starts that have not been ended. */
@@ -77,10 +81,12 @@ export class CoreRig {
       readonly budgetBytes?: number;
       readonly budget?: SharedBudget;
       readonly liveKeys?: LiveKeys;
+      readonly suspectGate?: SuspectGate;
     } = {},
   ) {
     this.budget = shared.budget ?? new SharedBudget(shared.budgetBytes ?? 100_000_000);
     this.liveKeys = shared.liveKeys ?? new LiveKeys();
+    this.suspectGate = shared.suspectGate ?? new SuspectGate();
     this.core = new WorkerCore({ ...baseConfig, ...config }, this);
   }
 

@@ -112,6 +112,7 @@ function releaseKey(core: CoreState, partition: PartitionState, key: string): vo
     if (lane?.state !== 'held') continue;
     if (lane.hold !== 'retry' && lane.hold !== 'operator') {
       lane.attempts = 0;
+      lane.starts = 0;
       lane.firstFailedAtMs = undefined;
       partition.changes += 1;
     }

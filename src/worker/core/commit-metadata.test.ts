@@ -17,8 +17,11 @@ const plain: CommitState = {
   clean: false,
   statePin: 'abcdefghijklmnopqrstuv',
   doneBelow: 100,
+  horizon: 100,
   lanes: [],
 };
+
+const never = { attempts: 0, firstFailedAtMs: undefined, starts: 0 };
 
 /** States as an owner makes them: lanes lie in [frontier, doneBelow), a hash is listed once. */
 function states(maxLanes: number): fc.Arbitrary<CommitState> {
@@ -27,6 +30,7 @@ function states(maxLanes: number): fc.Arbitrary<CommitState> {
     gap: fc.nat(2 ** 20),
     attempts: fc.option(fc.integer({ min: 1, max: 10_000 }), { nil: 0 }),
     firstFailedAtMs: fc.integer({ min: 1_700_000_000_000, max: 2_000_000_000_000 }),
+    starts: fc.nat(2),
   });
   return fc
     .record({
@@ -40,15 +44,18 @@ function states(maxLanes: number): fc.Arbitrary<CommitState> {
       clean: fc.boolean(),
       statePin: fc.constantFrom('', 'abcdefghijklmnopqrstuv', '0b1e-_AZ'),
       tail: fc.nat(1_000),
+      ahead: fc.nat(65_536),
       lanes: fc.uniqueArray(lane, { maxLength: maxLanes, selector: ({ hash }) => hash }),
     })
-    .map(({ tail, lanes: given, ...state }) => {
+    .map(({ tail, ahead, lanes: given, ...state }) => {
       let offset = state.frontier;
-      const lanes = given.map(({ gap, attempts, firstFailedAtMs, hash }, i): UnfinishedLane => {
+      const lanes = given.map(({ gap, attempts, firstFailedAtMs, hash, starts }, i): UnfinishedLane => {
         if (i > 0) offset += 1 + gap;
-        return { hash, offset, attempts, firstFailedAtMs: attempts > 0 ? firstFailedAtMs : undefined };
+        const failedAtMs = attempts > 0 ? firstFailedAtMs : undefined;
+        return { hash, offset, attempts, firstFailedAtMs: failedAtMs, starts };
       });
-      return { ...state, lanes, doneBelow: (lanes.length > 0 ? offset + 1 : offset) + tail };
+      const doneBelow = (lanes.length > 0 ? offset + 1 : offset) + tail;
+      return { ...state, lanes, doneBelow, horizon: doneBelow + ahead };
     });
 }
 
@@ -86,6 +93,7 @@ describe('commit metadata', () => {
           frontier: state.frontier,
           epoch: state.epoch,
           clean: state.clean,
+          horizon: state.horizon,
           doneBelow,
         });
         expect(read.doneBelow).toBeLessThanOrEqual(state.doneBelow);
@@ -102,18 +110,19 @@ describe('commit metadata', () => {
     );
   });
 
-  it('leaves attempts out before it leaves keys out', () => {
+  it('leaves attempts out before it leaves keys or the starts of suspects out', () => {
     const lanes = Array.from({ length: 300 }, (_, i) => ({
       hash: keyHash(`key ${i}`),
       offset: 100 + i,
       attempts: 3,
       firstFailedAtMs: 1_700_000_000_000,
+      starts: i % 10 === 0 ? 1 : 0,
     }));
     const { text, doneBelow } = encodeMetadata({ ...plain, doneBelow: 400, lanes });
     expect(doneBelow).toBe(400);
     const read = decoded(text, 100);
-    expect(read.lanes.map(({ hash, offset }) => [hash, offset])).toEqual(
-      lanes.map(({ hash, offset }) => [hash, offset]),
+    expect(read.lanes.map(({ hash, offset, starts }) => [hash, offset, starts])).toEqual(
+      lanes.map(({ hash, offset, starts }) => [hash, offset, starts]),
     );
     expect(new Set(read.lanes.map(({ attempts }) => attempts))).toEqual(new Set([0]));
   });
@@ -125,8 +134,7 @@ describe('commit metadata', () => {
       lanes: Array.from({ length: count }, (_, i) => ({
         hash: keyHash(String(i)),
         offset: 100 + i,
-        attempts: 0,
-        firstFailedAtMs: undefined,
+        ...never,
       })),
     });
     expect(metadataFits(near(500))).toBe(true);
@@ -137,11 +145,11 @@ describe('commit metadata', () => {
     const lanes = Array.from({ length: LANES_THAT_ALWAYS_FIT }, (_, i) => ({
       hash: keyHash(String(i)),
       offset: step * (i + 1),
-      attempts: 0,
-      firstFailedAtMs: undefined,
+      ...never,
     }));
     const far = { ...plain, frontier: 0, epoch: Number.MAX_SAFE_INTEGER, lanes };
-    expect(metadataFits({ ...far, doneBelow: Number.MAX_SAFE_INTEGER })).toBe(true);
+    const end = Number.MAX_SAFE_INTEGER;
+    expect(metadataFits({ ...far, doneBelow: end, horizon: end })).toBe(true);
   });
 
   it('fits for good once it fits: also when its keys move on to later tasks', () => {
@@ -160,12 +168,25 @@ describe('commit metadata', () => {
     );
   });
 
+  it('has room left for the starts of 32 suspects, and for a horizon as far as it goes', () => {
+    fc.assert(
+      fc.property(states(700), (given) => {
+        const state = { ...given, lanes: given.lanes.map((lane) => ({ ...lane, starts: 0 })) };
+        fc.pre(metadataFits(state));
+        const lanes = state.lanes.map((lane, i) => ({ ...lane, starts: i < 32 ? 2 : 0 }));
+        const fuller = { ...state, lanes, horizon: state.doneBelow + 65_536 };
+        expect(encodeMetadata(fuller).doneBelow).toBe(state.doneBelow);
+        expect(metadataFits(fuller)).toBe(true);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   it('is not said to be too long long before it is', () => {
     const lanes = Array.from({ length: 400 }, (_, i) => ({
       hash: keyHash(String(i)),
       offset: 100 + i * 2_000,
-      attempts: 0,
-      firstFailedAtMs: undefined,
+      ...never,
     }));
     expect(metadataFits({ ...plain, doneBelow: 1_000_000, lanes })).toBe(true);
   });
@@ -179,7 +200,7 @@ describe('metadata that is not as it was written', () => {
     ['a later release', 'kl2.abc.def', 'damaged'],
     ['our prefix alone', 'kl1.', 'damaged'],
     ['no body', 'kl1.abc', 'damaged'],
-    ['too few fields', 'kl1.abc.a.b', 'damaged'],
+    ['too few fields', 'kl1.abc.a.b.c.d.e', 'damaged'],
   ])('%s is told apart', (_what, text, kind) => {
     expect(decodeMetadata(text, 100).kind).toBe(kind);
   });

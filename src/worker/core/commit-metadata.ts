@@ -15,6 +15,11 @@ export interface CommitState {
   /** Identifies the state topic this epoch counts in; '' where topics have no ids. */
   readonly statePin: string;
   readonly doneBelow: number;
+  /**
+   * Tasks below may have been started, none at or above was. If the owner ends uncleanly, those that are not finished are
+   * suspects: one of them may have ended it.
+   */
+  readonly horizon: number;
   /** Keys with something unfinished below `doneBelow`, by their first unfinished offset. */
   readonly lanes: readonly UnfinishedLane[];
 }
@@ -26,6 +31,8 @@ export interface UnfinishedLane {
   readonly attempts: number;
   /** When the first of them failed, epoch milliseconds; undefined when attempts is 0. */
   readonly firstFailedAtMs: number | undefined;
+  /** How often this task was started as a suspect, the start that may now be under way included. */
+  readonly starts: number;
 }
 
 export type DecodedMetadata =
@@ -37,6 +44,13 @@ export type DecodedMetadata =
 
 /** Brokers take 4,095 characters (`offset.metadata.max.bytes`, measured); we stay below. */
 export const METADATA_LIMIT = 4_000;
+
+/** So many characters are kept free for the starts of suspects, so that these never wait for a held key to be released. */
+const SUSPECTS_ROOM = 64;
+/** What one start takes. */
+const START_MARK = '!';
+/** Owners say at most so much more than they have started. */
+export const HORIZON_MAX = 65_536;
 
 const prefix = 'kl1.';
 
@@ -65,14 +79,20 @@ export function encodeMetadata(full: CommitState): { readonly text: string; read
  */
 export function metadataFits(full: CommitState): boolean {
   const count = full.lanes.length;
-  const rest = render(full, full.doneBelow, [], false).length;
+  const horizon = Math.max(full.horizon, full.doneBelow + HORIZON_MAX);
+  const rest = render({ ...full, horizon }, full.doneBelow, [], false).length;
+  let starts = 0;
+  for (const lane of full.lanes) starts += lane.starts;
   const meanDistance = (full.doneBelow - full.frontier) / Math.max(1, count);
   const digits = 1 + Math.log(Math.max(1, meanDistance)) / Math.log(36);
-  return rest + count * (KEY_HASH_LENGTH + 1 + digits) <= METADATA_LIMIT;
+  const marks = Math.max(SUSPECTS_ROOM, starts * START_MARK.length);
+  return rest + count * (KEY_HASH_LENGTH + 1 + digits) + marks <= METADATA_LIMIT;
 }
 
 /** Lanes that fit whatever their offsets are: below this the start gate need not look closer. */
-export const LANES_THAT_ALWAYS_FIT = Math.floor((METADATA_LIMIT - 90) / (KEY_HASH_LENGTH + 12));
+export const LANES_THAT_ALWAYS_FIT = Math.floor(
+  (METADATA_LIMIT - SUSPECTS_ROOM - 102) / (KEY_HASH_LENGTH + 12),
+);
 
 function renderFirst(full: CommitState, lanes: readonly UnfinishedLane[], count: number): string {
   return render(full, lanes[count]?.offset ?? full.doneBelow, lanes.slice(0, count), false);
@@ -87,7 +107,7 @@ function render(
   let list = '';
   let last = state.frontier;
   for (const lane of lanes) {
-    list += `${lane.hash}${(lane.offset - last).toString(36)}`;
+    list += `${lane.hash}${(lane.offset - last).toString(36)}${START_MARK.repeat(lane.starts)}`;
     if (attempts && lane.attempts > 0) {
       list += `~${lane.attempts.toString(36)}~${(lane.firstFailedAtMs ?? 0).toString(36)}`;
     }
@@ -99,6 +119,7 @@ function render(
     state.clean ? 'c' : 'u',
     state.statePin,
     (doneBelow - state.frontier).toString(36),
+    Math.max(0, state.horizon - state.frontier).toString(36),
     list,
   ].join('.');
   return `${prefix}${checksum(state.frontier, body)}.${body}`;
@@ -111,11 +132,12 @@ export function decodeMetadata(text: string, offset: number): DecodedMetadata {
   const dot = text.indexOf('.', prefix.length);
   const body = text.slice(dot + 1);
   if (dot < 0 || text.slice(prefix.length, dot) !== checksum(offset, body)) return { kind: 'damaged' };
-  const [epoch, clean, statePin, span, list, ...rest] = body.split('.');
+  const [epoch, clean, statePin, span, ahead, list, ...rest] = body.split('.');
   if (
     epoch === undefined ||
     statePin === undefined ||
     span === undefined ||
+    ahead === undefined ||
     list === undefined ||
     rest.length > 0
   ) {
@@ -125,13 +147,15 @@ export function decodeMetadata(text: string, offset: number): DecodedMetadata {
   let last = offset;
   for (const item of list.split(',')) {
     if (item === '') continue;
-    const [delta, attempts, firstFailed] = item.slice(KEY_HASH_LENGTH).split('~');
-    last += Number.parseInt(delta ?? '', 36);
+    const [place = '', attempts, firstFailed] = item.slice(KEY_HASH_LENGTH).split('~');
+    const [delta = '', ...starts] = place.split(START_MARK);
+    last += Number.parseInt(delta, 36);
     lanes.push({
       hash: item.slice(0, KEY_HASH_LENGTH),
       offset: last,
       attempts: attempts === undefined ? 0 : Number.parseInt(attempts, 36),
       firstFailedAtMs: firstFailed === undefined ? undefined : Number.parseInt(firstFailed, 36),
+      starts: starts.length,
     });
   }
   const state: CommitState = {
@@ -140,11 +164,13 @@ export function decodeMetadata(text: string, offset: number): DecodedMetadata {
     clean: clean === 'c',
     statePin,
     doneBelow: offset + Number.parseInt(span, 36),
+    horizon: offset + Number.parseInt(ahead, 36),
     lanes,
   };
   const numbers = [
     state.epoch,
     state.doneBelow,
+    state.horizon,
     ...lanes.map((l) => l.offset + l.attempts + (l.firstFailedAtMs ?? 0)),
   ];
   return numbers.every(Number.isSafeInteger) ? { kind: 'state', state } : { kind: 'damaged' };

@@ -39,9 +39,19 @@ function itemFor(core: CoreState, partition: PartitionState): CommitItem | undef
   if (partition.phase === 'taking') return { partition, changes, ...takingMetadata(partition) };
   const ending = partition.phase === 'draining' || partition.phase === 'halted';
   if (partition.phase !== 'running' && !(ending && partition.worked)) return undefined;
+  const { startAhead } = core.config;
+  // Twice as much as between the last two commits, so that one an interval is enough; less only by and by.
+  const wanted = Math.max(
+    2 * (partition.startedBelow - partition.startedAtCommit),
+    partition.startAhead >> 1,
+  );
+  partition.startAhead = Math.max(startAhead.min, Math.min(startAhead.max, wanted));
+  partition.startedAtCommit = partition.startedBelow;
   const state = partition.commitState(core.statePin);
+  // It may be stored without our hearing of it: what it does not allow does not start from here on.
+  partition.horizon = Math.min(partition.horizon, state.horizon);
   const { text, doneBelow } = encodeMetadata(state);
-  return { partition, changes, offset: state.frontier, metadata: text, doneBelow };
+  return { partition, changes, offset: state.frontier, metadata: text, doneBelow, horizon: state.horizon };
 }
 
 /** The group has answered a commit. */
@@ -94,6 +104,7 @@ function acknowledge(core: CoreState, item: CommitItem): void {
   const { partition } = item;
   partition.committedChanges = item.changes;
   partition.committedFrontier = item.offset;
+  partition.horizon = item.horizon;
   if (partition.phase === 'taking') takingCommitted(core, partition);
   else commandsCommitted(core, partition);
   if (partition.phase === 'running' && item.changes >= partition.frozenUntil) queueUp(core, partition);

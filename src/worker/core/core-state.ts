@@ -7,7 +7,7 @@ import type { PartitionState } from './partition-state.ts';
 import type { RetryPolicy } from './retry.ts';
 import type { SharedBudget } from './shared-budget.ts';
 import type { SuspectGate } from './suspect-gate.ts';
-import { Suspects } from './suspects.ts';
+import { Suspects } from './suspect-list.ts';
 
 /** What the core decides by. All times in milliseconds of the monotonic clock, but for those that are written down. */
 export interface CoreConfig {

@@ -43,6 +43,8 @@ export interface CommitItem {
   readonly changes: number;
   /** Everything below is said to be finished, but for what the metadata names. */
   readonly doneBelow: number;
+  /** Once it is acknowledged, everything below may start. */
+  readonly horizon: number;
 }
 
 export type AbortReason = 'partition-lost' | 'shutdown';

@@ -21,11 +21,13 @@ function successor(
     clean: false,
     statePin,
     doneBelow,
+    horizon: 0,
     lanes: lanes.map(({ key, offset, attempts = 0 }) => ({
       hash: keyHash(key),
       offset,
       attempts,
       firstFailedAtMs: attempts === 0 ? undefined : 1,
+      starts: 0,
     })),
   });
   rig.take(0, {

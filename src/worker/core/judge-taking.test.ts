@@ -23,6 +23,7 @@ function commit(state: Partial<CommitState> & { readonly frontier: number }): Ta
     clean: false,
     statePin: 'state',
     doneBelow: state.frontier,
+    horizon: 100,
     lanes: [],
     ...state,
   };
@@ -45,8 +46,9 @@ function judge(
   });
 }
 
-const start = { kind: 'start', lanes: [], clean: false, note: undefined } as const;
-const lane = { hash: keyHash('k'), offset: 65, attempts: 2, firstFailedAtMs: 1_700_000_000_000 };
+const start = { kind: 'start', lanes: [], trusted: undefined, clean: false, note: undefined } as const;
+const trusted = { epoch: 10, horizon: 100 };
+const lane = { hash: keyHash('k'), offset: 65, attempts: 2, firstFailedAtMs: 1_700_000_000_000, starts: 1 };
 
 test.each<[string, Parameters<typeof judge>[0], TakingVerdict]>([
   [
@@ -57,22 +59,22 @@ test.each<[string, Parameters<typeof judge>[0], TakingVerdict]>([
   [
     'the newest confirmed owner committed: its commit counts, with what is done ahead',
     { committed: commit({ frontier: 60, doneBelow: 80, lanes: [lane] }) },
-    { ...start, frontier: 60, doneBelow: 80, lanes: [lane] },
+    { ...start, frontier: 60, doneBelow: 80, lanes: [lane], trusted },
   ],
   [
     'it ended well',
     { committed: commit({ frontier: 60, clean: true }) },
-    { ...start, frontier: 60, doneBelow: 60, clean: true },
+    { ...start, frontier: 60, doneBelow: 60, trusted, clean: true },
   ],
   [
     'an owner died between its taking commit and its CONFIRM: its commit counts',
     { journal: [...worked, claim(20)], committed: commit({ frontier: 70, epoch: 20 }) },
-    { ...start, frontier: 70, doneBelow: 70 },
+    { ...start, frontier: 70, doneBelow: 70, trusted: { epoch: 20, horizon: 100 } },
   ],
   [
     'the very first owner died there',
     { journal: [claim(20)], committed: commit({ frontier: 5, epoch: 20 }) },
-    { ...start, frontier: 5, doneBelow: 5 },
+    { ...start, frontier: 5, doneBelow: 5, trusted: { epoch: 20, horizon: 100 } },
   ],
   [
     'a replaced owner committed late: the newest CONFIRM counts instead',

@@ -45,6 +45,8 @@ export type TakingVerdict =
       readonly frontier: number;
       readonly doneBelow: number;
       readonly lanes: readonly UnfinishedLane[];
+      /** Of the commit that is trusted: whose it was, and below what its owner may have started tasks. */
+      readonly trusted: { readonly epoch: number; readonly horizon: number } | undefined;
       readonly clean: boolean;
       readonly note: TakingNote | undefined;
     }
@@ -114,6 +116,7 @@ function judgeOwnCommit(state: CommitState, history: JournalHistory): TakingVerd
       frontier: state.frontier,
       doneBelow: state.doneBelow,
       lanes: state.lanes,
+      trusted: { epoch: state.epoch, horizon: state.horizon },
       clean: state.clean,
       note: undefined,
     };
@@ -128,5 +131,5 @@ function judgeOwnCommit(state: CommitState, history: JournalHistory): TakingVerd
 }
 
 function startAt(frontier: number, note: TakingNote | undefined): TakingVerdict {
-  return { kind: 'start', frontier, doneBelow: frontier, lanes: [], clean: false, note };
+  return { kind: 'start', frontier, doneBelow: frontier, lanes: [], trusted: undefined, clean: false, note };
 }

@@ -36,6 +36,7 @@ export interface RestoredRange {
   readonly from: number;
   readonly attempts: number;
   readonly firstFailedAtMs: number | undefined;
+  readonly starts: number;
 }
 
 /** Reading a stretch of the log again. */
@@ -75,6 +76,15 @@ export class PartitionState {
   progressAtMs: number | undefined;
   /** Tasks below may have been started by an owner that did not end cleanly. */
   maybeStartedBelow = 0;
+  /** Unfinished tasks below may have ended the process of such an owner: suspects. */
+  suspectBelow = 0;
+  /** Nothing at or above starts: no acknowledged commit says yet that it may have been started. */
+  horizon = 0;
+  /** How far beyond what was started the next commit allows to start, and what was started when the last one was built. */
+  startAhead = 0;
+  startedAtCommit = 0;
+  /** One past the highest offset that had to wait for the horizon. */
+  wantedBelow = 0;
   /** The offset the next record from the tail must have. */
   nextOffset = 0;
   /** One past the highest offset ever started or restored as finished. Below it, what is not listed is finished. */
@@ -187,7 +197,7 @@ export class PartitionState {
       if (offset >= this.restoredBelow) continue;
       // What failed was the task at `from`, and no other.
       if (offset === range.from) list({ ...range, hash, offset });
-      else list({ hash, offset, attempts: 0, firstFailedAtMs: undefined });
+      else list({ hash, offset, attempts: 0, firstFailedAtMs: undefined, starts: 0 });
     }
     lowest = Math.min(lowest, this.#lowestReady());
     const settled = this.#phase === 'draining' && this.runningCount === 0 && this.leftRunning === 0;
@@ -198,6 +208,7 @@ export class PartitionState {
       clean: settled && lowest >= this.maybeStartedBelow,
       statePin,
       doneBelow: Math.max(startedBelow, lowest),
+      horizon: this.#horizonOf(startedBelow, lowest),
       lanes: [...lanes.values()],
     };
   }
@@ -212,6 +223,15 @@ export class PartitionState {
     }
   }
 
+  /** While it is owned, more may start before the next commit. What was given up had ended, but for old suspects. */
+  #horizonOf(startedBelow: number, lowest: number): number {
+    if (this.#phase !== 'draining') {
+      return Math.max(this.suspectBelow, Math.max(startedBelow, this.wantedBelow) + this.startAhead);
+    }
+    if (this.runningCount > 0) return Math.max(this.suspectBelow, startedBelow);
+    return lowest < this.suspectBelow ? this.suspectBelow : lowest;
+  }
+
   #lowestReady(): number {
     return this.peekReady()?.firstOffset ?? Number.POSITIVE_INFINITY;
   }
@@ -220,5 +240,6 @@ export class PartitionState {
 function listLane(lane: Lane, list: (lane: UnfinishedLane) => void): void {
   const offset = lane.firstOffset;
   if (offset === undefined) return;
-  list({ hash: lane.hash, offset, attempts: lane.attempts, firstFailedAtMs: lane.firstFailedAtMs });
+  const { hash, attempts, firstFailedAtMs } = lane;
+  list({ hash, offset, attempts, firstFailedAtMs, starts: lane.starts + (lane.charged ? 1 : 0) });
 }

@@ -7,9 +7,14 @@ import type { Item, Lane } from './lane.ts';
 import { copyFirst, turnOf } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
 import { advanceLane, holdLane, moveLane, queueUp } from './scheduling.ts';
+import { admitSuspect, admittedAlone, suspectStarted } from './suspects.ts';
 
 /** Starts what may start: partitions take turns, within a partition the lowest offset goes first. */
 export function startReady(core: CoreState): void {
+  if (core.suspectGate.closed) {
+    startAlone(core);
+    return;
+  }
   releaseProbes(core);
   const { turn } = core;
   let at = 0;
@@ -24,6 +29,13 @@ export function startReady(core: CoreState): void {
   turn.splice(0, at);
 }
 
+/** The process is closed to all but one task. */
+function startAlone(core: CoreState): void {
+  const alone = core.stopping ? undefined : admittedAlone(core);
+  const item = alone?.lane.first;
+  if (alone !== undefined && typeof item === 'object') takeTurn(core, alone.partition, alone.lane, item);
+}
+
 /** True when the partition may have more to start. */
 function startFirst(core: CoreState, partition: PartitionState): boolean {
   const lane = nextLane(partition);
@@ -35,6 +47,13 @@ function startFirst(core: CoreState, partition: PartitionState): boolean {
     startLane(core, partition, lane, item);
     return true;
   }
+  if (item.offset >= partition.horizon) {
+    // A commit has to say first that it may have been started. Its acknowledgement brings the partition's next turn.
+    partition.wantedBelow = item.offset + 1;
+    if (!partition.dirty) partition.changes += 1;
+    core.commitUrgent = true;
+    return false;
+  }
   if (!fitsOneMore(core, partition, item.offset)) {
     partition.full = true;
     core.effects.push({
@@ -44,9 +63,14 @@ function startFirst(core: CoreState, partition: PartitionState): boolean {
     return false;
   }
   partition.ready.pop();
+  takeTurn(core, partition, lane, item);
+  return true;
+}
+
+function takeTurn(core: CoreState, partition: PartitionState, lane: Lane, item: Item): void {
   if (isDoneAside(partition, lane.key, item.offset)) {
     finishFirst(core, partition, lane, item);
-    return true;
+    return;
   }
   const turn = turnOf(partition, lane, item.offset);
   if (turn.kind === 'run') {
@@ -57,7 +81,6 @@ function startFirst(core: CoreState, partition: PartitionState): boolean {
     const fits = (offset: number): boolean => fitsOneMore(core, partition, offset);
     copyFirst(core, partition, { lane, parked: turn.parked, fits });
   }
-  return true;
 }
 
 /** A crash between copy and commit leaves a task in the queue that has been done as a parked one since. */
@@ -100,6 +123,8 @@ function startLane(core: CoreState, partition: PartitionState, lane: Lane, item:
     type.waiting.set(lane, partition);
     return;
   }
+  if (!lane.aside && item.offset < partition.suspectBelow && !admitSuspect(core, partition, lane, item))
+    return;
   const run: Run = { partition, lane, item, attempt: lane.attempts + 1 };
   moveLane(core, partition, lane, 'running');
   partition.runningCount += 1;
@@ -109,6 +134,7 @@ function startLane(core: CoreState, partition: PartitionState, lane: Lane, item:
   core.liveKeys.add(name);
   core.runs.add(run);
   core.runOf.set(lane, run);
+  if (lane.charged) suspectStarted(core, run);
   core.effects.push({ kind: 'start', run });
 }
 

@@ -142,6 +142,7 @@ function takeRestored(
   if (item.offset === range.from) {
     lane.attempts = range.attempts;
     lane.firstFailedAtMs = range.firstFailedAtMs;
+    lane.starts = range.starts;
   }
   advanceLane(core, partition, lane);
 }

@@ -16,7 +16,10 @@ function leftBehind(statePin: string): { committed: { offset: number; metadata: 
     clean: false,
     statePin,
     doneBelow: 20,
-    lanes: [{ hash: keyHash(held), offset: 10, attempts: 3, firstFailedAtMs: 1_700_000_000_000 }],
+    horizon: 10,
+    lanes: [
+      { hash: keyHash(held), offset: 10, attempts: 3, firstFailedAtMs: 1_700_000_000_000, starts: 0 },
+    ],
   });
   return { committed: { offset: 10, metadata: text } };
 }
@@ -132,6 +135,7 @@ describe('taking a partition', () => {
       clean: true,
       statePin: pin,
       doneBelow: 9,
+      horizon: 9,
       lanes: [],
     });
     rig.inspect(partition, { committed: { offset: 9, metadata: newer.text } });

@@ -5,6 +5,7 @@ import { startReading } from './flow.ts';
 import { halt } from './halting.ts';
 import { judgeTaking, type TakingFinding } from './judge-taking.ts';
 import { PartitionState } from './partition-state.ts';
+import { inheritSuspects } from './suspects.ts';
 import { planSweep } from './sweeps.ts';
 
 const RETRY_TAKING_MS = 250;
@@ -76,6 +77,7 @@ export function inspected(core: CoreState, partition: PartitionState, finding: T
       report: { kind: 'partition-note', partition: partition.partition, note: verdict.note },
     });
   }
+  const lanes = inheritSuspects(core, partition, verdict, finding.logEnd);
   partition.takenState = {
     frontier: verdict.frontier,
     epoch: partition.epoch,
@@ -83,19 +85,22 @@ export function inspected(core: CoreState, partition: PartitionState, finding: T
     clean: false,
     statePin: finding.statePin,
     doneBelow: verdict.doneBelow,
-    lanes: verdict.lanes,
+    horizon: Math.max(partition.suspectBelow, verdict.doneBelow + partition.startAhead),
+    lanes,
   };
   partition.maybeStartedBelow = verdict.clean ? 0 : finding.logEnd;
   partition.nextOffset = verdict.doneBelow;
   partition.startedBelow = verdict.doneBelow;
+  partition.startedAtCommit = verdict.doneBelow;
   partition.restoredBelow = verdict.doneBelow;
-  for (const lane of verdict.lanes) {
+  for (const lane of lanes) {
     const same = partition.restored.get(lane.hash);
     if (same !== undefined && same.from <= lane.offset) continue;
     partition.restored.set(lane.hash, {
       from: lane.offset,
       attempts: lane.attempts,
       firstFailedAtMs: lane.firstFailedAtMs,
+      starts: lane.starts,
     });
   }
   restoreMarks(partition, finding.history, verdict.clean);
@@ -117,6 +122,7 @@ export function confirmed(core: CoreState, partition: PartitionState): void {
   if (partition.phase !== 'confirming') return;
   partition.move('running');
   partition.startedAtMs = core.nowMs;
+  core.ownEpochs.set(partition.partition, { epoch: partition.epoch, suspectBelow: partition.suspectBelow });
   partition.nextConfirmAtMs = core.nowMs + core.config.confirmIntervalMs;
   core.effects.push({
     kind: 'report',
@@ -168,9 +174,10 @@ export function takingMetadata(partition: PartitionState): {
   offset: number;
   metadata: string;
   doneBelow: number;
+  horizon: number;
 } {
   const state = partition.takenState;
   if (state === undefined) throw new Error('a partition is taken before it was inspected');
   const { text, doneBelow } = encodeMetadata(state);
-  return { offset: state.frontier, metadata: text, doneBelow };
+  return { offset: state.frontier, metadata: text, doneBelow, horizon: state.horizon };
 }

@@ -2,21 +2,20 @@ import type { Command } from '../../journal/journal.ts';
 import type { CommitOutcome } from '../../kafka/port.ts';
 import { commanded, effectFailed, entryWritten, repeatDue } from './commanding.ts';
 import { commitIfDue, committed, confirmPeriodically, freeze } from './committing.ts';
-import { type CoreConfig, CoreState } from './core-state.ts';
+import { type CoreConfig, CoreState, type SharedByWorkers } from './core-state.ts';
 import type { CommitItem, Effect, PartitionEffect, Run, Verdict } from './effects.ts';
 import { gapChecked, resumeReading, tailStalled, takeRecords, wantedCount } from './flow.ts';
 import { checkRevocations, lose, revoke, supersede } from './giving-up.ts';
 import type { TakingFinding } from './judge-taking.ts';
 import type { Item, Lane } from './lane.ts';
-import type { LiveKeys } from './live-keys.ts';
 import type { Copy, JournalWrite, MarkRequest, ParkedFound } from './parked.ts';
 import { copied, marked } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
 import { noteProgress, parkedRead, planParkedReads, settleMarks } from './redriving.ts';
 import { advanceLane, releaseDue } from './scheduling.ts';
 import { runsOf, settleFailed, settleFinished } from './settling.ts';
-import type { SharedBudget } from './shared-budget.ts';
 import { nextProbeAtMs, startReady } from './starting.ts';
+import { tendSuspects } from './suspects.ts';
 import { planSweeps, sweepGapChecked, sweepStalled, takeSwept } from './sweeps.ts';
 import { assign, claimed, confirmed, inspected, retryTaking, takingFailed } from './taking.ts';
 
@@ -35,7 +34,7 @@ export interface Moment {
 export class WorkerCore {
   readonly #core: CoreState;
 
-  constructor(config: CoreConfig, shared: { readonly budget: SharedBudget; readonly liveKeys: LiveKeys }) {
+  constructor(config: CoreConfig, shared: SharedByWorkers) {
     this.#core = new CoreState(config, shared);
   }
 
@@ -217,6 +216,7 @@ export class WorkerCore {
     if (core.revocations.size > 0) checkRevocations(core);
     if (core.settling.size > 0) settleMarks(core);
     confirmPeriodically(core);
+    if (!core.suspects.idle) tendSuspects(core);
     startReady(core);
     if (core.sweepWanted.size > 0) planSweeps(core);
     if (core.parkedWanted.size > 0) planParkedReads(core);

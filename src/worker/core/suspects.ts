@@ -1,0 +1,251 @@
+import { LANES_THAT_ALWAYS_FIT, metadataFits, type UnfinishedLane } from './commit-metadata.ts';
+import type { CoreState } from './core-state.ts';
+import type { Run } from './effects.ts';
+import type { TakingVerdict } from './judge-taking.ts';
+import type { Item, Lane } from './lane.ts';
+import type { PartitionState } from './partition-state.ts';
+import { advanceLane, moveLane } from './scheduling.ts';
+import { giveUp } from './settling.ts';
+import { QUIET_PATIENCE_MS, type Suspect } from './suspect-list.ts';
+
+/** So many starts as a suspect, none of which came to an end, after the crash that made it one: given up. */
+const STARTS_BEFORE_GIVING_UP = 2;
+/**
+ * Which tasks of a partition that is taken may have ended their process; returns what is unfinished, with how often each
+ * was started as a suspect.
+ */
+export function inheritSuspects(
+  core: CoreState,
+  partition: PartitionState,
+  verdict: Extract<TakingVerdict, { kind: 'start' }>,
+  logEnd: number,
+): readonly UnfinishedLane[] {
+  const { trusted, clean, lanes } = verdict;
+  partition.startAhead = core.config.startAhead.min;
+  partition.suspectBelow = 0;
+  if (trusted === undefined || clean) return lanes;
+  const own = core.ownEpochs.get(partition.partition);
+  if (own?.epoch !== trusted.epoch) {
+    partition.suspectBelow = Math.min(trusted.horizon, logEnd);
+    return lanes;
+  }
+  // The partition was lost, but this very process had it and is alive: nothing has ended it.
+  partition.suspectBelow = Math.min(own.suspectBelow, logEnd);
+  return lanes.map((lane) => ({ ...lane, starts: Math.min(lane.starts, STARTS_BEFORE_GIVING_UP - 1) }));
+}
+
+/** What a task below the horizon needs before it may start. False: it waits, or was given up. */
+export function admitSuspect(core: CoreState, partition: PartitionState, lane: Lane, item: Item): boolean {
+  if (lane.charged && core.suspects.underWay.get(lane)?.stage === 'admitted') return true;
+  if (lane.starts >= STARTS_BEFORE_GIVING_UP) {
+    const error = new Error(
+      `its process ended whenever it ran, ${lane.starts + 1} times, the last time it ran alone`,
+    );
+    giveUp(core, { partition, lane, item }, 'crash-loop', error);
+    return false;
+  }
+  // Whatever starts above it must be able to say in a commit that it is not finished.
+  partition.startedBelow = Math.max(partition.startedBelow, item.offset + 1);
+  moveLane(core, partition, lane, 'vetting');
+  queueSuspect(core, partition, lane);
+  return false;
+}
+
+function queueSuspect(core: CoreState, partition: PartitionState, lane: Lane): void {
+  const { waiting, waitingAlone } = core.suspects;
+  const [into, other] = lane.starts > 0 ? [waitingAlone, waiting] : [waiting, waitingAlone];
+  into.set(lane, partition);
+  other.delete(lane);
+}
+
+/** A suspect was started. */
+export function suspectStarted(core: CoreState, run: Run): void {
+  const suspect = core.suspects.underWay.get(run.lane);
+  if (suspect === undefined) return;
+  suspect.stage = 'running';
+  suspect.run = run;
+}
+
+/** The one that may start although the process is closed to all others. */
+export function admittedAlone(core: CoreState): Suspect | undefined {
+  for (const suspect of core.suspects.underWay.values()) {
+    if (suspect.alone && suspect.stage === 'admitted' && mayRun(suspect)) return suspect;
+  }
+  return undefined;
+}
+
+function mayRun({ partition, lane }: Suspect): boolean {
+  const running = partition.phase === 'running' && partition.committedChanges >= partition.frozenUntil;
+  return running && lane.state === 'ready';
+}
+
+/** Looks after all suspects: what has happened since the last event, and who comes next. */
+export function tendSuspects(core: CoreState): void {
+  for (const suspect of core.suspects.underWay.values()) tend(core, suspect);
+  if (core.stopping) return;
+  letOneRunAlone(core);
+  letSomeRun(core);
+}
+
+function tend(core: CoreState, suspect: Suspect): void {
+  const { partition, lane } = suspect;
+  if (partition.phase === 'gone') {
+    remove(core, suspect);
+    return;
+  }
+  switch (suspect.stage) {
+    case 'running':
+      tendRunning(core, suspect);
+      return;
+    case 'clearing':
+      if (partition.committedChanges >= suspect.changes) remove(core, suspect);
+      return;
+    case 'writing':
+      if (lane.state === 'vetting' && partition.committedChanges >= suspect.changes) {
+        suspect.stage = 'admitted';
+        advanceLane(core, partition, lane);
+      }
+      break;
+    default:
+  }
+  const inPlace = suspect.stage === 'admitted' ? lane.state === 'ready' : lane.state === 'vetting';
+  const charged = lane.charged || suspect.stage === 'quieting';
+  // Not started after all: it is held or parked, its record is not here, its partition is being given up, or another
+  // is to run alone and what is not running must not share its crash.
+  const overtaken = core.suspectGate.closed && !core.suspectGate.isHeldBy(suspect);
+  if (!inPlace || !charged || partition.phase !== 'running' || core.stopping || overtaken) {
+    withdraw(core, suspect);
+  } else if (suspect.stage === 'quieting') {
+    tendQuieting(core, suspect);
+  }
+}
+
+function tendRunning(core: CoreState, suspect: Suspect): void {
+  const { partition, lane, run } = suspect;
+  if (run === undefined) return;
+  const ended = !core.runs.has(run);
+  // Void, but perhaps not at its end: whatever it does to its process from here on, its partition has left that.
+  if (!ended && core.runOf.get(lane) === run) return;
+  lane.charged = false;
+  partition.changes += 1;
+  if (ended) lane.starts = 0; // well or with a failure: it has not ended its process
+  if (!ended || !suspect.alone) {
+    remove(core, suspect);
+    return;
+  }
+  suspect.stage = 'clearing';
+  suspect.changes = partition.changes;
+  core.commitUrgent = true;
+}
+
+function tendQuieting(core: CoreState, suspect: Suspect): void {
+  const { suspects } = core;
+  if (core.liveKeys.size === 0) {
+    suspects.pauseMs = QUIET_PATIENCE_MS;
+    write(core, suspect);
+  } else if (core.nowMs - suspect.sinceMs > QUIET_PATIENCE_MS) {
+    suspects.pauseMs *= 2;
+    suspects.notAloneBeforeMs = core.nowMs + suspects.pauseMs;
+    withdraw(core, suspect);
+  }
+}
+
+function withdraw(core: CoreState, suspect: Suspect): void {
+  const { partition, lane } = suspect;
+  if (lane.charged) {
+    lane.charged = false;
+    partition.changes += 1;
+  }
+  remove(core, suspect);
+  if (partition.phase !== 'running' || core.stopping) return;
+  if (lane.state === 'ready') moveLane(core, partition, lane, 'vetting');
+  if (lane.state === 'vetting') queueSuspect(core, partition, lane);
+}
+
+function remove(core: CoreState, suspect: Suspect): void {
+  core.suspects.underWay.delete(suspect.lane);
+  core.suspectGate.leave();
+  core.suspectGate.pass(suspect, undefined);
+}
+
+/** The next one that is to run alone. One follows another at once: then a single commit ends one and begins the next. */
+function letOneRunAlone(core: CoreState): void {
+  const { suspects, suspectGate } = core;
+  if (suspects.waitingAlone.size === 0 || core.nowMs < suspects.notAloneBeforeMs) return;
+  let before: Suspect | undefined;
+  if (suspectGate.closed) {
+    for (const one of suspects.underWay.values()) if (one.stage === 'clearing') before = one;
+    if (before === undefined) return;
+  }
+  const next = takeWaiting(core, suspects.waitingAlone);
+  if (next === undefined) return;
+  const suspect: Suspect = {
+    ...next,
+    alone: true,
+    stage: 'quieting',
+    changes: 0,
+    run: undefined,
+    sinceMs: core.nowMs,
+  };
+  if (before === undefined) suspectGate.close(suspect);
+  else {
+    suspectGate.pass(before, suspect);
+    remove(core, before);
+  }
+  suspectGate.enter();
+  suspects.underWay.set(suspect.lane, suspect);
+  for (const other of suspects.underWay.values()) if (other !== suspect) tend(core, other);
+  tend(core, suspect);
+}
+
+function letSomeRun(core: CoreState): void {
+  const { suspects, suspectGate, config } = core;
+  while (suspects.waiting.size > 0 && !suspectGate.closed && suspectGate.underWay < config.suspectsAtOnce) {
+    const next = takeWaiting(core, suspects.waiting);
+    if (next === undefined) return;
+    const suspect: Suspect = {
+      ...next,
+      alone: false,
+      stage: 'writing',
+      changes: 0,
+      run: undefined,
+      sinceMs: core.nowMs,
+    };
+    if (!write(core, suspect)) {
+      suspects.waiting.set(suspect.lane, suspect.partition); // once others of its partition are through
+      return;
+    }
+    suspectGate.enter();
+    suspects.underWay.set(suspect.lane, suspect);
+  }
+}
+
+/** Has its start written down; false when a commit has no room for it. One that is to run alone holds up everything. */
+function write(core: CoreState, suspect: Suspect): boolean {
+  const { partition, lane } = suspect;
+  lane.charged = true;
+  if (!suspect.alone && partition.open.size + partition.restored.size > LANES_THAT_ALWAYS_FIT / 2) {
+    lane.charged = metadataFits(partition.commitState(core.statePin));
+    if (!lane.charged) return false;
+  }
+  suspect.stage = 'writing';
+  partition.changes += 1;
+  suspect.changes = partition.changes;
+  core.commitUrgent = true;
+  return true;
+}
+
+/** The first that still waits and whose record is here. */
+function takeWaiting(
+  core: CoreState,
+  waiting: Map<Lane, PartitionState>,
+): { readonly lane: Lane; readonly partition: PartitionState } | undefined {
+  for (const [lane, partition] of waiting) {
+    waiting.delete(lane);
+    if (partition.phase !== 'running' || lane.state !== 'vetting' || core.suspects.underWay.has(lane))
+      continue;
+    if (typeof lane.first === 'object') return { lane, partition };
+    advanceLane(core, partition, lane); // it has to be read again first
+  }
+  return undefined;
+}
