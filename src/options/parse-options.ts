@@ -41,7 +41,7 @@ function problemsOf(issue: z.core.$ZodIssue, schema: z.ZodType, given: unknown):
       };
     });
   }
-  const words = wordsAt(schema, at);
+  const words = wordsOfIssue(issue) ?? wordsAt(schema, at);
   return [
     {
       path: at.join('.') || '(options)',
@@ -50,6 +50,13 @@ function problemsOf(issue: z.core.$ZodIssue, schema: z.ZodType, given: unknown):
       cure: words?.cure ?? 'See the documentation of this option.',
     },
   ];
+}
+
+/** A check that knows better than its option what is wrong says it in the issue's `params`. */
+function wordsOfIssue(issue: z.core.$ZodIssue): { rule: string; cure: string } | undefined {
+  if (issue.code !== 'custom') return undefined;
+  const { rule, cure } = issue.params ?? {};
+  return typeof rule === 'string' && typeof cure === 'string' ? { rule, cure } : undefined;
 }
 
 /** The words of the innermost schema on the way that has any. */

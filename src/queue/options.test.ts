@@ -86,9 +86,11 @@ describe('new TaskQueue', () => {
       middelware: [],
     };
     expect(paths(() => new TaskQueue(given as never)).sort()).toEqual(
-      ['kafka', 'middelware', 'tasks', 'topic.onMisssing', 'topic.partitions'].sort(),
+      ['kafka', 'middelware', 'name', 'tasks', 'topic.onMisssing', 'topic.partitions'].sort(),
     );
     expect(paths(() => new TaskQueue({ name: 'no blanks', tasks, kafka: rig.kafka }))).toEqual(['name']);
+    const taken = refused(() => new TaskQueue({ name: 'mine.state', tasks, kafka: rig.kafka }));
+    expect(taken.problems).toMatchObject([{ path: 'name', cure: expect.stringContaining('.state') }]);
     expect(() => new TaskQueue(undefined as never)).toThrow(OptionsError);
   });
 });

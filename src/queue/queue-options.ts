@@ -3,6 +3,7 @@ import { OptionsError } from '../errors/options-error.ts';
 import { option, parseOptions } from '../options/parse-options.ts';
 import type { TaskMap } from '../tasks/task-map.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { queueNameProblem } from '../topics/queue-name.ts';
 import { type TopicOptions, topicOptions } from '../topics/topic-options.ts';
 import type { EnqueueMiddleware } from './enqueue-types.ts';
 import { type Kafka, KafkaConnection } from './kafka-connection.ts';
@@ -24,7 +25,10 @@ export interface QueueOptions<T extends TaskMap> {
 
 const schema = z.strictObject({
   name: option(
-    z.string().min(1),
+    z.string().superRefine((name, context) => {
+      const problem = queueNameProblem(name);
+      if (problem !== undefined) context.addIssue({ code: 'custom', params: problem });
+    }),
     'must be a non-empty string of letters, digits, dot, dash and underscore',
     "Pass name: 'recordings'.",
   ),

@@ -254,5 +254,9 @@ describe('ensureTopics', () => {
       parked: { name: 'q.parked', partitions: 4 },
     });
     expect(warnings.map((p) => p.code)).toEqual(['TOPICS_NOT_JUDGED']);
+    expect(warnings[0]?.what).toContain('in 4 partitions (declared: 2), ');
+    const asDeclared = world();
+    await asDeclared.start({ embedded: { ...embedded, partitionsPerTopic: 2 } });
+    expect(asDeclared.warnings[0]?.what).toContain('in 2 partitions, ');
   });
 });

@@ -162,11 +162,13 @@ async function embeddedTopics(options: EnsureTopicsOptions, embedded: EmbeddedLi
     (name) => found.get(name)?.partitions.length ?? embedded.partitionsPerTopic,
     found,
   );
+  const { partitions } = facts.queue;
+  const given = partitions === declared ? '' : ` (declared: ${declared})`;
   onWarning({
     code: 'TOPICS_NOT_JUDGED',
     severity: 'warn',
     topic: plan.queue,
-    what: `embedded Kafka keeps tasks in this process's memory, in ${facts.queue.partitions} partitions (declared: ${declared}), and has no topic settings`,
+    what: `embedded Kafka keeps tasks in this process's memory, in ${partitions} partitions${given}, and has no topic settings`,
     cure: 'Good for a first run and for tests. Connect to brokers for work that matters.',
   });
   return facts;
