@@ -1,18 +1,22 @@
-import { scenarioOf, simulate } from './simulate.ts';
-import { type Mutant, mutants } from './world.ts';
+import { type Mutant, mutants, scenarioOf } from './scenario.ts';
+import { simulate } from './simulate.ts';
+import { TransitionReport } from './transitions.ts';
 
-/** `npm run simulate -- --runs N --seed S [--mutant NAME]`: many schedules of the worker's core; one seed replays one. */
+/** `npm run simulate -- --runs N --seed S [--mutant NAME] [--trace]`: many schedules of the worker's core; one seed replays one. */
 function main(): number {
   const runs = numberOf('--runs', 10_000);
   const first = numberOf('--seed', 1);
   const mutant = mutantOf();
+  const trace = process.argv.includes('--trace') ? console.log : undefined;
   const counts = new Map<string, number>();
+  const report = new TransitionReport();
   let starts = 0;
   let reruns = 0;
   for (let seed = first; seed < first + runs; seed += 1) {
-    const result = simulate(scenarioOf(seed, mutant));
+    const result = simulate(scenarioOf(seed, mutant), trace);
     starts += result.starts;
     reruns += result.reruns;
+    report.add(result.transitions);
     for (const [name, count] of Object.entries(result.counts))
       counts.set(name, (counts.get(name) ?? 0) + count);
     if (result.violations.length > 0) {
@@ -27,6 +31,10 @@ function main(): number {
   console.log(`${runs} schedules clean; ${starts} starts, ${reruns} of them re-runs`);
   for (const [name, count] of [...counts].sort(([a], [b]) => a.localeCompare(b)))
     console.log(`  ${name}: ${count}`);
+  console.log(
+    `pairs of events that followed each other on a partition: ${report.covered} of ${report.possible}`,
+  );
+  for (const [from, never] of report.neverSeen()) console.log(`  never after '${from}': ${never.join(', ')}`);
   return 0;
 }
 

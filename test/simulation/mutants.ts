@@ -1,4 +1,5 @@
-import { decodeMetadata, encodeMetadata } from '../../src/worker/core/commit-metadata.ts';
+import type { CommitOutcome } from '../../src/kafka/port.ts';
+import { type CommitState, decodeMetadata, encodeMetadata } from '../../src/worker/core/commit-metadata.ts';
 import type { CommitItem, Effect } from '../../src/worker/core/effects.ts';
 import type { TakingFinding } from '../../src/worker/core/judge-taking.ts';
 import type { Item } from '../../src/worker/core/lane.ts';
@@ -53,17 +54,17 @@ function pretendAcked(worker: SimulatedWorker, items: readonly CommitItem[]): vo
   worker.tell((core, at) => core.committed(at, taking, outcomes));
 }
 
-/** Breaks what the reader brings. */
+/** Breaks what a reader brings. */
 export function mutateItems(
   worker: SimulatedWorker,
   items: readonly Item[],
   of: 'tail' | 'sweep',
 ): readonly Item[] {
   const { mutant } = worker.world.scenario;
-  const [first, second, ...rest] = items;
   if (of === 'sweep') return mutant === 'drop-swept' ? items.filter(({ offset }) => offset % 7 !== 3) : items;
+  const [first, second, ...rest] = items;
   if (first === undefined) return items;
-  if (mutant === 'drop-one' && worker.world.random.chance(0.1)) return items.slice(1);
+  if (mutant === 'drop-one') return items.filter(({ offset }) => offset % 7 !== 3);
   if (mutant === 'swap-two' && second !== undefined && worker.world.random.chance(0.3)) {
     return [{ ...second, offset: first.offset }, { ...first, offset: second.offset }, ...rest];
   }
@@ -72,13 +73,47 @@ export function mutateItems(
 
 /** Breaks what a new owner finds, or how it takes it. */
 export function mutateFinding(worker: SimulatedWorker, finding: TakingFinding): TakingFinding {
-  const { mutant } = worker.world.scenario;
-  const { committed } = finding;
-  if (mutant !== 'no-range' || committed === undefined) return finding;
+  const { committed, history } = finding;
+  if (committed === undefined) return finding;
+  switch (worker.world.scenario.mutant) {
+    case 'no-range': {
+      const metadata = restated(committed, (state) => ({ ...state, lanes: [] }));
+      return { ...finding, committed: { ...committed, metadata } };
+    }
+    case 'commit-by-its-offset': {
+      const epoch = history.newestConfirmedEpoch ?? finding.epoch;
+      const { offset } = committed;
+      const metadata = restated(committed, (state) => ({ ...state, epoch, doneBelow: offset, lanes: [] }));
+      return { ...finding, committed: { ...committed, metadata } };
+    }
+    case 'zombie-commit-trusted': {
+      const read = decodeMetadata(committed.metadata, committed.offset);
+      if (read.kind !== 'state') return finding;
+      const claims = new Set([...history.claims, read.state.epoch]);
+      return { ...finding, history: { ...history, claims, newestConfirmedEpoch: undefined } };
+    }
+    default:
+      return finding;
+  }
+}
+
+/** Metadata that says something else. */
+function restated(
+  committed: { readonly offset: number; readonly metadata: string },
+  change: (state: CommitState) => CommitState,
+): string {
   const read = decodeMetadata(committed.metadata, committed.offset);
-  if (read.kind !== 'state') return finding;
-  return {
-    ...finding,
-    committed: { ...committed, metadata: encodeMetadata({ ...read.state, lanes: [] }).text },
-  };
+  return read.kind === 'state' ? encodeMetadata(change(read.state)).text : committed.metadata;
+}
+
+/** Breaks how the group's answer to a commit is heard. */
+export function mutateOutcomes(
+  worker: SimulatedWorker,
+  items: readonly CommitItem[],
+  outcomes: readonly CommitOutcome[],
+): readonly CommitOutcome[] {
+  if (worker.world.scenario.mutant !== 'confirm-without-ack') return outcomes;
+  return outcomes.map((outcome, i) =>
+    items[i]?.partition.phase === 'taking' ? { ...outcome, failure: undefined } : outcome,
+  );
 }

@@ -1,78 +1,69 @@
-import { foldJournal } from '../../src/journal/journal.ts';
 import type { CoreConfig } from '../../src/worker/core/core-state.ts';
-import type { CommitItem, Effect, Run } from '../../src/worker/core/effects.ts';
+import type { CoreReport, Effect, Run, Verdict } from '../../src/worker/core/effects.ts';
 import type { Item } from '../../src/worker/core/lane.ts';
 import { LiveKeys } from '../../src/worker/core/live-keys.ts';
 import type { PartitionState } from '../../src/worker/core/partition-state.ts';
 import { SharedBudget } from '../../src/worker/core/shared-budget.ts';
-import { SuspectGate } from '../../src/worker/core/suspect-gate.ts';
 import { type Moment, WorkerCore } from '../../src/worker/core/worker-core.ts';
-import { mutateEffects, mutateFinding, mutateItems } from './mutants.ts';
-import { isEmpty, type LogRecord } from './reference.ts';
+import { mutateEffects, mutateItems } from './mutants.ts';
+import type { LogRecord } from './reference.ts';
+import type { Scenario } from './scenario.ts';
+import { SimulatedFeed } from './simulated-feed.ts';
+import { SimulatedTaking } from './simulated-taking.ts';
+import type { SimulatedEvent } from './transitions.ts';
 import type { World } from './world.ts';
-
-const RECORD_BYTES = 100;
-
-/** What a process has open towards the log. */
-interface Position {
-  readonly state: PartitionState;
-  at: number;
-}
 
 /** One process with one worker: the core, and I/O that takes a while and may go wrong. */
 export class SimulatedWorker {
   readonly world: World;
   readonly budget: SharedBudget;
   readonly liveKeys = new LiveKeys();
-  readonly suspectGate = new SuspectGate();
   readonly core: WorkerCore;
-  readonly tails = new Map<number, Position>();
-  readonly sweeps = new Map<number, Position>();
-  readonly paused = new Set<number>();
+  readonly tail: SimulatedFeed;
+  readonly sweeps: SimulatedFeed;
   readonly running: Run[] = [];
   alive = true;
   /** The group knows it as a member. */
   known = true;
-  leaving = false;
+  readonly #taking: SimulatedTaking;
   readonly #revocations = new Map<number, readonly number[]>();
-  /** What its reader has lost. */
-  readonly #lostOnce = new Set<LogRecord>();
   #revocationCount = 0;
   #working = false;
 
   constructor(world: World) {
     this.world = world;
     this.budget = new SharedBudget(world.scenario.budgetBytes);
-    const config: CoreConfig = {
-      scope: 'q',
-      taskId: () => undefined,
-      afterGiveUp: () => 'wait',
-      concurrency: world.scenario.concurrency,
-      commitIntervalMs: 50,
-      drainMs: 200,
-      startAhead: { min: 2, max: 16 },
-      suspectsAtOnce: 2,
-      retry: {
-        minDelayMs: 10,
-        maxDelayMs: 100,
-        giveUpAfterMs: Number.POSITIVE_INFINITY,
-        maxAttempts: undefined,
-      },
-      probe: { minMs: 10, maxMs: 50 },
-      partitionBytes: world.scenario.budgetBytes / 2,
-      lookAheadCount: 2,
-      trackedTasks: 1_000,
-      confirmIntervalMs: 2_000,
-    };
-    this.core = new WorkerCore(config, this);
+    this.core = new WorkerCore(configOf(world.scenario), this);
+    this.#taking = new SimulatedTaking(this);
+    const later = (run: () => void): void => this.later(run);
+    this.tail = new SimulatedFeed({
+      world,
+      later,
+      wantedCount: () => this.core.wantedCount(),
+      deliver: (state, items) => this.#deliver(state, mutateItems(this, items, 'tail')),
+    });
+    this.sweeps = new SimulatedFeed({
+      world,
+      later,
+      wantedCount: () => 100,
+      deliver: (state, items) =>
+        this.hear(state, ['swept', 'late records'], (at) =>
+          this.core.swept(at, state, mutateItems(this, items, 'sweep')),
+        ),
+    });
   }
 
-  get at(): Moment {
+  #deliver(state: PartitionState, items: readonly Item[]): void {
+    this.hear(state, ['records', 'late records'], (at) => this.core.records(at, state, items));
+  }
+
+  get #at(): Moment {
     return { monotonicMs: this.world.nowMs, wallMs: this.world.nowMs };
   }
 
+  /** Tells the core something, and does what it wants done. */
   tell(event: (core: WorkerCore, at: Moment) => void): void {
-    event(this.core, this.at);
+    event(this.core, this.#at);
     if (this.#working) return;
     this.#working = true;
     for (let effects = this.core.takeEffects(); effects.length > 0; effects = this.core.takeEffects()) {
@@ -81,261 +72,200 @@ export class SimulatedWorker {
     this.#working = false;
   }
 
+  /** Tells the core something that concerns an assignment, and notes it under the name that fits. */
+  hear(
+    state: PartitionState,
+    [event, late]: readonly [SimulatedEvent, SimulatedEvent],
+    tell: (at: Moment) => void,
+  ): void {
+    this.world.note(state.partition, state.phase === 'gone' ? late : event);
+    this.tell((_core, at) => tell(at));
+  }
+
+  /** Something that happens to all its partitions. */
+  noteAll(event: SimulatedEvent): void {
+    for (const partition of this.core.state.partitions.keys()) this.world.note(partition, event);
+  }
+
+  later(run: () => void): void {
+    this.world.later(() => this.alive, run);
+  }
+
+  /** As many moments later. */
+  laterBy(moments: number, run: () => void): void {
+    this.later(() => {
+      if (moments > 0) this.laterBy(moments - 1, run);
+      else run();
+    });
+  }
+
+  tick(): void {
+    this.noteAll('ticked');
+    this.tell((core, at) => core.tick(at));
+  }
+
   revoke(partitions: readonly number[]): void {
     this.#revocationCount += 1;
     const id = this.#revocationCount;
     this.#revocations.set(id, partitions);
-    this.#later(() => {
-      if (this.world.scenario.mutant === 'ignored-revoke') {
-        this.world.answered(this, partitions);
-        return;
-      }
-      this.tell((core, at) => core.revoked(at, id, partitions));
+    this.later(() => {
+      for (const partition of partitions) this.world.note(partition, 'revoked');
+      if (this.world.scenario.mutant === 'ignored-revoke') this.world.group.answered(this, partitions);
+      else this.tell((core, at) => core.revoked(at, id, partitions));
     });
   }
 
-  /** Brings some records of the tail, as many as the core wants. */
-  poll(position: Position): void {
-    const wanted = this.core.wantedCount();
-    if (wanted === 0 || this.paused.has(position.state.partition)) return;
-    const items = this.#read(position, Math.min(wanted, 1 + this.world.random.below(6)));
-    if (items.length > 0)
-      this.tell((core, at) => core.records(at, position.state, mutateItems(this, items, 'tail')));
+  lose(): void {
+    this.noteAll('lost');
+    this.tell((core, at) => core.lost(at, [...core.state.partitions.keys()]));
   }
 
-  pollSweep(position: Position): void {
-    const items = this.#read(position, 1 + this.world.random.below(6));
-    if (items.length > 0)
-      this.tell((core, at) => core.swept(at, position.state, mutateItems(this, items, 'sweep')));
+  hearConfirmed(partition: number, epoch: number): void {
+    const known = this.core.state.partitions.get(partition)?.epoch ?? -1;
+    if (known >= 0 && epoch > known) this.world.note(partition, 'superseded');
+    this.tell((core, at) => core.claimConfirmed(at, partition, epoch));
   }
 
   /** A handler comes to its end. The core hears of it a moment later. */
-  endHandler(run: Run, success: boolean): void {
+  endHandler(run: Run, verdict: Verdict | undefined): void {
     const at = this.running.indexOf(run);
     if (at >= 0) this.running.splice(at, 1);
-    this.world.reference.ended(this, recordOf(run), success);
-    this.#later(() =>
-      this.tell((core, moment) => {
-        if (success) core.finished(moment, run);
-        else {
-          core.failed(moment, run, {
-            kind: 'retry',
-            delayMs: undefined,
-            countAttempt: true,
-            error: 'failed',
-          });
-        }
-      }),
-    );
-  }
-
-  #later(run: () => void): void {
-    this.world.later(() => this.alive, run);
-  }
-
-  #read(position: Position, count: number): Item[] {
-    const log = this.world.reference.log(position.state.partition);
-    const stretch = log.slice(position.at, position.at + count);
-    position.at += stretch.length;
-    const records = stretch.filter((record) => !isEmpty(record));
-    // A client that loses something once: reading it again brings it.
-    const [lost, ...others] = records;
-    if (lost !== undefined && !this.#lostOnce.has(lost) && this.world.fault(0.05)) {
-      this.#lostOnce.add(lost);
-      this.world.count('records lost by a reader');
-      return others.map(itemOf);
-    }
-    return records.map(itemOf);
+    this.world.reference.ended(this, recordOf(run), verdict === undefined);
+    this.later(() => {
+      const counts = this.core.state.runOf.get(run.lane) === run;
+      const event = verdict === undefined ? 'finished' : 'failed';
+      this.world.note(run.partition.partition, counts ? event : 'late end');
+      this.tell((core, moment) =>
+        verdict === undefined ? core.finished(moment, run) : core.failed(moment, run, verdict),
+      );
+    });
   }
 
   #carryOut(effect: Effect): void {
     const { world } = this;
     world.count(effect.kind);
+    world.trace?.(`    worker ${world.workers.indexOf(this)} wants ${describe(effect)}`);
     switch (effect.kind) {
       case 'claim':
-        this.#claim(effect.partition);
-        return;
       case 'inspect':
-        this.#inspect(effect.partition);
-        return;
       case 'confirm':
-        this.#confirm(effect);
-        return;
       case 'commit':
-        this.#commit(effect.items);
+        this.#taking.carryOut(effect);
         return;
-      case 'read': {
-        const { partition, offset } = effect;
-        this.tails.delete(partition.partition);
-        this.paused.delete(partition.partition);
-        this.#later(() => {
-          if (partition.phase === 'running')
-            this.tails.set(partition.partition, { state: partition, at: offset });
-        });
+      case 'read':
+        this.tail.read(effect.partition, effect.offset);
         return;
-      }
       case 'stop-reading':
-        if (this.tails.get(effect.partition.partition)?.state === effect.partition) {
-          this.tails.delete(effect.partition.partition);
-        }
+        this.tail.stop(effect.partition);
         return;
       case 'pause':
-        this.paused.add(effect.partition.partition);
+        world.note(effect.partition.partition, 'paused');
+        this.tail.pause(effect.partition);
         return;
       case 'resume':
-        this.paused.delete(effect.partition.partition);
+        world.note(effect.partition.partition, 'resumed');
+        this.tail.resume(effect.partition);
         return;
       case 'sweep':
-        this.sweeps.set(effect.partition.partition, { state: effect.partition, at: effect.from });
+        this.sweeps.read(effect.partition, effect.from);
         return;
       case 'stop-sweep':
-        if (this.sweeps.get(effect.partition.partition)?.state === effect.partition) {
-          this.sweeps.delete(effect.partition.partition);
-        }
+        this.sweeps.stop(effect.partition);
         return;
       case 'check-gap':
-        this.#later(() => {
-          const { partition, found } = effect;
-          const log = { start: 0, found };
-          this.tell((core, at) =>
-            effect.of === 'tail'
-              ? core.gapChecked(at, partition, log)
-              : core.sweepGapChecked(at, partition, log),
-          );
-        });
+        this.#checkGap(effect);
         return;
       case 'start':
-        world.reference.started(this, recordOf(effect.run), effect.run.partition.epoch);
+        world.note(effect.run.partition.partition, 'started');
+        world.reference.started(this, recordOf(effect.run), ownerOf(effect.run));
         this.running.push(effect.run);
-        return;
-      case 'await-key': {
-        const { partition, lane } = effect;
-        const freed = (): void =>
-          this.#later(() => this.tell((core, at) => core.keyFreed(at, partition, lane)));
-        this.liveKeys.whenFree(this.core.state.keyName(lane), freed);
-        return;
-      }
-      case 'answer-revoke': {
-        const partitions = this.#revocations.get(effect.revocation) ?? [];
-        this.#revocations.delete(effect.revocation);
-        world.answered(this, partitions);
-        return;
-      }
-      case 'report':
-        world.count(`report ${effect.report.kind}`);
-        if (effect.report.kind === 'partition-halted') {
-          const { partition, reason, from, to } = effect.report;
-          world.reference.violations.push(
-            `partition ${partition} was halted for ${reason} [${from}, ${to}) without cause`,
-          );
-        }
         return;
       case 'abort':
         world.reference.voided(this, recordOf(effect.run));
+        return;
+      case 'await-key':
+        this.#awaitKey(effect);
+        return;
+      case 'answer-revoke':
+        this.#answerRevoke(effect.revocation);
+        return;
+      case 'report':
+        this.#report(effect.report);
         return;
       case 'drain':
       case 'committed':
     }
   }
 
-  #claim(partition: PartitionState): void {
-    const { world } = this;
-    this.#later(() => {
-      const refused = world.fault(0.05);
-      const epoch = refused
-        ? -1
-        : world.appendEntry({ kind: 'claim', group: 'g', partition: partition.partition, by: 'sim' });
-      const unheard = refused || world.fault(0.05);
-      this.#later(() =>
-        this.tell((core, at) =>
-          unheard ? core.takingFailed(at, partition) : core.claimed(at, partition, epoch),
-        ),
-      );
-    });
+  #checkGap({ partition, of, found }: Extract<Effect, { kind: 'check-gap' }>): void {
+    const log = { start: 0, found };
+    this.later(() =>
+      this.hear(partition, ['gap checked', 'late records'], (at) => {
+        if (of === 'tail') this.core.gapChecked(at, partition, log);
+        else this.core.sweepGapChecked(at, partition, log);
+      }),
+    );
   }
 
-  #inspect(partition: PartitionState): void {
-    const { world } = this;
-    this.#later(() => {
-      const number = partition.partition;
-      const stored = world.committed.get(number);
-      const logEnd = world.reference.log(number).length;
-      this.#later(() =>
-        this.tell((core, at) => {
-          if (world.fault(0.05)) core.takingFailed(at, partition);
-          else {
-            core.inspected(
-              at,
-              partition,
-              mutateFinding(this, {
-                epoch: partition.epoch,
-                committed: stored,
-                history: foldJournal(world.history(number, partition.epoch)),
-                logStart: 0,
-                logEnd,
-                topicId: 't',
-                statePin: 's',
-              }),
-            );
-          }
-        }),
-      );
-    });
+  #awaitKey({ partition, lane }: Extract<Effect, { kind: 'await-key' }>): void {
+    this.liveKeys.whenFree(this.core.state.keyName(lane), () =>
+      this.later(() =>
+        this.hear(partition, ['key freed', 'late end'], (at) => this.core.keyFreed(at, partition, lane)),
+      ),
+    );
   }
 
-  #confirm({ partition, frontier, reason }: Extract<Effect, { kind: 'confirm' }>): void {
-    const { world } = this;
-    const { epoch } = partition;
-    this.#later(() => {
-      const refused = world.fault(0.05);
-      if (!refused) {
-        world.reference.confirmedInJournal(partition.partition, epoch);
-        world.appendEntry({
-          kind: 'confirm',
-          group: 'g',
-          partition: partition.partition,
-          epoch,
-          frontier,
-          topicId: 't',
-          reason,
-        });
-      }
-      if (!refused) world.tellConfirmed(partition.partition, epoch);
-      if (reason !== 'taken') return;
-      const history = foldJournal(world.history(partition.partition, world.journal.length));
-      const unheard = refused || history.newestConfirmedEpoch !== epoch || world.fault(0.05);
-      this.#later(() =>
-        this.tell((core, at) => (unheard ? core.takingFailed(at, partition) : core.confirmed(at, partition))),
-      );
-    });
+  #answerRevoke(revocation: number): void {
+    const partitions = this.#revocations.get(revocation) ?? [];
+    this.#revocations.delete(revocation);
+    for (const partition of partitions) this.world.note(partition, 'released');
+    this.world.group.answered(this, partitions);
   }
 
-  #commit(items: readonly CommitItem[]): void {
-    this.#later(() => {
-      const outcomes = this.world.commit(this, items);
-      this.#later(() => this.tell((core, at) => core.committed(at, items, outcomes)));
-    });
+  #report(report: CoreReport): void {
+    this.world.count(`report ${report.kind}`);
+    if (report.kind !== 'partition-halted') return;
+    const { partition, reason, from, to } = report;
+    this.world.reference.violations.push(
+      `partition ${partition} was halted for ${reason} [${from}, ${to}) without cause`,
+    );
   }
 }
 
-function itemOf(record: LogRecord): Item {
+function configOf(scenario: Scenario): CoreConfig {
   return {
-    offset: record.offset,
-    key: record.key,
-    type: 'task',
-    bytes: RECORD_BYTES,
-    record: {
-      topic: 'q',
-      partition: record.partition,
-      offset: record.offset,
-      timestampMs: 0,
-      key: Buffer.from(record.key),
-      value: null,
-      headers: [],
+    scope: 'q',
+    concurrency: scenario.concurrency,
+    commitIntervalMs: scenario.commitIntervalMs,
+    drainMs: 200,
+    retry: {
+      minDelayMs: 10,
+      maxDelayMs: 100,
+      giveUpAfterMs: Number.POSITIVE_INFINITY,
+      maxAttempts: undefined,
     },
+    probe: { minMs: 10, maxMs: 50 },
+    partitionBytes: scenario.budgetBytes / 2,
+    lookAheadCount: 2,
+    trackedTasks: 1_000,
+    confirmIntervalMs: 2_000,
+    taskId: ({ offset }) => `task-${offset}`,
+    afterGiveUp: () => 'parkKey',
   };
 }
 
 function recordOf(run: Run): LogRecord {
   return { partition: run.partition.partition, offset: run.item.offset, key: run.item.key };
+}
+
+function ownerOf(run: Run): { state: PartitionState; epoch: number } {
+  return { state: run.partition, epoch: run.partition.epoch };
+}
+
+function describe(effect: Effect): string {
+  if ('run' in effect) return `${effect.kind} ${effect.run.partition.partition}@${effect.run.item.offset}`;
+  if (effect.kind === 'commit') {
+    return `commit ${effect.items.map(({ partition, offset, metadata }) => `${partition.partition}@${offset} ${metadata}`).join(' ')}`;
+  }
+  return 'partition' in effect ? `${effect.kind} ${effect.partition.partition}` : effect.kind;
 }

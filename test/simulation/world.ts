@@ -1,70 +1,53 @@
-import type { JournalEntry, WrittenEntry } from '../../src/journal/journal.ts';
 import type { CommitOutcome } from '../../src/kafka/port.ts';
+import { decodeMetadata } from '../../src/worker/core/commit-metadata.ts';
 import type { CommitItem } from '../../src/worker/core/effects.ts';
+import type { JournalEntry, WrittenEntry } from '../../src/worker/core/journal.ts';
 import { SeededRandom } from '../checker/seeded-random.ts';
+import { Group } from './group.ts';
 import { Reference } from './reference.ts';
+import type { Scenario } from './scenario.ts';
 import type { SimulatedWorker } from './simulated-worker.ts';
-
-/** Ways to break the engine on purpose, so that the simulation shows it would notice. */
-export const mutants = [
-  'none',
-  'commit-plus-one',
-  'drop-one',
-  'drop-swept',
-  'swap-two',
-  'two-at-once',
-  'ignored-revoke',
-  'fold-all-partitions',
-  'no-range',
-  'start-unacked',
-] as const;
-
-export type Mutant = (typeof mutants)[number];
-
-export interface Scenario {
-  readonly seed: number;
-  readonly partitions: number;
-  readonly keys: number;
-  readonly steps: number;
-  readonly workers: number;
-  /** Bytes; small ones make lanes drop and sweep. */
-  readonly budgetBytes: number;
-  readonly concurrency: number;
-  /** Crashes, expulsions and refused or doubtful requests happen. */
-  readonly faults: boolean;
-  readonly mutant: Mutant;
-}
+import { type SimulatedEvent, Transitions } from './transitions.ts';
 
 interface Stored {
   readonly offset: number;
   readonly metadata: string;
+  readonly epoch: number;
 }
 
-/** Kafka as far as a group of workers sees it: logs, the journal, committed offsets, who owns what. */
+/** Kafka as far as a group of workers sees it: logs, the journal, committed offsets. */
 export class World {
   readonly random: SeededRandom;
-  readonly reference = new Reference();
+  readonly reference: Reference;
   readonly scenario: Scenario;
+  readonly group: Group;
+  readonly transitions = new Transitions();
   readonly journal: WrittenEntry[] = [];
   readonly committed = new Map<number, Stored>();
-  /** Old commits, for mutants that bring them back. */
-  readonly pastCommits = new Map<number, Stored[]>();
   readonly workers: SimulatedWorker[] = [];
   /** Things under way; which one happens next is chance. */
   readonly pending: { readonly run: () => void; readonly alive: () => boolean }[] = [];
-  readonly #owners = new Map<number, SimulatedWorker | undefined>();
-  readonly #moving = new Map<number, SimulatedWorker | undefined>();
+  /** Crashes with the next step. */
+  doomed: SimulatedWorker | undefined;
+  readonly #pastCommits = new Map<number, Stored[]>();
   nowMs = 1_000;
   healed = false;
   readonly counts: Record<string, number> = {};
+  /** Is told everything that happens, to look into a schedule that fails. */
+  readonly trace: ((line: string) => void) | undefined;
 
-  constructor(scenario: Scenario) {
+  constructor(scenario: Scenario, trace?: (line: string) => void) {
+    this.trace = trace;
     this.scenario = scenario;
     this.random = new SeededRandom(scenario.seed);
-    for (let partition = 0; partition < scenario.partitions; partition += 1) {
-      this.reference.log(partition);
-      this.#owners.set(partition, undefined);
-    }
+    this.reference = new Reference(scenario.partitions);
+    this.group = new Group(this, scenario.partitions);
+  }
+
+  note(partition: number, event: SimulatedEvent): void {
+    this.trace?.(`${this.nowMs} ms  ${partition}: ${event}`);
+    this.transitions.note(partition, event);
+    this.count(event);
   }
 
   count(what: string): void {
@@ -97,89 +80,73 @@ export class World {
     return items.map((item): CommitOutcome => {
       const place = { topic: 'q', partition: item.partition.partition };
       // A client may send what it had queued under its new membership: such a late commit is accepted.
-      if (!worker.known && !this.fault(0.4)) {
+      const admitted = worker.known || this.fault(0.4);
+      if (!admitted || this.#isOvertaken(item)) {
         return { ...place, failure: { kind: 'fenced', code: 25, message: 'unknown member' } };
       }
-      if (this.fault(0.05)) return { ...place, failure: { kind: 'transient', code: 14, message: 'loading' } };
-      this.#store(place.partition, item);
-      // What a former member had on its way arrives now.
-      const past = this.fault(0.02)
-        ? this.random.take([...(this.pastCommits.get(place.partition) ?? [])])
-        : undefined;
-      if (past !== undefined) this.committed.set(place.partition, past);
-      if (this.fault(0.05))
+      if (this.fault(0.08)) return { ...place, failure: { kind: 'transient', code: 14, message: 'loading' } };
+      this.#store(item);
+      this.#bringBackAnOldOne(place.partition);
+      if (this.fault(0.08))
         return { ...place, failure: { kind: 'unreachable', code: undefined, message: 'ack lost' } };
       return { ...place, failure: undefined };
     });
   }
 
-  #store(partition: number, item: CommitItem): void {
-    const past = this.pastCommits.get(partition) ?? [];
-    this.pastCommits.set(partition, [...past, { offset: item.offset, metadata: item.metadata }].slice(-20));
-    this.committed.set(partition, { offset: item.offset, metadata: item.metadata });
-    this.reference.committed(partition, item.offset, item.metadata);
-    this.count('commit');
+  /** A newer owner has committed: in a world without overtaking, what its predecessor sent is refused. */
+  #isOvertaken(item: CommitItem): boolean {
+    const { partition } = item.partition;
+    if (storedOf(item).epoch >= (this.committed.get(partition)?.epoch ?? -1)) return false;
+    if (!this.scenario.overtaking) return true;
+    this.#overtaken(partition);
+    return false;
   }
 
-  /** Whoever follows the journal sees a CONFIRM some time later. */
+  #store(item: CommitItem): void {
+    const { partition } = item.partition;
+    const stored = storedOf(item);
+    this.keep(item);
+    this.committed.set(partition, stored);
+    this.reference.committed(partition, stored);
+  }
+
+  /** A commit that may arrive once more, or at last. */
+  keep(item: CommitItem): void {
+    const { partition } = item.partition;
+    const past = this.#pastCommits.get(partition) ?? [];
+    this.#pastCommits.set(partition, [...past.slice(-19), storedOf(item)]);
+  }
+
+  /** What a former member, or this one some time ago, had on its way arrives now. */
+  #bringBackAnOldOne(partition: number): void {
+    if (!this.scenario.overtaking || !this.fault(0.06)) return;
+    const past = this.#pastCommits.get(partition) ?? [];
+    const epoch = this.committed.get(partition)?.epoch ?? 0;
+    const foreign = past.filter((one) => one.epoch < epoch);
+    const chosen = this.random.pick(foreign.length > 0 && this.random.chance(0.7) ? foreign : past);
+    if (chosen === undefined) return;
+    this.committed.set(partition, chosen);
+    this.#overtaken(partition);
+  }
+
+  /** That this goes unrepaired takes an owner that ends soon after. */
+  #overtaken(partition: number): void {
+    this.note(partition, 'overtaken');
+    if (this.fault(0.5)) this.doomed = this.group.ownerOf(partition);
+    this.reference.overtaken(partition);
+  }
+
+  /** Whoever follows the journal sees a CONFIRM some time later; who is cut off, much later. */
   tellConfirmed(partition: number, epoch: number): void {
     for (const worker of this.workers) {
-      this.later(
-        () => worker.alive,
-        () => worker.tell((core, at) => core.claimConfirmed(at, partition, epoch)),
-      );
+      if (!worker.alive) continue;
+      const moments = worker.known ? 0 : this.random.below(200);
+      worker.laterBy(moments, () => worker.hearConfirmed(partition, epoch));
     }
   }
+}
 
-  // --- the group
-
-  ownerOf(partition: number): SimulatedWorker | undefined {
-    return this.#owners.get(partition);
-  }
-
-  /** Gives every partition that nobody has to somebody. */
-  assignFree(): void {
-    const members = this.workers.filter((worker) => worker.alive && worker.known && !worker.leaving);
-    if (members.length === 0) return;
-    for (const [partition, owner] of this.#owners) {
-      if (owner !== undefined || this.#moving.has(partition)) continue;
-      const chosen = members[this.random.below(members.length)];
-      if (chosen !== undefined) this.#give(partition, chosen);
-    }
-  }
-
-  #give(partition: number, worker: SimulatedWorker): void {
-    this.#owners.set(partition, worker);
-    this.count('assign');
-    this.later(
-      () => worker.alive && this.#owners.get(partition) === worker,
-      () => worker.tell((core, at) => core.assigned(at, [partition])),
-    );
-  }
-
-  /** Asks a worker to give a partition up, for another or for anybody. */
-  move(partition: number): void {
-    const owner = this.#owners.get(partition);
-    if (owner === undefined || !owner.known || this.#moving.has(partition)) return;
-    this.#moving.set(partition, owner);
-    this.count('revoke');
-    owner.revoke([partition]);
-  }
-
-  answered(worker: SimulatedWorker, partitions: readonly number[]): void {
-    for (const partition of partitions) {
-      if (this.#moving.get(partition) === worker) this.#moving.delete(partition);
-      if (this.#owners.get(partition) === worker) this.#owners.set(partition, undefined);
-    }
-    this.assignFree();
-  }
-
-  /** The worker is out of the group, whether it knows or not. */
-  expel(worker: SimulatedWorker): void {
-    worker.known = false;
-    for (const [partition, owner] of this.#owners) {
-      if (owner === worker) this.#owners.set(partition, undefined);
-    }
-    for (const [partition, owner] of this.#moving) if (owner === worker) this.#moving.delete(partition);
-  }
+function storedOf({ partition, offset, metadata }: CommitItem): Stored {
+  const read = decodeMetadata(metadata, offset);
+  return { offset, metadata, epoch: read.kind === 'state' ? read.state.epoch : partition.epoch };
 }

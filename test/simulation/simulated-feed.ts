@@ -1,0 +1,130 @@
+import type { Item } from '../../src/worker/core/lane.ts';
+import type { PartitionState } from '../../src/worker/core/partition-state.ts';
+import type { LogRecord } from './reference.ts';
+import type { World } from './world.ts';
+
+export const RECORD_BYTES = 100;
+
+/** Where a reader stands in a partition, for one assignment. */
+interface Position {
+  readonly state: PartitionState;
+  at: number;
+}
+
+interface FeedDeps {
+  readonly world: World;
+  readonly later: (run: () => void) => void;
+  readonly wantedCount: () => number;
+  readonly deliver: (state: PartitionState, items: readonly Item[]) => void;
+}
+
+/**
+ * A reader as the core's shell uses it: orders take a while, one poll is under way at a time, and what it brings is
+ * handed on only if no order has concerned the partition since.
+ */
+export class SimulatedFeed {
+  readonly #deps: FeedDeps;
+  readonly #live = new Map<number, Position>();
+  readonly #ordered = new Map<number, Position>();
+  readonly #last = new Map<number, Position>();
+  readonly #paused = new Set<number>();
+  /** What it has failed to bring: reading it again brings it. */
+  readonly #lostOnce = new Set<LogRecord>();
+  #polling = false;
+
+  constructor(deps: FeedDeps) {
+    this.#deps = deps;
+  }
+
+  read(state: PartitionState, offset: number): void {
+    const position = { state, at: this.#startOf(state, offset) };
+    this.#live.delete(state.partition);
+    this.#paused.delete(state.partition);
+    this.#ordered.set(state.partition, position);
+    this.#last.set(state.partition, position);
+    this.#deps.later(() => {
+      if (this.#ordered.get(state.partition) === position) this.#live.set(state.partition, position);
+    });
+  }
+
+  #startOf(state: PartitionState, offset: number): number {
+    const former = this.#last.get(state.partition);
+    const goesOn = this.#deps.world.scenario.mutant === 'position-of-a-former-assignment';
+    return goesOn && former !== undefined ? Math.max(former.at, offset) : offset;
+  }
+
+  stop({ partition }: PartitionState): void {
+    this.#live.delete(partition);
+    this.#ordered.delete(partition);
+  }
+
+  pause({ partition }: PartitionState): void {
+    this.#paused.add(partition);
+  }
+
+  resume({ partition }: PartitionState): void {
+    this.#paused.delete(partition);
+  }
+
+  /** Begins to fetch some records of one partition. */
+  poll(): void {
+    const { world, later, wantedCount } = this.#deps;
+    if (this.#polling || this.#live.size === 0) return;
+    const position = world.random.take([...this.#live.values()]);
+    if (position === undefined || this.#paused.has(position.state.partition)) return;
+    const count = Math.min(wantedCount(), 1 + world.random.below(6));
+    const records = world.reference.log(position.state.partition).slice(position.at, position.at + count);
+    if (records.length === 0) return;
+    position.at += records.length;
+    this.#polling = true;
+    later(() => {
+      this.#polling = false;
+      this.#handOn(position, this.#without(records).flatMap(itemsOf));
+    });
+  }
+
+  /** A client may lose a record, once. */
+  #without(records: readonly LogRecord[]): readonly LogRecord[] {
+    const [first, ...others] = records;
+    if (first === undefined || this.#lostOnce.has(first) || !this.#deps.world.fault(0.05)) return records;
+    this.#lostOnce.add(first);
+    this.#deps.world.note(first.partition, 'record missed');
+    return others;
+  }
+
+  #handOn(position: Position, items: readonly Item[]): void {
+    const { world, deliver } = this.#deps;
+    const live = this.#live.get(position.state.partition);
+    if (live !== undefined && live !== position && world.fault(0.3)) {
+      // A shell that takes what it asked for at an earlier position for an answer about the present one: it looks as if
+      // offsets were missing, or as what is known already.
+      world.note(position.state.partition, 'records of before');
+      deliver(live.state, items);
+    } else if (live === position) {
+      deliver(position.state, items);
+    } else {
+      world.note(position.state.partition, 'late records');
+    }
+  }
+}
+
+function itemsOf({ partition, offset, key }: LogRecord): Item[] {
+  if (key === undefined) return []; // consumers never see control records
+  return [
+    {
+      offset,
+      key,
+      type: 'task',
+      bytes: RECORD_BYTES,
+      record: {
+        topic: 'q',
+        partition,
+        offset,
+        timestampMs: 0,
+        key: Buffer.from(key),
+        value: null,
+        headers: [],
+      },
+    },
+  ];
+}
