@@ -2,6 +2,9 @@ import { hostname } from 'node:os';
 import { systemClock } from '../clock/clock.ts';
 import { EnqueueError } from '../errors/enqueue-error.ts';
 import { WorkerStateError } from '../errors/worker-errors.ts';
+import type { Control } from '../parked/control.ts';
+import { ParkedTasks } from '../parked/parked-tasks.ts';
+import { PendingTasks } from '../parked/pending-tasks.ts';
 import type { Appended, ProducerItem } from '../producer/core/item.ts';
 import { newTaskId } from '../tasks/task-id.ts';
 import type { CheckedHandlers, PayloadInput, SomeHandlers, TaskMap } from '../tasks/task-map.ts';
@@ -23,6 +26,7 @@ import {
 import { journalAppends } from './journal-appends.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
 import { type PreparedTask, prepareTask } from './prepare-task.ts';
+import { queueControl } from './queue-control.ts';
 import { type QueueOptions, resolveQueueOptions } from './queue-options.ts';
 import { QueueTopics } from './queue-topics.ts';
 
@@ -34,10 +38,15 @@ let workerCount = 0;
  */
 export class TaskQueue<T extends TaskMap> {
   readonly name: string;
+  /** What was given up and parked, and its ways out. */
+  readonly parked: ParkedTasks;
+  /** Commands about tasks that wait in the queue: park, skip, hold, release. */
+  readonly pending: PendingTasks<T>;
   readonly #registry: TaskRegistry;
   readonly #kafka: KafkaConnection;
   readonly #topics: QueueTopics;
   readonly #send: (request: EnqueueRequest) => Promise<Receipt>;
+  readonly #control: Control;
   readonly #workers = new Set<Worker>();
   /** Calls that have not been answered. */
   readonly #open = new Set<Promise<unknown>>();
@@ -50,6 +59,14 @@ export class TaskQueue<T extends TaskMap> {
     this.#kafka = resolved.kafka;
     this.#registry = new TaskRegistry(resolved.tasks);
     this.#topics = new QueueTopics(resolved, resolved.logger ?? stderrLogger);
+    this.#control = queueControl({
+      name: this.name,
+      registry: this.#registry,
+      kafka: this.#kafka,
+      topics: this.#topics,
+    });
+    this.parked = new ParkedTasks(this.#control);
+    this.pending = new PendingTasks(this.#control);
     this.#send = resolved.middleware.reduceRight<(request: EnqueueRequest) => Promise<Receipt>>(
       (next, wrap) => (request) => wrap(request, next),
       (request) => this.#enqueue(request),
@@ -166,7 +183,7 @@ export class TaskQueue<T extends TaskMap> {
    */
   worker<H extends SomeHandlers<T, TaskContext>>(
     handlers: H & CheckedHandlers<T, H, TaskContext>,
-    options?: WorkerOptions,
+    options?: WorkerOptions<T>,
   ): Worker {
     if (this.#closed !== undefined) {
       throw new WorkerStateError(
@@ -204,7 +221,7 @@ export class TaskQueue<T extends TaskMap> {
     return worker;
   }
 
-  /** Stops this queue's workers, waits for its open calls, refuses new ones. The connection stays. Idempotent. */
+  /** Stops this queue's workers, waits for its open calls, cuts off waits for commands, refuses new ones. The connection stays. Idempotent. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -215,7 +232,7 @@ export class TaskQueue<T extends TaskMap> {
   }
 
   async #close(): Promise<void> {
-    await Promise.all([...this.#workers].map((worker) => worker.stop()));
+    await Promise.all([this.#control.close(), ...[...this.#workers].map((worker) => worker.stop())]);
     await this.flush();
   }
 

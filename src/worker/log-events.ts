@@ -45,5 +45,6 @@ export function logEvents(events: Emitter<WorkerEvents>, logger: Logger): void {
     logger.warn(`every key of '${type}' fails: its tasks wait, one probe at a time, until one succeeds`),
   );
   events.on('outage-ended', ({ type }) => logger.info(`'${type}' works again`));
+  events.on('hook-failed', ({ hook, error }) => logger.error(`${hook} failed`, { error }));
   events.on('stood-still', ({ gapMs }) => logger.warn(`the process stood still for ${Math.round(gapMs)} ms`));
 }

@@ -14,6 +14,9 @@ export interface TaskRef {
   readonly fencingToken: bigint;
 }
 
+/** Functions of the options that are no handlers. */
+export type HookName = 'classify' | 'onPartitionsAssigned' | 'onPartitionsRevoked';
+
 /** What a worker says of itself, by event name. Listeners are called synchronously and must not block. */
 export interface WorkerEvents {
   /** The group gave us partitions; each starts after it was taken, see `partition-started`. */
@@ -82,6 +85,8 @@ export interface WorkerEvents {
   /** Most keys of a type fail and none succeeds: its tasks wait, one probe at a time. Attempts are not counted. */
   'outage-began': { readonly type: string };
   'outage-ended': { readonly type: string };
+  /** A function given in the worker's options threw, or took too long; the worker goes on without it. */
+  'hook-failed': { readonly hook: HookName; readonly error: unknown };
   /** Something Kafka said that keylane deals with by itself. */
   problem: { readonly failure: KafkaFailure };
   /** The process stood still; nothing starts before the group has acknowledged a new commit. */

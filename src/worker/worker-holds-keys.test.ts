@@ -52,7 +52,7 @@ describe('a key is held, and no other, by', () => {
     await rig.enqueue('warm');
     rig.cluster.write({ topic: 'q', partition: 0 }, [await make(rig)]);
     const seen: string[] = [];
-    const worker = rig.worker(({ key, n }) => void seen.push(`${key}${n}`));
+    const worker = rig.worker(({ key, n }) => void seen.push(`${key}${n}`), { afterGiveUp: 'wait' });
     const held = next(worker, 'key-held');
     const finished = many(worker, 'task-finished', 4);
     await worker.start();
@@ -71,7 +71,7 @@ describe('a key is held, and no other, by', () => {
     await rig.enqueue('warm');
     const good = await recordOf(rig, 'bad');
     rig.cluster.write({ topic: 'q', partition: 0 }, [{ ...good, key: null }]);
-    const worker = rig.worker(() => {});
+    const worker = rig.worker(() => {}, { afterGiveUp: 'wait' });
     const held = next(worker, 'key-held');
     const finished = next(worker, 'task-finished', ({ key }) => key === 'a');
     await worker.start();

@@ -1,10 +1,21 @@
 import { z } from 'zod';
 import { option, parseOptions } from '../options/parse-options.ts';
+import type { TaskMap, TaskType } from '../tasks/task-map.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { AfterGiveUp } from './core/type-policy.ts';
 import type { WorkerMiddleware } from './running/task-context.ts';
+import {
+  afterGiveUpSchema,
+  type ResolvedType,
+  type RetryOptions,
+  resolveType,
+  retrySchema,
+  type TypeOptions,
+  typesSchema,
+} from './type-options.ts';
 
 /** Options of `queue.worker(handlers, options)`. */
-export interface WorkerOptions {
+export interface WorkerOptions<T extends TaskMap = TaskMap> {
   /**
    * The consumer group. Workers of one group share the partitions; another group handles every task again.
    * Kafka: group.id. Default: the queue's name.
@@ -20,6 +31,16 @@ export interface WorkerOptions {
    */
   readonly commitIntervalMs?: number;
   readonly retry?: RetryOptions;
+  /**
+   * What becomes of a task that is not tried any more: one whose retries are used up, or that cannot be read.
+   * - `'parkKey'` (default): it and all later tasks of its key go to the parked topic, until somebody redrives or discards
+   *   them. Nothing of the key overtakes it, and nothing waits in the queue.
+   * - `'parkTask'`: it alone; the key goes on without it.
+   * - `'wait'`: nothing moves, the key is held where it is.
+   */
+  readonly afterGiveUp?: AfterGiveUp;
+  /** What differs for single types, by name. */
+  readonly types?: { readonly [K in TaskType<T>]?: TypeOptions | undefined };
   readonly rebalance?: RebalanceOptions;
   /**
    * How long stop() waits for handlers that ignore their aborted signal, milliseconds. Default 5,000. They are reported
@@ -28,18 +49,6 @@ export interface WorkerOptions {
   readonly stopGraceMs?: number;
   /** Default: warnings and errors to stderr. */
   readonly logger?: Logger;
-}
-
-/** How a failing task is tried again. It is retried in place: its key waits, other keys go on. */
-export interface RetryOptions {
-  /** First pause, milliseconds; doubled each time, spread by 20 %. Default 200. */
-  readonly minDelayMs?: number;
-  /** Longest pause, milliseconds. Default 60,000. */
-  readonly maxDelayMs?: number;
-  /** Give up this long after the first failure, milliseconds. Default 24 hours. */
-  readonly giveUpAfterMs?: number;
-  /** Give up after this many failed tries as well. Default: only by time. */
-  readonly maxAttempts?: number;
 }
 
 /** How partitions move between workers. */
@@ -104,26 +113,8 @@ const schema = z.strictObject({
     'an object with debug, info, warn and error',
     'Leave it out to write warnings and errors to stderr.',
   ),
-  retry: z
-    .strictObject({
-      minDelayMs: option(ms(1).default(200), 'a whole number of milliseconds >= 1', 'Leave it out for 200.'),
-      maxDelayMs: option(
-        ms(1).default(60_000),
-        'a whole number of milliseconds >= 1',
-        'Leave it out for 60,000.',
-      ),
-      giveUpAfterMs: option(
-        ms(1).default(86_400_000),
-        'a whole number of milliseconds >= 1',
-        'Leave it out for 24 hours.',
-      ),
-      maxAttempts: option(
-        z.int().min(1).optional(),
-        'a whole number >= 1',
-        'Leave it out to give up by time only.',
-      ),
-    })
-    .prefault({}),
+  retry: retrySchema.prefault({}),
+  afterGiveUp: afterGiveUpSchema,
   rebalance: z
     .strictObject({
       protocol: option(
@@ -151,8 +142,20 @@ const schema = z.strictObject({
     .prefault({}),
 });
 
-export type ResolvedWorkerOptions = z.output<typeof schema>;
+type Parsed = z.output<typeof schema>;
 
-export function resolveWorkerOptions(given: WorkerOptions | undefined): ResolvedWorkerOptions {
-  return parseOptions('queue.worker()', schema, given ?? {});
+/** The options with their defaults; `ofType` says what holds for a type, by its present name. */
+export interface ResolvedWorkerOptions extends Omit<Parsed, 'retry' | 'afterGiveUp'> {
+  readonly ofType: (type: string) => ResolvedType;
+}
+
+/** @throws OptionsError; `types` = the names of the queue's task types. */
+export function resolveWorkerOptions(given: unknown, types: readonly string[]): ResolvedWorkerOptions {
+  const whole = schema.extend({ types: typesSchema(types) });
+  const { types: differing, ...options } = parseOptions('queue.worker()', whole, given ?? {});
+  const common = resolveType(options);
+  const own = new Map(
+    Object.entries(differing).map(([type, differs]) => [type, resolveType(options, differs)]),
+  );
+  return { ...options, ofType: (type) => own.get(type) ?? common };
 }

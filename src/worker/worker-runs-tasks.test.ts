@@ -96,6 +96,7 @@ it.each<[string, () => never, number]>([
   await using rig = new QueueRig();
   const worker = rig.worker(({ key }) => (key === 'bad' ? fail() : undefined), {
     retry: { minDelayMs: 1, maxDelayMs: 2, maxAttempts: 3 },
+    afterGiveUp: 'wait',
   });
   const held = next(worker, 'key-held');
   const others = many(worker, 'task-finished', 2);

@@ -41,7 +41,7 @@ export class Worker {
     options: WorkerOptions | undefined,
   ) {
     this.#deps = deps;
-    this.#options = resolveWorkerOptions(options);
+    this.#options = resolveWorkerOptions(options, deps.registry.types);
     this.#logger = this.#options.logger ?? stderrLogger;
     this.#events = new Emitter((error) => this.#logger.error('an event listener threw', { error }));
     logEvents(this.#events, this.#logger);

@@ -8,6 +8,7 @@ import type { RetryPolicy } from './retry.ts';
 import type { SharedBudget } from './shared-budget.ts';
 import type { SuspectGate } from './suspect-gate.ts';
 import { Suspects } from './suspect-list.ts';
+import type { AfterGiveUp, TypePolicy } from './type-policy.ts';
 
 /** What the core decides by. All times in milliseconds of the monotonic clock, but for those that are written down. */
 export interface CoreConfig {
@@ -16,7 +17,7 @@ export interface CoreConfig {
   /** The id written on a record; undefined when it has none. */
   readonly taskId: (item: Item) => string | undefined;
   /** What becomes of a task of this type that is not tried any more. */
-  readonly afterGiveUp: (type: string) => 'parkKey' | 'parkTask' | 'wait';
+  readonly afterGiveUp: (type: string) => AfterGiveUp;
   readonly concurrency: number;
   readonly commitIntervalMs: number;
   readonly drainMs: number;
@@ -25,6 +26,8 @@ export interface CoreConfig {
   /** Suspects that may be under way at once in a process. */
   readonly suspectsAtOnce: number;
   readonly retry: RetryPolicy;
+  /** What holds for the tasks of a type, by the name that a record carries. Left out: no type differs. */
+  readonly typePolicy?: (recorded: string) => TypePolicy;
   /** First and longest pause between two probes of a type in outage. */
   readonly probe: { readonly minMs: number; readonly maxMs: number };
   /** Bytes of records a partition may hold before its reading pauses. */
@@ -38,6 +41,7 @@ export interface CoreConfig {
 }
 
 export interface TypeState {
+  readonly policy: TypePolicy;
   readonly outage: OutageDetector;
   runningCount: number;
   /** The last probe of an outage, until it ends; others wait for it until then, or until a time. */
@@ -78,7 +82,9 @@ export class CoreState {
   readonly suspectGate: SuspectGate;
   readonly suspects = new Suspects();
   readonly partitions = new Map<number, PartitionState>();
+  /** By their present names. */
   readonly types = new Map<string, TypeState>();
+  readonly #typeOfRecord = new Map<string, TypeState>();
   readonly revocations = new Map<number, Revocation>();
   /** Starts whose end has not come yet, those that no longer count included. */
   readonly runs = new Set<Run>();
@@ -136,18 +142,36 @@ export class CoreState {
     return this.inCommit !== undefined;
   }
 
-  type(name: string): TypeState {
-    let state = this.types.get(name);
+  /** By the name that a record carries. */
+  type(recorded: string): TypeState {
+    let state = this.#typeOfRecord.get(recorded);
+    if (state === undefined) {
+      state = this.#typeNamed(recorded);
+      this.#typeOfRecord.set(recorded, state);
+    }
+    return state;
+  }
+
+  #typeNamed(recorded: string): TypeState {
+    const { retry, typePolicy, probe } = this.config;
+    const policy = typePolicy?.(recorded) ?? {
+      name: recorded,
+      retry,
+      concurrency: Number.POSITIVE_INFINITY,
+      rateLimit: undefined,
+    };
+    let state = this.types.get(policy.name);
     if (state === undefined) {
       state = {
-        outage: new OutageDetector(this.config.probe),
+        policy,
+        outage: new OutageDetector(probe),
         runningCount: 0,
         probe: undefined,
         probeUntilMs: 0,
         probePatienceMs: 0,
         waiting: new Map(),
       };
-      this.types.set(name, state);
+      this.types.set(policy.name, state);
     }
     return state;
   }

@@ -1,5 +1,5 @@
 import type { ParkReason } from '../../journal/journal.ts';
-import type { CoreState } from './core-state.ts';
+import type { CoreState, TypeState } from './core-state.ts';
 import type { Run, Verdict } from './effects.ts';
 import { dropIfUnwanted } from './flow.ts';
 import type { HoldReason, Item, Lane } from './lane.ts';
@@ -20,7 +20,7 @@ export function settleFinished(core: CoreState, run: Run): void {
 function noteSuccess(core: CoreState, name: string): void {
   const type = core.type(name);
   if (!type.outage.succeeded()) return;
-  core.effects.push({ kind: 'report', report: { kind: 'outage-ended', type: name } });
+  core.effects.push({ kind: 'report', report: { kind: 'outage-ended', type: type.policy.name } });
   reopenType(core, type.waiting);
 }
 
@@ -50,8 +50,8 @@ export function settleFailed(core: CoreState, run: Run, verdict: Verdict): void 
 
 function retry(core: CoreState, run: Run, verdict: Extract<Verdict, { kind: 'retry' }>): void {
   const { partition, lane, item } = run;
-  const { retry: policy } = core.config;
   const type = core.type(item.type);
+  const policy = type.policy.retry;
   const wasDown = type.outage.down;
   // A handler that asks for a pause is at work; only plain failures speak of a dependency that is down.
   const began = verdict.delayMs === undefined && type.outage.failed(lane.key, type.runningCount, core.nowMs);
@@ -78,25 +78,24 @@ function retry(core: CoreState, run: Run, verdict: Extract<Verdict, { kind: 'ret
     holdLane(core, partition, lane, { reason: 'retry', dueMs: core.nowMs + delayMs });
   }
   dropIfUnwanted(core, partition, lane);
-  if (began) beginOutage(core, item.type);
+  if (began) beginOutage(core, type);
 }
 
 /** Keys of the type that wait for their next try wait for the end of the outage instead: then all go on at once. */
-function beginOutage(core: CoreState, name: string): void {
-  const type = core.type(name);
+function beginOutage(core: CoreState, type: TypeState): void {
   for (const partition of core.partitions.values()) {
     if (partition.phase !== 'running') continue;
     for (const lane of [...partition.open, ...partition.asideOpen]) {
-      if (lane.state !== 'held' || lane.hold !== 'retry' || typeOfFirst(lane) !== name) continue;
+      if (lane.state !== 'held' || lane.hold !== 'retry' || typeOfFirst(core, lane) !== type) continue;
       moveLane(core, partition, lane, 'gated');
       type.waiting.set(lane, partition);
     }
   }
-  core.effects.push({ kind: 'report', report: { kind: 'outage-began', type: name } });
+  core.effects.push({ kind: 'report', report: { kind: 'outage-began', type: type.policy.name } });
 }
 
-function typeOfFirst(lane: Lane): string | undefined {
-  return typeof lane.first === 'object' ? lane.first.type : undefined;
+function typeOfFirst(core: CoreState, lane: Lane): TypeState | undefined {
+  return typeof lane.first === 'object' ? core.type(lane.first.type) : undefined;
 }
 
 function countFailure(core: CoreState, lane: Lane): void {

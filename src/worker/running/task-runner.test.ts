@@ -28,6 +28,8 @@ class RunnerRig {
       registry: new TaskRegistry(tasks),
       handlers: { work: handle },
       middleware: [],
+      classify: () => [],
+      onHookFailed: () => {},
       enqueuer: { enqueue: () => Promise.reject(new Error('not here')) },
       logger: silentLogger,
       clock: this.clock,

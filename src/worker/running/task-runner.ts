@@ -5,11 +5,12 @@ import { TaskAbortedError, type TaskAbortReason } from '../../errors/control-err
 import { KeylaneError } from '../../errors/keylane-error.ts';
 import { RecordUndecodableError } from '../../errors/task-errors.ts';
 import { readPayload } from '../../tasks/read-payload.ts';
-import type { TaskRegistry } from '../../tasks/task-registry.ts';
+import type { RegisteredTask, TaskRegistry } from '../../tasks/task-registry.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { inTraceOf } from '../../telemetry/trace-context.ts';
 import type { Run, Verdict } from '../core/effects.ts';
 import { verdictOf } from '../core/verdict.ts';
+import { type Classify, classifyError } from './classify.ts';
 import { type Enqueuer, HandlerContext } from './handler-context.ts';
 import type { TaskContext, WorkerMiddleware } from './task-context.ts';
 import { TaskSignals } from './task-signals.ts';
@@ -36,6 +37,9 @@ interface RunnerDeps {
   readonly registry: TaskRegistry;
   readonly handlers: Readonly<Record<string, AnyHandler>>;
   readonly middleware: readonly WorkerMiddleware[];
+  /** Who says what a handler's errors mean, in order, by the type's present name. */
+  readonly classify: (type: string) => readonly Classify[];
+  readonly onHookFailed: (hook: 'classify', error: unknown) => void;
   readonly enqueuer: Enqueuer;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -132,7 +136,7 @@ export class TaskRunner {
     if (signals.aborted !== undefined) {
       return { kind: 'failed', verdict: verdictOf(new TaskAbortedError(signals.aborted)) };
     }
-    return await this.#handle({ run, head, signals, timeoutMs: definition.timeoutMs }, handler, payload);
+    return await this.#handle({ run, head, signals, definition }, handler, payload);
   }
 
   async #handle(
@@ -140,12 +144,13 @@ export class TaskRunner {
       readonly run: Run;
       readonly head: RecordHead;
       readonly signals: TaskSignals;
-      readonly timeoutMs: number | undefined;
+      readonly definition: RegisteredTask;
     },
     handler: AnyHandler,
     payload: unknown,
   ): Promise<TaskEnd> {
-    const { run, head, signals, timeoutMs } = what;
+    const { run, head, signals, definition } = what;
+    const { timeoutMs } = definition;
     const { clock, enqueuer, logger, middleware } = this.#deps;
     const startedAtMs = clock.monotonicMs();
     const task: ActiveTask = {
@@ -172,8 +177,20 @@ export class TaskRunner {
     } catch (error) {
       // A handler that ends because its time was up says so in the words of the signal.
       const timedOut = task.signals.aborted === 'timeout' && isAbort(error);
-      return { kind: 'failed', verdict: verdictOf(timedOut ? new TaskAbortedError('timeout') : error) };
+      return {
+        kind: 'failed',
+        verdict: this.#judge(timedOut ? new TaskAbortedError('timeout') : error, definition.type, context),
+      };
     }
+  }
+
+  #judge(error: unknown, type: string, context: HandlerContext): Verdict {
+    const { classify, onHookFailed } = this.#deps;
+    return classifyError(error, {
+      classify: classify(type),
+      context,
+      onThrown: (thrown) => onHookFailed('classify', thrown),
+    });
   }
 }
 
