@@ -9,6 +9,12 @@ export { EnqueueError, type EnqueueOutcome } from './errors/enqueue-error.ts';
 export { type ErrorCode, isKeylaneError, KeylaneError } from './errors/keylane-error.ts';
 export { type OptionProblem, OptionsError } from './errors/options-error.ts';
 export {
+  NotParkedError,
+  QueueClosedError,
+  RedriveLoopError,
+  TopicUnreadableError,
+} from './errors/parked-errors.ts';
+export {
   KeyInvalidError,
   PayloadInvalidError,
   type PayloadIssue,
@@ -19,8 +25,41 @@ export {
   UpcastFailedError,
 } from './errors/task-errors.ts';
 export { WorkerBrokenError, WorkerStateError } from './errors/worker-errors.ts';
+export type { ParkReason } from './journal/journal.ts';
 export { KafkaRequestError } from './kafka/request-error.ts';
 export type { OAuthToken, SaslOptions, TlsOptions } from './kafka/security.ts';
+export {
+  type CommandOutcome,
+  type CommandReport,
+  CommandsFailedError,
+  type SentCommand,
+  type SkippedMark,
+} from './parked/command-report.ts';
+export type { MarkRef, ParkedMark } from './parked/parked-mark.ts';
+export type {
+  ParkedTask,
+  ParkedTaskRef,
+  ReadableParkedTask,
+  UndecodableParkedTask,
+} from './parked/parked-task.ts';
+export type {
+  DiscardOptions,
+  ParkedListOptions,
+  ParkedShowOptions,
+  ParkedTasks,
+  RedriveOptions,
+} from './parked/parked-tasks.ts';
+export type {
+  CommandOptions,
+  CommandReceipt,
+  HeldKey,
+  HeldType,
+  Holds,
+  HoldTarget,
+  PendingTasks,
+  WaitOptions,
+} from './parked/pending-tasks.ts';
+export type { ParkedFilter, ParkedPage, ParkedSelection } from './parked/selection.ts';
 export type { ProducerOptions } from './producer/producer-options.ts';
 export { connectKafka } from './queue/connect-kafka.ts';
 export {

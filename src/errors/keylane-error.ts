@@ -38,6 +38,11 @@ export type ErrorCode =
   | 'TASK_TIMEOUT'
   | 'PARTITION_LOST'
   | 'WORKER_SHUTDOWN'
+  // parked and held tasks
+  | 'NOT_PARKED'
+  | 'REDRIVE_LOOP'
+  | 'COMMANDS_FAILED'
+  | 'TOPIC_UNREADABLE'
   // verdicts thrown by handlers
   | 'RETRY_LATER'
   | 'PARK'

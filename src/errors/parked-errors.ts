@@ -1,0 +1,58 @@
+import { KeylaneError } from './keylane-error.ts';
+
+/** Where something is parked. */
+export interface MarkPlace {
+  readonly partition: number;
+  readonly mark: number;
+}
+
+/** Redrives of a parked key have failed so often that another one has to be forced. Nothing was sent for it. */
+export class RedriveLoopError extends KeylaneError {
+  readonly partition: number;
+  readonly mark: number;
+  readonly key: string;
+  /** Redrives that ended with a task giving up again. */
+  readonly redrives: number;
+
+  constructor({ partition, mark }: MarkPlace, key: string, redrives: number) {
+    super(
+      'REDRIVE_LOOP',
+      `Key '${key}' (partition ${partition}, mark ${mark}) was redriven ${redrives} times, and gave up each time. ` +
+        'Find out why (parked.show), then discard its tasks, or redrive with force: true.',
+    );
+    this.partition = partition;
+    this.mark = mark;
+    this.key = key;
+    this.redrives = redrives;
+  }
+}
+
+/** Nothing is parked under this name, or no longer. */
+export class NotParkedError extends KeylaneError {
+  readonly group: string;
+
+  constructor(what: string, group: string) {
+    super('NOT_PARKED', `${what} is not parked in group '${group}'. See parked.list() for what is.`);
+    this.group = group;
+  }
+}
+
+/** A topic brought nothing for 30 s although there is more in it. */
+export class TopicUnreadableError extends KeylaneError {
+  readonly topic: string;
+
+  constructor(topic: string, at: string) {
+    super(
+      'TOPIC_UNREADABLE',
+      `Topic '${topic}' could not be read on from ${at}. Look at the brokers, then ask again.`,
+    );
+    this.topic = topic;
+  }
+}
+
+/** The queue was closed before, or while, this was asked of it. */
+export class QueueClosedError extends KeylaneError {
+  constructor(queue: string) {
+    super('QUEUE_CLOSED', `The queue '${queue}' is closed. Make a new TaskQueue.`);
+  }
+}

@@ -1,0 +1,77 @@
+import { defaultCodecLimits } from '../codec/codec-limits.ts';
+import { decodeBody, readHead } from '../codec/envelope.ts';
+import type { ParkedCopy } from '../codec/parked-copy.ts';
+import { RecordUndecodableError } from '../errors/task-errors.ts';
+import type { IncomingRecord } from '../kafka/port.ts';
+import type { MarkRef } from './parked-mark.ts';
+
+/** Names one parked task. */
+export interface ParkedTaskRef extends MarkRef {
+  /** Its offset in the queue's topic. */
+  readonly offset: bigint;
+}
+
+interface AnyParkedTask extends ParkedTaskRef {
+  readonly key: string;
+  /** Of its record: key, value and headers. */
+  readonly bytes: number;
+  readonly parkedAt: Date;
+  /** Tries that counted, of the task that gave up; 0 for those that were parked with it. */
+  readonly attempts: number;
+  /** What the task that gave up failed with, up to 1,024 bytes; undefined for those that were parked with it. */
+  readonly error: string | undefined;
+}
+
+/** A task in the parked topic, still as it was enqueued. */
+export interface ReadableParkedTask extends AnyParkedTask {
+  readonly kind: 'task';
+  readonly id: string;
+  readonly idempotencyKey: string;
+  readonly type: string;
+  readonly version: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly enqueuedAt: Date;
+  /** As it was enqueued, before upcasts; undefined unless asked for, or when it cannot be read. */
+  readonly payload: unknown;
+  /** Why the payload cannot be read; undefined: it can, or was not asked for. */
+  readonly payloadProblem: string | undefined;
+}
+
+/** A record that is no task of keylane's, or a damaged one. */
+export interface UndecodableParkedTask extends AnyParkedTask {
+  readonly kind: 'undecodable';
+  readonly problem: string;
+}
+
+export type ParkedTask = ReadableParkedTask | UndecodableParkedTask;
+
+export async function parkedTask(copy: ParkedCopy, withPayload: boolean): Promise<ParkedTask> {
+  const { record } = copy;
+  const common: AnyParkedTask = {
+    partition: copy.partition,
+    mark: copy.mark,
+    offset: BigInt(copy.offset),
+    key: record.key?.toString() ?? '',
+    bytes: bytesOf(record),
+    parkedAt: new Date(copy.atMs),
+    attempts: copy.attempts,
+    error: copy.error,
+  };
+  const reading = readHead(record);
+  if (reading.kind === 'undecodable') return { kind: 'undecodable', ...common, problem: reading.reason };
+  const { id, idempotencyKey, type, version, headers, enqueuedAtMs } = reading.head;
+  const task = { ...common, id, idempotencyKey, type, version, headers, enqueuedAt: new Date(enqueuedAtMs) };
+  if (!withPayload) return { kind: 'task', ...task, payload: undefined, payloadProblem: undefined };
+  try {
+    const payload = await decodeBody(record, reading.head, defaultCodecLimits);
+    return { kind: 'task', ...task, payload, payloadProblem: undefined };
+  } catch (error) {
+    if (!(error instanceof RecordUndecodableError)) throw error;
+    return { kind: 'task', ...task, payload: undefined, payloadProblem: error.reason };
+  }
+}
+
+function bytesOf({ key, value, headers }: IncomingRecord): number {
+  const ofHeaders = headers.reduce((sum, [name, text]) => sum + Buffer.byteLength(name) + text.length, 0);
+  return (key?.length ?? 0) + (value?.length ?? 0) + ofHeaders;
+}

@@ -1,0 +1,115 @@
+import { readParkedCopy } from '../codec/parked-copy.ts';
+import { NotParkedError, TopicUnreadableError } from '../errors/parked-errors.ts';
+import type { Mark } from '../journal/journal.ts';
+import type { IncomingRecord } from '../kafka/port.ts';
+import type { Control } from './control.ts';
+import { laneKeyOf } from './lane-key.ts';
+import type { MarkRef } from './parked-mark.ts';
+import { type ParkedTask, parkedTask } from './parked-task.ts';
+import { RecordStream } from './record-stream.ts';
+
+/** Parked records held at once: the largest is 0.9 MB. */
+const POLL_COUNT = 16;
+const PATIENCE_MS = 30_000;
+
+export interface ShowContext {
+  readonly group: string;
+  readonly payload: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** A mark whose parked tasks are looked for. */
+interface Wanted {
+  readonly mark: Mark;
+  /** Source offset of the last one that was handed out. */
+  last: number;
+}
+
+/** Parked tasks of a mark, or of all marks of a key. */
+export async function* showMarks(
+  control: Control,
+  target: MarkRef | { readonly key: string },
+  context: ShowContext,
+): AsyncGenerator<ParkedTask, void, undefined> {
+  context.signal.throwIfAborted();
+  const found = await findMarks(control, target, context);
+  if (found.size === 0) {
+    const what =
+      'mark' in target ? `Mark ${target.mark} of partition ${target.partition}` : `Key '${target.key}'`;
+    throw new NotParkedError(what, context.group);
+  }
+  for (const [partition, marks] of found) yield* showPartition(control, { partition, marks }, context);
+}
+
+/** Live marks by partition; a key's are in one unless its records were written by something else than keylane. */
+async function findMarks(
+  control: Control,
+  target: MarkRef | { readonly key: string },
+  { group, signal }: ShowContext,
+): Promise<ReadonlyMap<number, readonly Mark[]>> {
+  const [journal, { queue }] = await Promise.all([control.journal(group), control.deps.topics()]);
+  const laneKey = 'mark' in target ? undefined : laneKeyOf(target.key);
+  return await journal.look(signal, () => {
+    const found = new Map<number, readonly Mark[]>();
+    for (let partition = 0; partition < queue.partitions; partition += 1) {
+      if ('mark' in target && partition !== target.partition) continue;
+      const marks = journal
+        .marks(partition)
+        .filter((mark) => ('mark' in target ? mark.id === target.mark : mark.key === laneKey));
+      if (marks.length > 0) found.set(partition, marks);
+    }
+    return found;
+  });
+}
+
+async function* showPartition(
+  control: Control,
+  { partition, marks }: { readonly partition: number; readonly marks: readonly Mark[] },
+  { group, payload, signal }: ShowContext,
+): AsyncGenerator<ParkedTask, void, undefined> {
+  const wanted = new Map<number, Wanted>(marks.map((mark) => [mark.id, { mark, last: mark.done }]));
+  const from = Math.min(...marks.map((mark) => mark.parkedFrom));
+  for await (const record of readParked(control, { partition, from }, signal)) {
+    const copy = readParkedCopy(record);
+    if (copy === undefined || copy.group !== group || copy.partition !== partition) continue;
+    const one = wanted.get(copy.mark);
+    // Owners copy in order and begin anew after a failure: what is not beyond the last one has been here already, and
+    // what has lost the one in front of it comes once more, behind that.
+    if (one === undefined || copy.offset <= one.last || copy.previous > one.last) continue;
+    one.last = copy.offset;
+    if (!one.mark.discarded.includes(copy.offset)) yield await parkedTask(copy, payload);
+    if (one.mark.scope === 'task') wanted.delete(copy.mark); // that was all of it
+    if (wanted.size === 0) return;
+  }
+}
+
+/** The parked partition of a queue partition, from an offset to where it ends now. */
+async function* readParked(
+  control: Control,
+  { partition, from }: { readonly partition: number; readonly from: number },
+  signal: AbortSignal,
+): AsyncGenerator<IncomingRecord, void, undefined> {
+  const { clock, topics } = control.deps;
+  const { parked } = await topics();
+  const at = { topic: parked.name, partition: partition % parked.partitions };
+  const ends = await control.logEnds(at.topic, at.partition);
+  let next = Math.max(from, ends.start);
+  if (next >= ends.end) return;
+  const reader = await control.openReader('parked');
+  try {
+    const stream = new RecordStream(reader, clock);
+    await reader.assign([{ ...at, offset: next }]);
+    while (next < ends.end) {
+      const records = await stream.next(POLL_COUNT, clock.monotonicMs() + PATIENCE_MS, signal);
+      if (records.length === 0)
+        throw new TopicUnreadableError(at.topic, `offset ${next} of partition ${at.partition}`);
+      for (const record of records) {
+        if (record.offset >= ends.end) return;
+        next = record.offset + 1;
+        yield record;
+      }
+    }
+  } finally {
+    await control.closeReader(reader);
+  }
+}
