@@ -1,6 +1,6 @@
+import { foldJournal } from '../../src/journal/journal.ts';
 import type { CommitOutcome } from '../../src/kafka/port.ts';
 import type { CommitItem, Effect } from '../../src/worker/core/effects.ts';
-import { foldJournal } from '../../src/worker/core/journal.ts';
 import type { TakingFinding } from '../../src/worker/core/judge-taking.ts';
 import type { PartitionState } from '../../src/worker/core/partition-state.ts';
 import { mutateFinding, mutateOutcomes } from './mutants.ts';

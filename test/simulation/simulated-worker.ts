@@ -4,6 +4,7 @@ import type { Item } from '../../src/worker/core/lane.ts';
 import { LiveKeys } from '../../src/worker/core/live-keys.ts';
 import type { PartitionState } from '../../src/worker/core/partition-state.ts';
 import { SharedBudget } from '../../src/worker/core/shared-budget.ts';
+import { SuspectGate } from '../../src/worker/core/suspect-gate.ts';
 import { type Moment, WorkerCore } from '../../src/worker/core/worker-core.ts';
 import { mutateEffects, mutateItems } from './mutants.ts';
 import type { LogRecord } from './reference.ts';
@@ -18,6 +19,7 @@ export class SimulatedWorker {
   readonly world: World;
   readonly budget: SharedBudget;
   readonly liveKeys = new LiveKeys();
+  readonly suspectGate = new SuspectGate();
   readonly core: WorkerCore;
   readonly tail: SimulatedFeed;
   readonly sweeps: SimulatedFeed;
@@ -238,6 +240,8 @@ function configOf(scenario: Scenario): CoreConfig {
     concurrency: scenario.concurrency,
     commitIntervalMs: scenario.commitIntervalMs,
     drainMs: 200,
+    startAhead: { min: 2, max: 16 },
+    suspectsAtOnce: 2,
     retry: {
       minDelayMs: 10,
       maxDelayMs: 100,

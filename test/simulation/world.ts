@@ -1,7 +1,7 @@
+import type { JournalEntry, WrittenEntry } from '../../src/journal/journal.ts';
 import type { CommitOutcome } from '../../src/kafka/port.ts';
 import { decodeMetadata } from '../../src/worker/core/commit-metadata.ts';
 import type { CommitItem } from '../../src/worker/core/effects.ts';
-import type { JournalEntry, WrittenEntry } from '../../src/worker/core/journal.ts';
 import { SeededRandom } from '../checker/seeded-random.ts';
 import { Group } from './group.ts';
 import { Reference } from './reference.ts';
