@@ -72,6 +72,8 @@ export type WorkerEvent =
   | { readonly event: 'given-up'; readonly partitions: readonly number[]; readonly how: 'revoked' | 'lost' }
   /** The worker said itself that it gave this partition up without a last commit. */
   | { readonly event: 'given-up-uncommitted'; readonly partition: number }
+  /** The worker does not work on this partition until somebody acts. */
+  | { readonly event: 'halted'; readonly partition: number; readonly reason: string }
   /** Written as the handler's first act. */
   | ({ readonly event: 'task-started'; readonly attempt: number } & RunPlace)
   /** Written as the handler's last act, with the print of what it was given. */
@@ -105,6 +107,7 @@ export type InjectorEvent =
   /** Written once the signal was delivered. */
   | { readonly event: 'killed'; readonly target: string }
   | { readonly event: 'suspended'; readonly target: string }
+  | { readonly event: 'resumed'; readonly target: string }
   | {
       readonly event: 'exited';
       readonly target: string;

@@ -7,6 +7,8 @@ export interface MemberView {
   readonly taken: Set<number>;
   /** Asked back and not given up yet. */
   readonly asked: Set<number>;
+  /** Held, and not worked on. */
+  readonly halted: Set<number>;
   stopped: boolean;
 }
 
@@ -19,6 +21,8 @@ export class GroupView {
   /** By partition: below this, an acknowledged commit says, all is finished but for the keys it lists. */
   readonly doneBelow = new Map<number, number>();
   readonly #sent = new Map<string, readonly CommitClaim[]>();
+  /** Handlers under way, by process. */
+  readonly running = new Map<string, number>();
   callCount = 0;
   settledCount = 0;
   startCount = 0;
@@ -30,7 +34,7 @@ export class GroupView {
   member(life: string): MemberView {
     let member = this.members.get(life);
     if (member === undefined) {
-      member = { held: new Set(), taken: new Set(), asked: new Set(), stopped: false };
+      member = { held: new Set(), taken: new Set(), asked: new Set(), halted: new Set(), stopped: false };
       this.members.set(life, member);
     }
     return member;
@@ -69,9 +73,15 @@ export class GroupView {
         break;
       case 'task-started':
         this.startCount += 1;
+        this.#ran(event.process, 1);
         break;
       case 'task-finished':
         this.finished.add(event.id);
+        this.#ran(event.process, -1);
+        break;
+      case 'task-failed':
+      case 'task-aborted':
+        this.#ran(event.process, -1);
         break;
       case 'commit-sent':
         this.#sent.set(event.process, event.claims);
@@ -87,6 +97,10 @@ export class GroupView {
     }
   }
 
+  #ran(process: string, change: number): void {
+    this.running.set(process, (this.running.get(process) ?? 0) + change);
+  }
+
   /** A worker has one commit under way at a time. */
   #commit(process: string, partition: number): void {
     const claim = this.#sent.get(process)?.find((c) => c.partition === partition);
@@ -98,6 +112,7 @@ export class GroupView {
     if (event.event === 'assigned') for (const p of event.partitions) member.held.add(p);
     if (event.event === 'taken') member.taken.add(event.partition);
     if (event.event === 'revoke-asked') for (const p of event.partitions) member.asked.add(p);
+    if (event.event === 'halted') member.halted.add(event.partition);
     if (event.event === 'stopped') member.stopped = true;
     if (event.event !== 'given-up') return;
     for (const partition of event.partitions) {

@@ -7,23 +7,26 @@ import { heldKey } from './scenarios/held-key.ts';
 import { heldRevoke } from './scenarios/held-revoke.ts';
 import { parallelKeys } from './scenarios/parallel-keys.ts';
 import { workerKill } from './scenarios/worker-kill.ts';
+import { zombie } from './scenarios/zombie.ts';
 
 /**
  * `npm run faults`: one scenario, against brokers of its own or those that KAFKA_BROKERS names (which are then not
  * killed). Ends with 1 when anything was violated or not exercised.
  */
-const scenarios: readonly Scenario[] = [workerKill, cleanStop, heldKey, parallelKeys, heldRevoke];
+const scenarios: readonly Scenario[] = [workerKill, cleanStop, heldKey, parallelKeys, heldRevoke, zombie];
 
 const SHOWN_PER_KIND = 8;
 
 const help = `npm run faults -- --scenario NAME [--seed N] [--protocol consumer|classic] [--quick] [--keep-logs]
-                [--engine-mutant NAME]
+                [--engine-mutant NAME] [--no-check]
 
 Scenarios
 ${scenarios.map((s) => `  ${s.name.padEnd(14)} ${s.about}`).join('\n')}
 
 Engine mutants, each of which must turn worker-kill red
   ${engineMutants.join(', ')}
+
+--no-check turns zombie red: its store does not look at the token then.
 `;
 
 const { values } = parseArgs({
@@ -33,6 +36,7 @@ const { values } = parseArgs({
     protocol: { type: 'string', default: 'consumer' },
     'engine-mutant': { type: 'string' },
     quick: { type: 'boolean', default: false },
+    'no-check': { type: 'boolean', default: false },
     'keep-logs': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -68,6 +72,7 @@ try {
     size: values.quick ? 'quick' : 'full',
     protocol,
     mutant,
+    unchecked: values['no-check'],
     keepLogs: values['keep-logs'],
     say,
   });

@@ -17,7 +17,9 @@ export type Work =
   /** Waits for a time that follows from the task. */
   | { readonly kind: 'sleep'; readonly minMs: number; readonly maxMs: number }
   /** Asks the slow server, which answers after a time that follows from the task. */
-  | { readonly kind: 'ask'; readonly port: number; readonly minMs: number; readonly maxMs: number };
+  | { readonly kind: 'ask'; readonly port: number; readonly minMs: number; readonly maxMs: number }
+  /** Waits as for `sleep`, then writes to the fenced store, whatever its signal says. */
+  | { readonly kind: 'store'; readonly port: number; readonly minMs: number; readonly maxMs: number };
 
 export interface WorkerSettings extends QueueSettings {
   readonly concurrency: number;
@@ -33,6 +35,12 @@ export interface WorkerSettings extends QueueSettings {
   /** Keys whose tasks end only this long after they were asked to come to an end. */
   readonly clinging: { readonly keys: readonly string[]; readonly ms: number } | undefined;
   readonly mutant: EngineMutant | undefined;
+  /** Default: the queue's name. */
+  readonly group?: string;
+  /** Kafka: group.instance.id. */
+  readonly staticMemberId?: string;
+  /** A partition halted for this reason is what the run is about, and no failure. */
+  readonly expectedHalt?: string;
 }
 
 export interface ProducerSettings extends QueueSettings {

@@ -16,6 +16,8 @@ export interface ScenarioOptions {
   readonly size: RunSize;
   readonly protocol: 'classic' | 'consumer';
   readonly mutant: EngineMutant | undefined;
+  /** Takes away the check that the scenario is about: it must go red. */
+  readonly unchecked?: boolean;
   /** Keep the event logs, and say where they are. */
   readonly keepLogs: boolean;
   readonly say: (line: string) => void;

@@ -4,7 +4,8 @@ import type { TaskContext } from '../../src/worker/running/task-context.ts';
 import { SeededRandom } from '../checker/seeded-random.ts';
 import { dropsTask } from './engine-mutants.ts';
 import type { EventLog } from './event-log.ts';
-import type { Work, WorkerSettings } from './process-settings.ts';
+import { writeToStore } from './fenced-store.ts';
+import type { WorkerSettings } from './process-settings.ts';
 import { askSlowServer } from './slow-server.ts';
 import { printOf, type WorkPayload } from './work-payload.ts';
 
@@ -18,24 +19,38 @@ export function workHandler(settings: WorkerSettings, log: EventLog) {
     const place = { id: ctx.id, key: payload.key, partition, offset: Number(offset), epoch };
     log.write({ event: 'task-started', attempt: ctx.attempt, ...place });
     const { signal } = ctx;
-    const aborted = new Promise<never>((_, reject) => {
-      const onAbort = (): void => {
-        const reason: unknown = signal.reason;
-        const name = reason instanceof TaskAbortedError ? reason.reason : 'untyped';
-        log.write({ event: 'task-aborted', reason: name, ...place });
-        reject(reason);
-      };
-      if (signal.aborted) onAbort();
-      else signal.addEventListener('abort', onAbort, { once: true });
-    });
+    const onAbort = (): void => {
+      const reason: unknown = signal.reason;
+      const name = reason instanceof TaskAbortedError ? reason.reason : 'untyped';
+      log.write({ event: 'task-aborted', reason: name, ...place });
+    };
     try {
-      await Promise.race([work(payload, ctx), aborted]);
+      if (settings.work.kind === 'store') {
+        // One that does not look at its signal before it has written.
+        await work(payload, ctx).finally(() => {
+          if (signal.aborted) onAbort();
+        });
+        signal.throwIfAborted();
+      } else {
+        await Promise.race([work(payload, ctx), aborted(signal, onAbort)]);
+      }
     } catch (error) {
       if (!signal.aborted) log.write({ event: 'task-failed', error: String(error), ...place });
       throw error;
     }
     log.write({ event: 'task-finished', ...place, ...printOf(payload) });
   };
+}
+
+function aborted(signal: AbortSignal, onAbort: () => void): Promise<never> {
+  return new Promise((_, reject) => {
+    const end = (): void => {
+      onAbort();
+      reject(signal.reason);
+    };
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  });
 }
 
 function workOf(settings: WorkerSettings): (payload: WorkPayload, ctx: TaskContext) => Promise<void> {
@@ -49,16 +64,19 @@ function workOf(settings: WorkerSettings): (payload: WorkPayload, ctx: TaskConte
     } else if (slow !== undefined && call % slow.oneIn === 0) {
       await wait(slow.ms);
     } else {
-      await ordinaryWork(settings.work, call);
+      await ordinaryWork(settings, call, ctx);
     }
     if (failing.has(key)) throw new Error('this key always fails');
   };
 }
 
-async function ordinaryWork(work: Work, call: number): Promise<void> {
+async function ordinaryWork({ work, life }: WorkerSettings, call: number, ctx: TaskContext): Promise<void> {
   const ms = work.minMs + new SeededRandom(call).next() * (work.maxMs - work.minMs);
-  if (work.kind === 'sleep') await wait(ms);
-  else await askSlowServer(work.port, ms);
+  if (work.kind === 'ask') return askSlowServer(work.port, ms);
+  await wait(ms);
+  if (work.kind === 'sleep') return;
+  const write = { key: ctx.key, token: Number(ctx.fencingToken), total: call, id: ctx.id, by: life };
+  if (!(await writeToStore(work.port, write))) throw new Error('the store knows a higher token');
 }
 
 function untilDraining(ctx: TaskContext): Promise<void> {

@@ -30,10 +30,12 @@ const worker = queue.worker(
   {
     concurrency: settings.concurrency,
     commitIntervalMs: settings.commitIntervalMs,
+    ...(settings.group === undefined ? {} : { group: settings.group }),
     rebalance: {
       protocol: settings.protocol,
       drainMs: settings.drainMs,
       detectFailureMs: settings.detectFailureMs,
+      ...(settings.staticMemberId === undefined ? {} : { staticMemberId: settings.staticMemberId }),
     },
   },
 );
@@ -64,7 +66,8 @@ function observe(observed: Worker): void {
     log.write({ event: 'given-up-uncommitted', partition }),
   );
   observed.on('partition-halted', ({ partition, reason, from, to }) => {
-    fail(`partition ${partition} was halted`, `${reason}, ${from} to ${to}`);
+    if (reason === settings.expectedHalt) log.write({ event: 'halted', partition, reason });
+    else fail(`partition ${partition} was halted`, `${reason}, ${from} to ${to}`);
   });
   observed.on('key-held', ({ key, reason, error }) => {
     if (reason !== 'retry') fail(`key ${key} is held for ${reason}`, error);

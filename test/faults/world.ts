@@ -11,6 +11,8 @@ import type { ProducerOrder, ProducerSettings, WorkerSettings } from './process-
 export interface WorldOptions {
   readonly brokers: readonly string[];
   readonly partitions: number;
+  /** Default: one of its own. */
+  readonly queue?: string;
   readonly worker: Omit<WorkerSettings, 'brokers' | 'queue' | 'partitions' | 'folder' | 'life'>;
   readonly producer: Omit<ProducerSettings, 'brokers' | 'queue' | 'partitions' | 'folder' | 'life'>;
   /** Progress, for people. */
@@ -21,6 +23,10 @@ export interface WorldOptions {
 const LOOK_MS = 10;
 const EXIT_MS = 60_000;
 
+export function newQueueName(): string {
+  return `faults-${process.pid}-${Date.now().toString(36)}`;
+}
+
 /** One run: its queue, its processes, their logs, and what the logs say so far. */
 export class World {
   readonly view = new GroupView();
@@ -28,12 +34,13 @@ export class World {
   readonly folder: string;
   readonly #options: WorldOptions;
   readonly #follower: LogFollower;
-  readonly #queue = `faults-${process.pid}-${Date.now().toString(36)}`;
+  readonly queue: string;
   readonly #workers = new Map<string, Child>();
   readonly #producers = new Map<string, Child>();
   readonly #orders = new Map<Child, Promise<void>>();
   readonly #watches: Promise<void>[] = [];
   readonly #killed = new Set<Child>();
+  readonly #suspended = new Set<Child>();
   /** Processes that ended by themselves, and not well. */
   readonly #died: string[] = [];
   #lives = 0;
@@ -45,13 +52,14 @@ export class World {
   constructor(options: WorldOptions, folder: string) {
     this.#options = options;
     this.folder = folder;
+    this.queue = options.queue ?? newQueueName();
     this.log = new EventLog(folder, 'injector');
     this.#follower = new LogFollower(folder);
   }
 
   /** The workers that run, oldest first. */
   get workers(): readonly Child[] {
-    return [...this.#workers.values()];
+    return [...this.#workers.values()].filter((worker) => !this.#suspended.has(worker));
   }
 
   say(line: string): void {
@@ -107,6 +115,20 @@ export class World {
     this.#workers.delete(worker.life);
     worker.signal('SIGTERM');
     await this.#exit(worker);
+  }
+
+  /** SIGSTOP: the process stands still, and is not among the workers until it goes on. */
+  suspend(worker: Child): void {
+    if (!worker.signal('SIGSTOP')) throw new Error(`${worker.life} was gone before it could be suspended`);
+    this.#suspended.add(worker);
+    this.log.write({ event: 'suspended', target: worker.life });
+  }
+
+  /** SIGCONT. */
+  resume(worker: Child): void {
+    this.log.write({ event: 'resumed', target: worker.life });
+    worker.signal('SIGCONT');
+    this.#suspended.delete(worker);
   }
 
   async stopAll(): Promise<void> {
@@ -184,7 +206,7 @@ export class World {
   #place(role: 'worker' | 'producer') {
     this.#lives += 1;
     const { brokers, partitions } = this.#options;
-    return { brokers, partitions, folder: this.folder, queue: this.#queue, life: `${role}-${this.#lives}` };
+    return { brokers, partitions, folder: this.folder, queue: this.queue, life: `${role}-${this.#lives}` };
   }
 
   #watch(child: Child): void {
