@@ -177,7 +177,7 @@ class HistoryBuilder {
       return;
     }
     const list = this.commits.get(event.partition) ?? [];
-    list.push({ ...claim, process: event.process, sentAt: sent.at, ackedAt: event.at });
+    list.push({ ...claim, process: event.process, sentAt: sent.at, ackedAt: event.at, late: false });
     this.commits.set(event.partition, list);
   }
 
@@ -210,6 +210,22 @@ class HistoryBuilder {
     }
   }
 
+  /** Which acknowledgements came when the partition they were asked under had been lost. */
+  settleCommits(): void {
+    for (const [partition, commits] of this.commits) {
+      for (const commit of commits) {
+        const holding = this.holdings.find(
+          (h) =>
+            h.process === commit.process &&
+            h.partition === partition &&
+            h.from <= commit.sentAt &&
+            commit.sentAt <= h.to,
+        );
+        commit.late = holding?.how === 'lost' && holding.to < commit.ackedAt;
+      }
+    }
+  }
+
   /** The injector writes its line beside the kill, so the last line of the killed one may carry a later stamp. */
   #endOfKilled(name: string): number | undefined {
     const life = this.lives.get(name);
@@ -231,6 +247,7 @@ export function buildHistory(unordered: readonly LogEvent[]): History {
   const builder = new HistoryBuilder();
   for (const event of events) builder.add(event);
   builder.settleKills();
+  builder.settleCommits();
   const { tasks, phantoms, runs, commits, lives, holdings, strays } = builder;
   const span = { startedAt: events[0]?.at ?? 0, endedAt: events.at(-1)?.at ?? 0 };
   return { events, tasks, phantoms, runs, commits, lives, holdings, strays, ...span };

@@ -64,7 +64,8 @@ class CommitWalk {
 
   next(commit: Commit): Violation[] {
     const violations: Violation[] = [];
-    const last = this.#last;
+    // A late one counts for nobody, but it must not be untrue.
+    const last = commit.late ? undefined : this.#last;
     if (last !== undefined && commit.offset < last.offset) {
       const text = `partition ${this.#partition}: ${commit.process} committed ${commit.offset} after ${last.process} had committed ${last.offset}`;
       violations.push({ property: 'P6 commit', text });
@@ -73,7 +74,7 @@ class CommitWalk {
       const text = `partition ${this.#partition}: ${commit.process} committed under epoch ${commit.epoch} after ${last.process} had under ${last.epoch}`;
       violations.push({ property: 'P7 epoch', text });
     }
-    if (last === undefined || commit.epoch >= last.epoch) this.#last = commit;
+    if (!commit.late && (this.#last === undefined || commit.epoch >= this.#last.epoch)) this.#last = commit;
     for (let i = this.#passed; i < this.#records.length; i += 1) {
       const task = this.#records[i];
       if (task === undefined || offsetOf(task) >= Math.max(commit.offset, commit.doneBelow)) break;

@@ -34,6 +34,8 @@ export interface Figures {
   readonly rebalances: number;
   /** Acknowledged commits, counted per partition. */
   readonly commits: number;
+  /** Of these, acknowledged after their partition had been lost. */
+  readonly lateCommits: number;
   readonly durationMs: number;
 }
 
@@ -77,7 +79,11 @@ function countEvents(history: History): Omit<Figures, 'reruns' | 'rerunsAborted'
     if (event.event === 'fault' && event.fault === 'broker-restarted') counts.brokerRestarts += 1;
   }
   let commits = 0;
-  for (const list of history.commits.values()) commits += list.length;
+  let lateCommits = 0;
+  for (const list of history.commits.values()) {
+    commits += list.length;
+    lateCommits += list.filter(({ late }) => late).length;
+  }
   return {
     ...counts,
     called: tasks.length,
@@ -89,6 +95,7 @@ function countEvents(history: History): Omit<Figures, 'reruns' | 'rerunsAborted'
     killsDuringRebalance: lives.filter((l) => l.killedInRebalance).length,
     stops: lives.filter((l) => l.stoppedAt !== undefined).length,
     commits,
+    lateCommits,
     durationMs: history.endedAt - history.startedAt,
   };
 }

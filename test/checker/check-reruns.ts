@@ -131,7 +131,7 @@ function coveringCommit(
   const lane = laneOf(run.key);
   return history.commits
     .get(run.partition)
-    ?.find((c) => c.ackedAt <= run.startedAt && covers(c, run.offset, lane));
+    ?.find((c) => !c.late && c.ackedAt <= run.startedAt && covers(c, run.offset, lane));
 }
 
 function costOf(history: History, life: Life, laneOf: LaneOf): KillCost {
@@ -144,7 +144,8 @@ function costOf(history: History, life: Life, laneOf: LaneOf): KillCost {
     if (run.end !== 'finished') continue;
     const commits = history.commits.get(run.partition) ?? [];
     const lane = laneOf(run.key);
-    if (!commits.some((c) => c.ackedAt <= killedAt && covers(c, run.offset, lane))) uncommitted += 1;
+    if (!commits.some((c) => !c.late && c.ackedAt <= killedAt && covers(c, run.offset, lane)))
+      uncommitted += 1;
   }
   return { process: life.name, inRebalance: life.killedInRebalance, running, uncommitted, reruns: 0 };
 }

@@ -107,6 +107,35 @@ describe('hand-made logs', () => {
     });
   });
 
+  it('charge nothing to a commit that was acknowledged after its partition had been lost', () => {
+    const rerun = (lost: 'lost' | 'revoked'): readonly Line[] => [
+      [0, 'p', called(0)],
+      [1, 'p', acked(0)],
+      [2, 'a', assigned],
+      [3, 'a', taken(1)],
+      [4, 'a', started(0, 1)],
+      [5, 'a', finished(0, 1)],
+      [6, 'a', committed(1, 1, 1)],
+      [7, 'i', { event: 'fault', fault: 'broker-killed', target: '1' }],
+      [10, 'a', { event: 'given-up', partitions: [0], how: lost }],
+      [11, 'b', assigned],
+      [12, 'a', commitAcked(1)],
+      [13, 'b', committed(1, 2, 0)],
+      [14, 'b', commitAcked(1)],
+      [15, 'b', taken(2)],
+      [16, 'b', started(0, 2)],
+      [17, 'b', finished(0, 2)],
+      [18, 'b', committed(2, 2, 1)],
+      [19, 'b', commitAcked(2)],
+    ];
+    const about = (lost: 'lost' | 'revoked') =>
+      check(rerun(lost)).violations.filter(
+        ({ property }) => property === 'P6 commit' || property === 'P8 re-run',
+      );
+    expect(about('lost')).toEqual([]);
+    expect(about('revoked')).not.toEqual([]);
+  });
+
   it('name a task that a commit has passed lost, and one that waits unseen', () => {
     expect(texts(crash)).toEqual([
       'P2 unseen: t2 of key k, acked at 0/2, was never finished (1 runs), and not committed',

@@ -35,6 +35,11 @@ export interface Commit extends CommitClaim {
   readonly process: string;
   readonly sentAt: number;
   readonly ackedAt: number;
+  /**
+   * Acknowledged after the process had lost the partition. The group checks membership, not ownership, so a client may
+   * deliver such a commit under a new membership; for whoever owns the partition then it is void.
+   */
+  late: boolean;
 }
 
 export interface Life {

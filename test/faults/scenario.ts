@@ -97,7 +97,7 @@ export function figuresOf({ figures }: CheckReport): [string, string][] {
     ['clean stops', String(figures.stops)],
     ['brokers restarted', String(figures.brokerRestarts)],
     ['assignments', String(figures.rebalances)],
-    ['partition commits', String(figures.commits)],
+    ['partition commits (late)', `${figures.commits} (${figures.lateCommits})`],
     ['duration', `${(figures.durationMs / 1000).toFixed(1)} s`],
   ];
 }
