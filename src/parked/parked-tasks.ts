@@ -19,33 +19,33 @@ import { showMarks } from './show-marks.ts';
 /** Whose parked tasks, and how long to look. */
 export interface LookOptions {
   /** The consumer group. Default: the queue's name. */
-  readonly group?: string;
+  readonly group?: string | undefined;
   /** Ends the looking. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface ParkedListOptions extends LookOptions, ParkedFilter {
   /** 1 to 10,000, default 100. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** The `next` of the page before. */
-  readonly cursor?: string;
+  readonly cursor?: string | undefined;
 }
 
 export interface ParkedShowOptions extends LookOptions {
   /** Whether to decode payloads: as they were enqueued, before upcasts. Default false. */
-  readonly payload?: boolean;
+  readonly payload?: boolean | undefined;
 }
 
 export interface DiscardOptions extends CommandOptions, WaitOptions {
   /** Says what would be sent, and sends nothing. Default false. */
-  readonly dryRun?: boolean;
+  readonly dryRun?: boolean | undefined;
   /** Sends so many commands a second, so many keys are begun a second. Default: all at once. */
-  readonly perSecond?: number;
+  readonly perSecond?: number | undefined;
 }
 
 export interface RedriveOptions extends DiscardOptions {
   /** Also what was redriven 5 times and gave up each time. Default false. */
-  readonly force?: boolean;
+  readonly force?: boolean | undefined;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { TaskMap, TaskType } from '../tasks/task-map.ts';
+import type { TaskMap } from '../tasks/task-map.ts';
 import type { CommandOutcome } from './command-report.ts';
 import type { CommandToSend, Control, Sender } from './control.ts';
 import { parsed, schemas } from './control-options.ts';
@@ -9,11 +9,11 @@ import { outcomesOf } from './outcomes.ts';
 /** Whom a command is for, and who gives it. */
 export interface CommandOptions {
   /** The consumer group. Default: the queue's name. */
-  readonly group?: string;
+  readonly group?: string | undefined;
   /** Who asks, for whoever reads the journal. Default user@host:pid. */
-  readonly by?: string;
+  readonly by?: string | undefined;
   /** Ends the waiting; what was sent is obeyed all the same. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface WaitOptions {
@@ -21,13 +21,14 @@ export interface WaitOptions {
    * How long to wait for the worker that owns the partition to carry the command out, milliseconds. Default 0: return
    * when the command is durable.
    */
-  readonly waitMs?: number;
+  readonly waitMs?: number | undefined;
 }
 
 /** A key, or all tasks of a type. */
+// Not TaskType<T>: for a misspelt type the compiler would print that alias with the whole map, not the names.
 export type HoldTarget<T extends TaskMap> =
   | { readonly key: string; readonly type?: undefined }
-  | { readonly type: TaskType<T>; readonly key?: undefined };
+  | { readonly type: keyof T & string; readonly key?: undefined };
 
 /** A command that is durable: it will be obeyed, now or by the next worker. */
 export interface CommandReceipt {

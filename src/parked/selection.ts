@@ -2,15 +2,15 @@ import { byAge, type MarkRef, type ParkedMark } from './parked-mark.ts';
 
 /** Which parked marks are meant; all that is given must fit. */
 export interface ParkedFilter {
-  readonly key?: string;
+  readonly key?: string | undefined;
   /** The type of the task that was parked first. */
-  readonly type?: string;
+  readonly type?: string | undefined;
   /** The id of the task that was parked first. */
-  readonly id?: string;
+  readonly id?: string | undefined;
   /** Parked earlier than this. */
-  readonly before?: Date;
+  readonly before?: Date | undefined;
   /** Parked at this time or later. */
-  readonly after?: Date;
+  readonly after?: Date | undefined;
 }
 
 /** What a redrive or discard is for. Everything only when it says so. */
@@ -26,10 +26,7 @@ export interface Selected {
   readonly missing: readonly MarkRef[];
 }
 
-/** Fields given as undefined are absent. */
-type Given<T> = { readonly [K in keyof T]?: T[K] | undefined };
-
-export function fits(mark: ParkedMark, filter: Given<ParkedFilter>): boolean {
+export function fits(mark: ParkedMark, filter: ParkedFilter): boolean {
   const { key, type, id, before, after } = filter;
   return (
     (key === undefined || mark.key === key) &&
@@ -42,7 +39,7 @@ export function fits(mark: ParkedMark, filter: Given<ParkedFilter>): boolean {
 
 export function select(
   marks: readonly ParkedMark[],
-  selection: Given<ParkedFilter & { readonly marks: readonly MarkRef[] }>,
+  selection: ParkedFilter & { readonly marks?: readonly MarkRef[] | undefined },
 ): Selected {
   if (selection.marks === undefined) {
     return { found: marks.filter((mark) => fits(mark, selection)), missing: [] };
