@@ -7,7 +7,7 @@ import type { PartitionState } from './partition-state.ts';
 import type { RetryPolicy } from './retry.ts';
 import type { SharedBudget } from './shared-budget.ts';
 import type { SuspectGate } from './suspect-gate.ts';
-import { Suspects } from './suspect-list.ts';
+import { type Inheritance, Suspects } from './suspect-list.ts';
 import type { AfterGiveUp, TypePolicy } from './type-policy.ts';
 
 /** What the core decides by. All times in milliseconds of the monotonic clock, but for those that are written down. */
@@ -111,8 +111,8 @@ export class CoreState {
   statePin = '';
   stopping = false;
   nowMs = 0;
-  /** The last epoch of partitions that this process has owned, and below what their tasks were suspects then. */
-  readonly ownEpochs = new Map<number, { readonly epoch: number; readonly suspectBelow: number }>();
+  /** Under which epoch this worker had partitions last, and what was suspect when it took them. */
+  readonly ownEpochs = new Map<number, Inheritance>();
   /** Time as people and records count it: only for first-failure times that are written into commits. */
   wallMs = 0;
   /** Partitions that the commit under way names; undefined = none is under way. */

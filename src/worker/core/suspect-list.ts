@@ -40,3 +40,12 @@ export class Suspects {
     return this.underWay.size + this.waiting.size + this.waitingAlone.size === 0;
   }
 }
+
+/** What an owner took over from the one before it. */
+export interface Inheritance {
+  readonly epoch: number;
+  /** Unfinished tasks below were suspects. */
+  readonly suspectBelow: number;
+  /** By offset: how often suspects had been started. */
+  readonly starts: ReadonlyMap<number, number>;
+}

@@ -31,7 +31,17 @@ export function inheritSuspects(
   }
   // The partition was lost, but this very process had it and is alive: nothing has ended it.
   partition.suspectBelow = Math.min(own.suspectBelow, logEnd);
-  return lanes.map((lane) => ({ ...lane, starts: Math.min(lane.starts, STARTS_BEFORE_GIVING_UP - 1) }));
+  return lanes.map((lane) => ({ ...lane, starts: Math.min(lane.starts, own.starts.get(lane.offset) ?? 0) }));
+}
+
+/** Remembers what was inherited, for when the partition is lost and comes back to this process. */
+export function ownPartition(
+  core: CoreState,
+  { partition, epoch, suspectBelow, takenState }: PartitionState,
+): void {
+  const starts = new Map<number, number>();
+  for (const lane of takenState?.lanes ?? []) if (lane.starts > 0) starts.set(lane.offset, lane.starts);
+  core.ownEpochs.set(partition, { epoch, suspectBelow, starts });
 }
 
 /** What a task below the horizon needs before it may start. False: it waits, or was given up. */
@@ -101,7 +111,7 @@ function tend(core: CoreState, suspect: Suspect): void {
       if (partition.committedChanges >= suspect.changes) remove(core, suspect);
       return;
     case 'writing':
-      if (lane.state === 'vetting' && partition.committedChanges >= suspect.changes) {
+      if (lane.state === 'vetting' && isWritten(core, suspect)) {
         suspect.stage = 'admitted';
         advanceLane(core, partition, lane);
       }
@@ -120,6 +130,13 @@ function tend(core: CoreState, suspect: Suspect): void {
   }
 }
 
+function isWritten(core: CoreState, { partition, changes, alone }: Suspect): boolean {
+  if (partition.committedChanges < changes) return false;
+  if (!alone) return true;
+  // A commit may be acknowledged for one partition and refused for another.
+  return ![...core.suspects.underWay.values()].some(({ stage }) => stage === 'clearing');
+}
+
 function tendRunning(core: CoreState, suspect: Suspect): void {
   const { partition, lane, run } = suspect;
   if (run === undefined) return;
@@ -129,13 +146,8 @@ function tendRunning(core: CoreState, suspect: Suspect): void {
   lane.charged = false;
   partition.changes += 1;
   if (ended) lane.starts = 0; // well or with a failure: it has not ended its process
-  if (!ended || !suspect.alone) {
-    remove(core, suspect);
-    return;
-  }
-  suspect.stage = 'clearing';
-  suspect.changes = partition.changes;
-  core.commitUrgent = true;
+  if (suspect.alone) clear(core, suspect);
+  else remove(core, suspect);
 }
 
 function tendQuieting(core: CoreState, suspect: Suspect): void {
@@ -152,50 +164,51 @@ function tendQuieting(core: CoreState, suspect: Suspect): void {
 
 function withdraw(core: CoreState, suspect: Suspect): void {
   const { partition, lane } = suspect;
-  if (lane.charged) {
-    lane.charged = false;
-    partition.changes += 1;
+  if (lane.state === 'ready' && partition.phase === 'running') moveLane(core, partition, lane, 'vetting');
+  if (!lane.charged) {
+    remove(core, suspect);
+    return;
   }
-  remove(core, suspect);
-  if (partition.phase !== 'running' || core.stopping) return;
-  if (lane.state === 'ready') moveLane(core, partition, lane, 'vetting');
-  if (lane.state === 'vetting') queueSuspect(core, partition, lane);
+  lane.charged = false;
+  partition.changes += 1;
+  if (suspect.alone) clear(core, suspect);
+  else remove(core, suspect);
+}
+
+/** What a commit said of one that was to run alone is taken back before anything else can end the process. */
+function clear(core: CoreState, suspect: Suspect): void {
+  suspect.stage = 'clearing';
+  suspect.changes = suspect.partition.changes;
+  core.commitUrgent = true;
 }
 
 function remove(core: CoreState, suspect: Suspect): void {
   core.suspects.underWay.delete(suspect.lane);
   core.suspectGate.leave();
   core.suspectGate.pass(suspect, undefined);
+  const { partition, lane } = suspect;
+  if (lane.state === 'vetting' && partition.phase === 'running') queueSuspect(core, partition, lane);
 }
 
 /** The next one that is to run alone. One follows another at once: then a single commit ends one and begins the next. */
 function letOneRunAlone(core: CoreState): void {
   const { suspects, suspectGate } = core;
   if (suspects.waitingAlone.size === 0 || core.nowMs < suspects.notAloneBeforeMs) return;
-  let before: Suspect | undefined;
-  if (suspectGate.closed) {
-    for (const one of suspects.underWay.values()) if (one.stage === 'clearing') before = one;
-    if (before === undefined) return;
-  }
+  const holder = [...suspects.underWay.values()].find((one) => suspectGate.isHeldBy(one));
+  if (suspectGate.closed && holder?.stage !== 'clearing') return;
   const next = takeWaiting(core, suspects.waitingAlone);
   if (next === undefined) return;
-  const suspect: Suspect = {
-    ...next,
-    alone: true,
-    stage: 'quieting',
-    changes: 0,
-    run: undefined,
-    sinceMs: core.nowMs,
-  };
-  if (before === undefined) suspectGate.close(suspect);
-  else {
-    suspectGate.pass(before, suspect);
-    remove(core, before);
-  }
-  suspectGate.enter();
-  suspects.underWay.set(suspect.lane, suspect);
-  for (const other of suspects.underWay.values()) if (other !== suspect) tend(core, other);
-  tend(core, suspect);
+  const suspect = underWay(core, { ...next, alone: true, stage: 'quieting' });
+  if (holder === undefined) suspectGate.close(suspect);
+  else suspectGate.pass(holder, suspect);
+  for (const one of suspects.underWay.values()) tend(core, one);
+}
+
+function underWay(core: CoreState, what: Pick<Suspect, 'partition' | 'lane' | 'alone' | 'stage'>): Suspect {
+  const suspect: Suspect = { ...what, changes: 0, run: undefined, sinceMs: core.nowMs };
+  core.suspects.underWay.set(suspect.lane, suspect);
+  core.suspectGate.enter();
+  return suspect;
 }
 
 function letSomeRun(core: CoreState): void {
@@ -203,20 +216,10 @@ function letSomeRun(core: CoreState): void {
   while (suspects.waiting.size > 0 && !suspectGate.closed && suspectGate.underWay < config.suspectsAtOnce) {
     const next = takeWaiting(core, suspects.waiting);
     if (next === undefined) return;
-    const suspect: Suspect = {
-      ...next,
-      alone: false,
-      stage: 'writing',
-      changes: 0,
-      run: undefined,
-      sinceMs: core.nowMs,
-    };
-    if (!write(core, suspect)) {
-      suspects.waiting.set(suspect.lane, suspect.partition); // once others of its partition are through
-      return;
-    }
-    suspectGate.enter();
-    suspects.underWay.set(suspect.lane, suspect);
+    const suspect = underWay(core, { ...next, alone: false, stage: 'writing' });
+    if (write(core, suspect)) continue;
+    remove(core, suspect); // once others of its partition are through
+    return;
   }
 }
 
@@ -241,9 +244,9 @@ function takeWaiting(
   waiting: Map<Lane, PartitionState>,
 ): { readonly lane: Lane; readonly partition: PartitionState } | undefined {
   for (const [lane, partition] of waiting) {
+    if (core.suspects.underWay.has(lane)) continue;
     waiting.delete(lane);
-    if (partition.phase !== 'running' || lane.state !== 'vetting' || core.suspects.underWay.has(lane))
-      continue;
+    if (partition.phase !== 'running' || lane.state !== 'vetting') continue;
     if (typeof lane.first === 'object') return { lane, partition };
     advanceLane(core, partition, lane); // it has to be read again first
   }

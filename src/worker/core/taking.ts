@@ -5,7 +5,7 @@ import { startReading } from './flow.ts';
 import { halt } from './halting.ts';
 import { judgeTaking, type TakingFinding } from './judge-taking.ts';
 import { PartitionState } from './partition-state.ts';
-import { inheritSuspects } from './suspects.ts';
+import { inheritSuspects, ownPartition } from './suspects.ts';
 import { planSweep } from './sweeps.ts';
 
 const RETRY_TAKING_MS = 250;
@@ -122,7 +122,7 @@ export function confirmed(core: CoreState, partition: PartitionState): void {
   if (partition.phase !== 'confirming') return;
   partition.move('running');
   partition.startedAtMs = core.nowMs;
-  core.ownEpochs.set(partition.partition, { epoch: partition.epoch, suspectBelow: partition.suspectBelow });
+  ownPartition(core, partition);
   partition.nextConfirmAtMs = core.nowMs + core.config.confirmIntervalMs;
   core.effects.push({
     kind: 'report',
