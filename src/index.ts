@@ -10,6 +10,7 @@ export { type ErrorCode, isKeylaneError, KeylaneError } from './errors/keylane-e
 export { type OptionProblem, OptionsError } from './errors/options-error.ts';
 export {
   NotParkedError,
+  ParkedTasksLostError,
   QueueClosedError,
   RedriveLoopError,
   TopicUnreadableError,

@@ -40,6 +40,7 @@ export type ErrorCode =
   | 'WORKER_SHUTDOWN'
   // parked and held tasks
   | 'NOT_PARKED'
+  | 'PARKED_TASKS_LOST'
   | 'REDRIVE_LOOP'
   | 'COMMANDS_FAILED'
   | 'TOPIC_UNREADABLE'

@@ -37,6 +37,25 @@ export class NotParkedError extends KeylaneError {
   }
 }
 
+/** Records of the parked topic were deleted from where a mark begins: some of its tasks may be gone. */
+export class ParkedTasksLostError extends KeylaneError {
+  readonly topic: string;
+  readonly partition: number;
+  /** The first offset that is left, in the parked topic. */
+  readonly logStart: number;
+
+  constructor(topic: string, partition: number, logStart: number) {
+    super(
+      'PARKED_TASKS_LOST',
+      `Records below offset ${logStart} of '${topic}', partition ${partition}, were deleted: some of these parked tasks ` +
+        'may be gone. A redrive will hold the key. Find out who deletes records there; nothing but keylane may.',
+    );
+    this.topic = topic;
+    this.partition = partition;
+    this.logStart = logStart;
+  }
+}
+
 /** A topic brought nothing for 30 s although there is more in it. */
 export class TopicUnreadableError extends KeylaneError {
   readonly topic: string;

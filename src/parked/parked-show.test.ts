@@ -154,6 +154,19 @@ describe('parked.show', () => {
     expect(await shown(rig, { partition: 0, mark })).toEqual([]);
   });
 
+  it('says at the end when records were deleted that may have been of these tasks', async () => {
+    await using rig = await OperatorRig.open();
+    const mark = rig.mark('a');
+    await copies(rig, mark, [3, 5]);
+    rig.rig.cluster.deleteRecords({ topic: 'q.parked', partition: 0 }, 1);
+    const seen: bigint[] = [];
+    const all = (async () => {
+      for await (const { offset } of rig.queue.parked.show({ key: 'a' })) seen.push(offset);
+    })();
+    await expect(all).rejects.toMatchObject({ code: 'PARKED_TASKS_LOST', topic: 'q.parked', logStart: 1 });
+    expect(seen).toEqual([5n]);
+  });
+
   it('says that nothing is parked under a name', async () => {
     await using rig = await OperatorRig.open();
     await expect(shown(rig, { key: 'a' })).rejects.toMatchObject({ code: 'NOT_PARKED', group: 'q' });

@@ -80,8 +80,9 @@ export class ParkedTasks {
    * The parked tasks of a mark or of a key, one after the other in the order in which a redrive would run them, as of the
    * first step of the iteration. Reads the parked topic from where the mark begins; keeps one batch in memory.
    *
-   * @throws OptionsError at once; NotParkedError (nothing is parked under this name), KafkaRequestError,
-   * TopicsRefusedError, TopicUnreadableError, QueueClosedError from the iteration.
+   * @throws OptionsError at once; from the iteration NotParkedError (nothing is parked under this name),
+   * ParkedTasksLostError (after what is left), KafkaRequestError, TopicsRefusedError, TopicUnreadableError,
+   * QueueClosedError.
    */
   show(
     target: MarkRef | { readonly key: string },

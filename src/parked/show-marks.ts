@@ -1,7 +1,7 @@
 import { readParkedCopy } from '../codec/parked-copy.ts';
-import { NotParkedError, TopicUnreadableError } from '../errors/parked-errors.ts';
+import { NotParkedError, ParkedTasksLostError, TopicUnreadableError } from '../errors/parked-errors.ts';
 import type { Mark } from '../journal/journal.ts';
-import type { IncomingRecord } from '../kafka/port.ts';
+import type { IncomingRecord, TopicPartition } from '../kafka/port.ts';
 import type { Control } from './control.ts';
 import { laneKeyOf } from './lane-key.ts';
 import type { MarkRef } from './parked-mark.ts';
@@ -89,24 +89,32 @@ async function* readParked(
   { partition, from }: { readonly partition: number; readonly from: number },
   signal: AbortSignal,
 ): AsyncGenerator<IncomingRecord, void, undefined> {
-  const { clock, topics } = control.deps;
-  const { parked } = await topics();
-  const at = { topic: parked.name, partition: partition % parked.partitions };
-  const ends = await control.logEnds(at.topic, at.partition);
-  let next = Math.max(from, ends.start);
-  if (next >= ends.end) return;
+  const { parked } = await control.deps.topics();
+  const topic = parked.name;
+  const at = { topic, partition: partition % parked.partitions };
+  const { start, end } = await control.logEnds(topic, at.partition);
+  if (from < end) yield* readStretch(control, { ...at, from: Math.max(from, start), end }, signal);
+  if (from < start) throw new ParkedTasksLostError(topic, at.partition, start);
+}
+
+async function* readStretch(
+  control: Control,
+  { from, end, ...at }: TopicPartition & { readonly from: number; readonly end: number },
+  signal: AbortSignal,
+): AsyncGenerator<IncomingRecord, void, undefined> {
+  const { clock } = control.deps;
   const reader = await control.openReader('parked');
   try {
     const stream = new RecordStream(reader, clock);
-    await reader.assign([{ ...at, offset: next }]);
-    while (next < ends.end) {
+    await reader.assign([{ ...at, offset: from }]);
+    let next = from;
+    while (next < end) {
       const records = await stream.next(POLL_COUNT, clock.monotonicMs() + PATIENCE_MS, signal);
       if (records.length === 0)
         throw new TopicUnreadableError(at.topic, `offset ${next} of partition ${at.partition}`);
       for (const record of records) {
-        if (record.offset >= ends.end) return;
         next = record.offset + 1;
-        yield record;
+        if (next <= end) yield record;
       }
     }
   } finally {
