@@ -135,6 +135,42 @@ describe('reading', () => {
   });
 });
 
+describe('full partitions', () => {
+  it('do not hold all memory: others are read, and what was let go comes back in order when they have room', () => {
+    const rig = new CoreRig({ concurrency: 10_000 }, { budgetBytes: 2_000_000 });
+    const full = [rig.take(0), rig.take(1)] as const;
+    for (const partition of full) rig.records(partition, itemsOf(0, keys(1_500), { bytes: 100 }));
+    // Records of keys that cannot start in full partitions shut the budget.
+    const more = itemsOf(1_500, keys(1_000, 'more '), { bytes: 1_000 });
+    for (const partition of full) rig.records(partition, more);
+    expect(full.map((partition) => partition.full)).toEqual([true, true]);
+    expect(rig.core.wantedCount()).toBeGreaterThan(0);
+    rig.records(rig.take(2), [itemOf(0, 'good')]);
+    expect(rig.runningKeys).toContain('good');
+    const [partition] = full;
+    const all = [...itemsOf(0, keys(1_500), { bytes: 100 }), ...more];
+    const order: number[] = [];
+    for (let steps = 0; order.length < all.length && steps < 100_000; steps += 1) {
+      const run = rig.running.find((one) => one.partition === partition);
+      if (run !== undefined) {
+        order.push(run.item.offset);
+        rig.finish(run);
+        if (rig.core.state.commitUnderWay) rig.ack();
+        continue;
+      }
+      const { sweep } = partition;
+      if (sweep === undefined) {
+        rig.pass(100);
+        if (rig.core.state.commitUnderWay) rig.ack();
+        continue;
+      }
+      rig.swept(partition, all.slice(sweep.at, sweep.at + 50));
+    }
+    expect(new Set(order).size).toBe(all.length);
+    expect(rig.of('sweep').length).toBeLessThan(100);
+  });
+});
+
 describe('a key that waits', () => {
   it('keeps only a few records when its partition holds a lot; other keys are read on', () => {
     const rig = new CoreRig({ concurrency: 2, partitionBytes: 10_000, lookAheadCount: 2 });

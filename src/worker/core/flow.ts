@@ -138,8 +138,9 @@ function dropWaiting(core: CoreState, partition: PartitionState, downToBytes: nu
   }
   for (const lane of partition.open) {
     if (partition.bufferedBytes <= downToBytes) return;
-    // What is being copied is in use, and soon gone.
-    if (lane.state !== 'running' && lane.state !== 'parking') letGo(core, partition, lane.dropBeyond(0));
+    // What is being copied is in use, and soon gone; a suspect starts when its turn has come.
+    if (lane.state === 'running' || lane.state === 'parking') continue;
+    letGo(core, partition, lane.dropBeyond(lane.state === 'vetting' ? 1 : 0));
   }
 }
 
@@ -162,6 +163,20 @@ function makeRoom(core: CoreState): void {
     if (partition.phase !== 'running' || partition.peekReady() === undefined) continue;
     // Only a full partition has ready lanes that do not start. Keep each lane's first record.
     for (const lane of partition.lanes.values()) letGo(core, partition, lane.dropBeyond(1));
+  }
+  for (const partition of core.partitions.values()) {
+    if (core.budget.open) return;
+    if (partition.phase === 'running' && partition.full) dropReady(core, partition);
+  }
+}
+
+/** Several full partitions can hold all memory with one record a lane. They keep the one that starts next. */
+function dropReady(core: CoreState, partition: PartitionState): void {
+  const next = partition.peekReady();
+  for (const lane of partition.lanes.values()) {
+    if (lane.state !== 'ready' || lane === next || lane.keptCount === 0) continue;
+    letGo(core, partition, lane.dropBeyond(0));
+    partition.readyDropped = true;
   }
 }
 

@@ -95,6 +95,8 @@ export class PartitionState {
   /** The open sweep: the next offset it brings, and where it ends. */
   sweep: Sweep | undefined;
   sweepCount = 0;
+  /** Records of lanes that may start were let go, because the partition is full and memory was short. */
+  readyDropped = false;
   bufferedBytes = 0;
   paused = false;
   gap: Gap | undefined;

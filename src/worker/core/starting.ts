@@ -41,7 +41,7 @@ function startFirst(core: CoreState, partition: PartitionState): boolean {
   const lane = nextLane(partition);
   if (lane === undefined) return false;
   const item = lane.first;
-  if (typeof item !== 'object') throw new Error('a ready lane has lost its record');
+  if (typeof item !== 'object') return fetchFirst(core, partition, lane);
   if (lane.aside) {
     partition.asideReady.shift();
     startLane(core, partition, lane, item);
@@ -64,6 +64,15 @@ function startFirst(core: CoreState, partition: PartitionState): boolean {
   }
   partition.ready.pop();
   takeTurn(core, partition, lane, item);
+  return true;
+}
+
+/** The record of a lane whose turn has come was let go. One is fetched at a time, and what has room comes with it. */
+function fetchFirst(core: CoreState, partition: PartitionState, lane: Lane): boolean {
+  // The end of the sweep brings the partition's next turn.
+  if (partition.sweep !== undefined || core.sweepWanted.has(partition)) return false;
+  partition.ready.pop();
+  advanceLane(core, partition, lane);
   return true;
 }
 

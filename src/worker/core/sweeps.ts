@@ -4,7 +4,7 @@ import { halt } from './halting.ts';
 import { hold } from './held-bytes.ts';
 import { type Item, Lane } from './lane.ts';
 import type { PartitionState, RestoredRange, Sweep } from './partition-state.ts';
-import { advanceLane, holdLane } from './scheduling.ts';
+import { advanceLane, holdLane, queueUp } from './scheduling.ts';
 
 /** Opens the sweeps that lanes have come to need. */
 export function planSweeps(core: CoreState): void {
@@ -27,6 +27,7 @@ export function planSweep(core: CoreState, partition: PartitionState): void {
     below = Math.max(below, lane.missingBelow);
   }
   if (below === 0) return;
+  if (partition.readyDropped) below = Math.max(below, partition.nextOffset);
   if (from >= below) {
     closeSweep(core, partition);
     return;
@@ -85,6 +86,7 @@ export function sweepGapChecked(
 function passed(core: CoreState, partition: PartitionState, sweep: Sweep, at: number): boolean {
   sweep.at = at;
   if (at < sweep.below && !hasSweptEnough(core, partition, at)) return false;
+  if (at >= partition.nextOffset) partition.readyDropped = false;
   partition.sweep = undefined;
   core.effects.push({ kind: 'stop-sweep', partition });
   holdMissing(core, partition, sweep);
@@ -176,6 +178,7 @@ function hasSweptEnough(core: CoreState, partition: PartitionState, at: number):
 function closeSweep(core: CoreState, partition: PartitionState): void {
   if (partition.restored.size > 0) {
     partition.restored.clear();
+    partition.full = false; // the ranges took their share of what a commit can say
     partition.changes += 1;
     for (const lane of partition.lanes.values()) {
       if (lane.later === undefined) continue;
@@ -184,6 +187,7 @@ function closeSweep(core: CoreState, partition: PartitionState): void {
       if (wasEmpty) advanceLane(core, partition, lane);
     }
   }
+  queueUp(core, partition);
   planSweep(core, partition);
 }
 
@@ -211,6 +215,7 @@ function sweepLost(core: CoreState, partition: PartitionState, logStart: number)
     if (lane.state === 'fetching' && offset !== undefined && offset < logStart)
       holdLost(core, partition, lane, offset);
   }
+  queueUp(core, partition);
   planSweep(core, partition);
 }
 

@@ -248,6 +248,33 @@ describe('a key that the owner before left unfinished', () => {
     expect(rig.reports('partition-halted')).toMatchObject([{ reason: 'data-loss', from: 12, to: 13 }]);
   });
 
+  it('whose tasks turn out to be gone leaves room for others that could not start', () => {
+    const lanes = Array.from({ length: 700 }, (_, i) => ({
+      hash: keyHash(`restored ${i}`),
+      offset: 1_000 + i,
+      attempts: 0,
+      firstFailedAtMs: undefined,
+      starts: 0,
+    }));
+    const { text, doneBelow } = encodeMetadata({
+      frontier: 1_000,
+      epoch: 40,
+      clean: true,
+      statePin: pin,
+      doneBelow: 5_000,
+      horizon: 1_000,
+      lanes,
+    });
+    const rig = new CoreRig({ concurrency: 10 });
+    const partition = rig.take(0, { history, committed: { offset: 1_000, metadata: text } });
+    rig.records(partition, [itemOf(doneBelow, 'new')]);
+    if (rig.core.state.commitUnderWay) rig.ack();
+    expect(rig.reports('partition-full')).toHaveLength(1);
+    expect(rig.running).toEqual([]);
+    for (let offset = 1_000; offset < doneBelow; offset += 1) rig.swept(partition, [itemOf(offset, 'done')]);
+    expect(rig.runningKeys).toEqual(['new']);
+  });
+
   it('is lost when the log no longer has its tasks: the partition stops', () => {
     const rig = takenOver();
     const partition = rig.partition(0);
