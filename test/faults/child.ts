@@ -26,7 +26,10 @@ export class Child {
     this.life = settings.life;
     const errors = openSync(join(settings.folder, `${settings.life}.stderr`), 'a');
     const file = fileURLToPath(new URL(script, import.meta.url));
-    this.#process = spawn(process.execPath, ['--conditions=keylane-source', '--import', 'tsx', file], {
+    // A process that is to run out of memory does so soon.
+    const heap = 'killers' in settings ? ['--max-old-space-size=256'] : [];
+    const flags = [...heap, '--conditions=keylane-source', '--import', 'tsx'];
+    this.#process = spawn(process.execPath, [...flags, file], {
       env: { ...process.env, ...settingsEnvironment(settings) },
       stdio: ['ignore', errors, errors, 'ipc'],
     });

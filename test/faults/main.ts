@@ -3,6 +3,7 @@ import { startKafka } from '../support/kafka/cluster.ts';
 import { engineMutants, isEngineMutant } from './engine-mutants.ts';
 import type { Outcome, Scenario } from './scenario.ts';
 import { cleanStop } from './scenarios/clean-stop.ts';
+import { crashLoop } from './scenarios/crash-loop.ts';
 import { heldKey } from './scenarios/held-key.ts';
 import { heldRevoke } from './scenarios/held-revoke.ts';
 import { parallelKeys } from './scenarios/parallel-keys.ts';
@@ -13,7 +14,15 @@ import { zombie } from './scenarios/zombie.ts';
  * `npm run faults`: one scenario, against brokers of its own or those that KAFKA_BROKERS names (which are then not
  * killed). Ends with 1 when anything was violated or not exercised.
  */
-const scenarios: readonly Scenario[] = [workerKill, cleanStop, heldKey, parallelKeys, heldRevoke, zombie];
+const scenarios: readonly Scenario[] = [
+  workerKill,
+  cleanStop,
+  heldKey,
+  parallelKeys,
+  heldRevoke,
+  zombie,
+  crashLoop,
+];
 
 const SHOWN_PER_KIND = 8;
 

@@ -21,6 +21,8 @@ export type Work =
   /** Waits as for `sleep`, then writes to the fenced store, whatever its signal says. */
   | { readonly kind: 'store'; readonly port: number; readonly minMs: number; readonly maxMs: number };
 
+export type Killing = 'exit' | 'out of memory' | 'segmentation fault';
+
 export interface WorkerSettings extends QueueSettings {
   readonly concurrency: number;
   readonly commitIntervalMs: number;
@@ -39,6 +41,8 @@ export interface WorkerSettings extends QueueSettings {
   readonly group?: string;
   /** Kafka: group.instance.id. */
   readonly staticMemberId?: string;
+  /** Keys whose tasks end their process, and how. */
+  readonly killers?: Readonly<Record<string, Killing>>;
   /** A partition halted for this reason is what the run is about, and no failure. */
   readonly expectedHalt?: string;
 }

@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { TaskAbortedError } from '../../src/errors/control-errors.ts';
 import type { TaskContext } from '../../src/worker/running/task-context.ts';
 import { SeededRandom } from '../checker/seeded-random.ts';
+import { endProcess } from './end-process.ts';
 import { dropsTask } from './engine-mutants.ts';
 import type { EventLog } from './event-log.ts';
 import { writeToStore } from './fenced-store.ts';
@@ -58,7 +59,10 @@ function workOf(settings: WorkerSettings): (payload: WorkPayload, ctx: TaskConte
   const clinging = new Set(settings.clinging?.keys);
   const { slow } = settings;
   return async ({ key, call }, ctx) => {
-    if (clinging.has(key)) {
+    const killing = settings.killers?.[key];
+    if (killing !== undefined) {
+      await endProcess(killing, settings.work);
+    } else if (clinging.has(key)) {
       await untilDraining(ctx);
       await wait(settings.clinging?.ms);
     } else if (slow !== undefined && call % slow.oneIn === 0) {

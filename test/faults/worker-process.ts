@@ -70,6 +70,7 @@ function observe(observed: Worker): void {
     else fail(`partition ${partition} was halted`, `${reason}, ${from} to ${to}`);
   });
   observed.on('key-held', ({ key, reason, error }) => {
-    if (reason !== 'retry') fail(`key ${key} is held for ${reason}`, error);
+    if (reason === 'gave-up' && settings.killers !== undefined) log.write({ event: 'gave-up', key });
+    else if (reason !== 'retry') fail(`key ${key} is held for ${reason}`, error);
   });
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { LogEvent } from '../checker/events.ts';
-import { Child } from './child.ts';
+import { Child, type Exit } from './child.ts';
 import { EventLog, LogFollower, monotonicMs, readEventLogs } from './event-log.ts';
 import { GroupView } from './group-view.ts';
 import type { ProducerOrder, ProducerSettings, WorkerSettings } from './process-settings.ts';
@@ -17,6 +17,8 @@ export interface WorldOptions {
   readonly producer: Omit<ProducerSettings, 'brokers' | 'queue' | 'partitions' | 'folder' | 'life'>;
   /** Progress, for people. */
   readonly say: (line: string) => void;
+  /** A worker ended by itself, and not well. True: that is what the run is about. */
+  readonly onDeath?: (life: string, exit: Exit) => boolean;
 }
 
 /** How often the logs are looked at while something is awaited. */
@@ -213,8 +215,12 @@ export class World {
     this.log.write({ event: 'spawned', target: child.life });
     this.#watches.push(
       child.exited.then(({ code, signal }) => {
-        this.log.write({ event: 'exited', target: child.life, code, signal });
         this.#workers.delete(child.life);
+        if (code !== 0 && this.#options.onDeath?.(child.life, { code, signal }) === true) {
+          this.#killed.add(child);
+          this.log.write({ event: 'killed', target: child.life });
+        }
+        this.log.write({ event: 'exited', target: child.life, code, signal });
         if (code !== 0 && !this.#killed.has(child)) this.#died.push(child.life);
       }),
     );

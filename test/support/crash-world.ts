@@ -220,7 +220,11 @@ class SimulatedCore {
     this.process = process;
     this.queue = queue;
     const config = { ...baseConfig, scope: `q${queue}`, ...process.world.plan.config };
-    this.core = new WorkerCore(config, { ...process, suspectGate: process.gate });
+    this.core = new WorkerCore(config, {
+      budget: process.budget,
+      liveKeys: process.liveKeys,
+      suspectGate: process.gate,
+    });
   }
 
   get moving(): boolean {
