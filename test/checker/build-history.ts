@@ -24,6 +24,7 @@ class HistoryBuilder {
         killedAt: undefined,
         killedInRebalance: false,
         suspended: false,
+        suspendedAt: undefined,
         stopRequestedAt: undefined,
         stoppedAt: undefined,
         exited: undefined,
@@ -177,8 +178,16 @@ class HistoryBuilder {
       return;
     }
     const list = this.commits.get(event.partition) ?? [];
-    list.push({ ...claim, process: event.process, sentAt: sent.at, ackedAt: event.at, late: false });
+    const ackedAt = Math.min(event.at, this.#suspendedWhile(event.process, sent.at) ?? event.at);
+    const commit = { ...claim, process: event.process, sentAt: sent.at, ackedAt, late: false };
+    list.splice(list.findLastIndex((c) => c.ackedAt <= ackedAt) + 1, 0, commit);
     this.commits.set(event.partition, list);
+  }
+
+  /** What was sent before a process was suspended was answered about then: it only read the answer when it went on. */
+  #suspendedWhile(process: string, sentAt: number): number | undefined {
+    const { suspendedAt } = this.life(process);
+    return suspendedAt !== undefined && sentAt <= suspendedAt ? suspendedAt : undefined;
   }
 
   #injected(event: LogEvent): void {
@@ -188,7 +197,9 @@ class HistoryBuilder {
       target.killedInRebalance = this.#moving.size > 0;
       for (const move of this.#moving) if (move.startsWith(`${event.target} `)) this.#moving.delete(move);
     } else if (event.event === 'suspended') {
-      this.life(event.target).suspended = true;
+      const target = this.life(event.target);
+      target.suspended = true;
+      target.suspendedAt ??= event.at;
     } else if (event.event === 'exited') {
       this.life(event.target).exited = { code: event.code, signal: event.signal };
     }

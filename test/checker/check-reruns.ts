@@ -103,6 +103,8 @@ function causeOf(
   if (previous.end === 'failed') return { kind: 'retry', process };
   const killedAt = history.lives.get(process)?.killedAt;
   if (killedAt !== undefined && run.startedAt > killedAt) return { kind: 'crash', process };
+  // A suspended process learns of its loss only when it goes on.
+  if (history.lives.get(process)?.suspended === true) return { kind: 'uncommitted', process };
   const left = holdingAt(holdings.get(`${process} ${previous.partition}`), previous.startedAt);
   const gone = left !== undefined && left.to <= run.startedAt && (left.how === 'lost' || left.uncommitted);
   return { kind: gone && troubled(history, left) ? 'uncommitted' : 'none', process };

@@ -206,6 +206,25 @@ describe('hand-made logs', () => {
     expect(texts(zombie).filter((t) => t.startsWith('P5'))).toEqual([]);
   });
 
+  it('take a commit sent before a suspension for answered then, whenever its answer was read', () => {
+    const sent: readonly Line[] = [
+      ...crash.slice(0, 14),
+      [18, 'a', committed(2, 1, 2)],
+      [19, 'injector', { event: 'suspended', target: 'a' }],
+      [30, 'b', assigned],
+      [31, 'b', taken(2)],
+      [32, 'b', started(2, 2)],
+      [33, 'b', finished(2, 2)],
+      [34, 'b', committed(1, 2, 3)],
+      [35, 'b', commitAcked(1)],
+    ];
+    const backwards = (lines: readonly Line[]): string[] =>
+      texts(lines).filter((t) => t.startsWith('P6') || t.startsWith('P7'));
+    expect(backwards([...sent, [40, 'a', commitAcked(2)]])).toEqual([]);
+    const after: readonly Line[] = [...sent, [41, 'a', committed(3, 1, 2)], [42, 'a', commitAcked(3)]];
+    expect(backwards(after)).toHaveLength(2);
+  });
+
   it('excuse an uncommitted give-up only while a broker was down', () => {
     const finish: readonly Line[] = [
       ...crash.slice(0, 14),

@@ -49,6 +49,7 @@ export interface Life {
   /** A partition was being given up or taken somewhere in the group at that moment. */
   killedInRebalance: boolean;
   suspended: boolean;
+  suspendedAt: number | undefined;
   stopRequestedAt: number | undefined;
   stoppedAt: number | undefined;
   exited: { readonly code: number | null; readonly signal: string | null } | undefined;
