@@ -64,7 +64,7 @@ function toRecord(task: TaskToEncode, body: WrittenBody, limits: CodecLimits): E
   if (task.tracestate !== undefined) headers.push([headerNames.tracestate, Buffer.from(task.tracestate)]);
   if (task.headers !== undefined) headers.push(...userHeaders(task.headers));
   const key = Buffer.from(task.key);
-  const bytes = recordBytes(key, body.value, headers);
+  const bytes = recordBytes({ key, value: body.value, headers });
   if (bytes > limits.maxRecordBytes) {
     const how = body.codec === 'json' ? '' : ' compressed';
     throw new TaskTooLargeError({
@@ -81,8 +81,9 @@ function toRecord(task: TaskToEncode, body: WrittenBody, limits: CodecLimits): E
 const RECORD_OVERHEAD_BYTES = 24;
 const HEADER_OVERHEAD_BYTES = 4;
 
-function recordBytes(key: Buffer, value: Buffer, headers: readonly RecordHeader[]): number {
-  let bytes = RECORD_OVERHEAD_BYTES + key.length + value.length;
+/** What a record takes on the wire at most. */
+export function recordBytes({ key, value, headers }: OutgoingRecord): number {
+  let bytes = RECORD_OVERHEAD_BYTES + (key?.length ?? 0) + value.length;
   for (const [name, content] of headers)
     bytes += HEADER_OVERHEAD_BYTES + Buffer.byteLength(name) + content.length;
   return bytes;

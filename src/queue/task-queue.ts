@@ -25,6 +25,7 @@ import {
 } from './enqueue-types.ts';
 import { journalAppends } from './journal-appends.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
+import { parkedAppends } from './parked-appends.ts';
 import { type PreparedTask, prepareTask } from './prepare-task.ts';
 import { queueControl } from './queue-control.ts';
 import { type QueueOptions, resolveQueueOptions } from './queue-options.ts';
@@ -205,6 +206,7 @@ export class TaskQueue<T extends TaskMap> {
         admin: () => this.#kafka.admin(),
         topics: () => this.#topics.ensure(),
         appendState: (topic) => journalAppends(this.#kafka.producer, topic),
+        appendParked: (topic) => parkedAppends(this.#kafka.producer, topic),
         budget: this.#kafka.budget,
         liveKeys: this.#kafka.liveKeys,
         suspectGate: this.#kafka.suspectGate,
@@ -213,6 +215,8 @@ export class TaskQueue<T extends TaskMap> {
         workerName: `${hostname()}-${process.pid}-${workerCount}`,
         onCommitted: (partition, frontier) =>
           this.#kafka.room?.finished(worker.group, this.name, partition, frontier),
+        onParkedNeeded: ({ topic, partition }, from) =>
+          this.#kafka.room?.finished(worker.group, topic, partition, from),
         onClosed: () => void this.#workers.delete(worker),
       },
       options,

@@ -29,6 +29,21 @@ export function logEvents(events: Emitter<WorkerEvents>, logger: Logger): void {
       error: error instanceof Error ? error.message : error,
     }),
   );
+  events.on('key-parked', ({ error, scope, ...event }) =>
+    logger.error(`a ${scope} is parked: ${event.reason}; redrive or discard it`, {
+      ...event,
+      error: error instanceof Error ? error.message : error,
+    }),
+  );
+  events.on('redrive-failed', ({ error, ...event }) =>
+    logger.error('a redriven task gave up again; it and those behind it stay parked', {
+      ...event,
+      error: error instanceof Error ? error.message : error,
+    }),
+  );
+  events.on('key-redriven', (event) => logger.info('a parked key was redriven', { ...event }));
+  events.on('parked-discarded', (event) => logger.warn('parked tasks were discarded', { ...event }));
+  events.on('task-skipped', (event) => logger.warn('a task was skipped', { ...event }));
   events.on('task-stuck', (event) =>
     logger.error('a handler ignores its aborted signal; its key waits', { ...event }),
   );

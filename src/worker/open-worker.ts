@@ -1,5 +1,14 @@
 import type { Clock } from '../clock/clock.ts';
-import type { Admin, GroupProtocol, KafkaDriver, KafkaFailure, Membership, Reader } from '../kafka/port.ts';
+import type {
+  Admin,
+  GroupProtocol,
+  KafkaDriver,
+  KafkaFailure,
+  LogEnds,
+  Membership,
+  Reader,
+  TopicPartition,
+} from '../kafka/port.ts';
 import type { TaskRegistry } from '../tasks/task-registry.ts';
 import type { Emitter } from '../telemetry/emitter.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -9,7 +18,9 @@ import type { SuspectGate } from './core/suspect-gate.ts';
 import { WorkerCore } from './core/worker-core.ts';
 import { coreConfig } from './core-config.ts';
 import { type AppendState, StateJournal } from './journal/state-journal.ts';
+import { type AppendParked, ParkingIo } from './parking-io.ts';
 import { PartitionIo } from './partition-io.ts';
+import { ParkedFeed } from './reading/parked-feed.ts';
 import { SweepFeed } from './reading/sweep-feed.ts';
 import { TailFeed } from './reading/tail-feed.ts';
 import { taskRef } from './report-events.ts';
@@ -30,6 +41,7 @@ export interface WorkerDeps {
   /** Makes sure of the queue's topics, and says what they are. */
   readonly topics: () => Promise<WorkerTopics>;
   readonly appendState: (topic: string) => AppendState;
+  readonly appendParked: (topic: string) => AppendParked;
   readonly budget: SharedBudget;
   readonly liveKeys: LiveKeys;
   readonly suspectGate: SuspectGate;
@@ -37,6 +49,8 @@ export interface WorkerDeps {
   readonly newId: () => string;
   readonly workerName: string;
   readonly onCommitted: (partition: number, frontier: number) => void;
+  /** Of a queue partition, what lies below that offset of this partition of the parked topic is history. */
+  readonly onParkedNeeded: (parked: TopicPartition, from: number) => void;
 }
 
 export interface WorkerTopics {
@@ -54,6 +68,7 @@ export interface Running {
   readonly tail: TailFeed;
   readonly sweeps: SweepFeed;
   readonly journal: StateJournal;
+  readonly parking: ParkingIo;
 }
 
 /** What a running worker is put together from. */
@@ -68,7 +83,12 @@ interface WorkerParts {
 }
 
 /** Bytes that the clients below may fetch ahead of what was asked for. */
-const PREFETCH = { tail: 16 * 1024 * 1024, sweep: 4 * 1024 * 1024, journal: 1024 * 1024 };
+const PREFETCH = {
+  tail: 16 * 1024 * 1024,
+  sweep: 4 * 1024 * 1024,
+  parked: 4 * 1024 * 1024,
+  journal: 1024 * 1024,
+};
 
 /** Opens what a worker needs and ties it together. Nothing is joined yet; a failure leaves nothing open. */
 export async function openWorker(parts: WorkerParts): Promise<Running> {
@@ -136,11 +156,13 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     admin: deps.admin,
     journal,
   });
+  const parking = newParking(parts, { topics, core, journal, open });
   const engine = new WorkerEngine({
     core,
     topic,
     membership,
     io,
+    parking,
     tail,
     sweeps,
     runner,
@@ -148,11 +170,57 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     clock,
     events: events,
     onCommitted: deps.onCommitted,
+    onParkedNeeded: (partition, from) =>
+      deps.onParkedNeeded(
+        { topic: topics.parked.name, partition: partition % topics.parked.partitions },
+        from,
+      ),
     onFatal,
     onBroken: parts.onBroken,
   });
   engine.start();
-  return { membership, engine, core, runner, tail, sweeps, journal };
+  return { membership, engine, core, runner, tail, sweeps, journal, parking };
+}
+
+function newParking(
+  { deps, group }: WorkerParts,
+  {
+    topics,
+    core,
+    journal,
+    open,
+  }: {
+    readonly topics: WorkerTopics;
+    readonly core: WorkerCore;
+    readonly journal: StateJournal;
+    readonly open: (role: 'parked') => Promise<Reader>;
+  },
+): ParkingIo {
+  const { clock, admin, appendParked } = deps;
+  const { parked } = topics;
+  const logEnds = async (partition: number): Promise<LogEnds> => {
+    const [ends] = await (await admin()).logEnds([{ topic: parked.name, partition }]);
+    if (ends === undefined) throw new Error(`the log ends of ${parked.name} were not told`);
+    return ends;
+  };
+  const feed = new ParkedFeed({
+    group,
+    topic: parked.name,
+    openReader: () => open('parked'),
+    logEnds: ({ partition }) => logEnds(partition),
+    clock,
+  });
+  const append = appendParked(parked.name);
+  return new ParkingIo({
+    group,
+    topic: parked,
+    journal,
+    append,
+    feed,
+    logEnds,
+    taskId: core.state.config.taskId,
+    wallMs: () => clock.wallMs(),
+  });
 }
 
 function newRunner(

@@ -64,6 +64,24 @@ export function emitReport(events: Emitter<WorkerEvents>, report: CoreReport): v
         error: report.error,
       });
       return;
+    case 'parked':
+    case 'redrive-began':
+    case 'redriven':
+    case 'redrive-failed':
+    case 'parked-discarded':
+      emitParked(events, report);
+      return;
+    case 'task-skipped': {
+      const { partition, item, command, by } = report;
+      const task = { partition, offset: BigInt(item.offset), key: keyOf(item), ...identityOf(item) };
+      events.emit('task-skipped', { ...task, command, by });
+      return;
+    }
+    case 'command-done': {
+      const { partition, command, verb, outcome } = report;
+      events.emit('command-done', { partition, command, verb, outcome });
+      return;
+    }
     case 'outage-began':
     case 'outage-ended':
       events.emit(report.kind, { type: report.type });
@@ -73,6 +91,34 @@ export function emitReport(events: Emitter<WorkerEvents>, report: CoreReport): v
       return;
     case 'revoked-uncommitted':
       events.emit('released-uncommitted', { partition: report.partition });
+  }
+}
+
+type ParkedReport = Extract<
+  CoreReport,
+  { kind: 'parked' | 'redrive-began' | 'redriven' | 'redrive-failed' | 'parked-discarded' }
+>;
+
+function emitParked(events: Emitter<WorkerEvents>, report: ParkedReport): void {
+  const ref = { partition: report.partition, key: utf8Of(report.key), mark: report.mark };
+  switch (report.kind) {
+    case 'parked': {
+      const { scope, reason, error, item } = report;
+      const offset = BigInt(report.offset);
+      events.emit('key-parked', { ...ref, offset, scope, ...identityOf(item), reason, error });
+      return;
+    }
+    case 'redrive-began':
+      events.emit('key-redriving', ref);
+      return;
+    case 'redriven':
+      events.emit('key-redriven', { ...ref, tasks: report.taskCount });
+      return;
+    case 'redrive-failed':
+      events.emit('redrive-failed', { ...ref, tasks: report.taskCount, error: report.error });
+      return;
+    case 'parked-discarded':
+      events.emit('parked-discarded', ref);
   }
 }
 

@@ -11,6 +11,7 @@ import type { PartitionState } from './core/partition-state.ts';
 import { SharedBudget } from './core/shared-budget.ts';
 import { SuspectGate } from './core/suspect-gate.ts';
 import { WorkerCore } from './core/worker-core.ts';
+import type { ParkingIo } from './parking-io.ts';
 import type { PartitionIo } from './partition-io.ts';
 import type { SweepFeed } from './reading/sweep-feed.ts';
 import type { TailFeed } from './reading/tail-feed.ts';
@@ -93,6 +94,7 @@ async function runningEngine(
     topic: 'q',
     membership: { commit } as unknown as Membership, // what is not here is not asked for
     io: io as unknown as PartitionIo,
+    parking: {} as unknown as ParkingIo, // nothing is parked
     tail: feed as unknown as TailFeed,
     sweeps: feed as unknown as SweepFeed,
     runner: runner as unknown as TaskRunner,
@@ -100,6 +102,7 @@ async function runningEngine(
     clock: { monotonicMs: now, wallMs: now, setTimer: () => ({ clear: () => {} }) },
     events,
     onCommitted: () => {},
+    onParkedNeeded: () => {},
     onFatal: () => {},
     onBroken: (error) => void broken.push(error),
   });

@@ -8,6 +8,8 @@ import type { LiveKeys } from './core/live-keys.ts';
 import type { PartitionState } from './core/partition-state.ts';
 import type { Moment, WorkerCore } from './core/worker-core.ts';
 import { type EngineLink, emitProblem } from './engine-link.ts';
+import type { ParkingIo } from './parking-io.ts';
+import { ParkingSteps } from './parking-steps.ts';
 import type { PartitionIo } from './partition-io.ts';
 import type { SweepFeed } from './reading/sweep-feed.ts';
 import type { TailFeed } from './reading/tail-feed.ts';
@@ -27,6 +29,7 @@ export interface EngineDeps {
   readonly topic: string;
   readonly membership: Membership;
   readonly io: PartitionIo;
+  readonly parking: ParkingIo;
   readonly tail: TailFeed;
   readonly sweeps: SweepFeed;
   readonly runner: TaskRunner;
@@ -35,6 +38,8 @@ export interface EngineDeps {
   readonly events: Emitter<WorkerEvents>;
   /** The group acknowledged that everything below is finished. */
   readonly onCommitted: (partition: number, frontier: number) => void;
+  /** Of a partition, what lies below in the parked topic is history. */
+  readonly onParkedNeeded: (partition: number, parkedFrom: number) => void;
   readonly onFatal: (failure: KafkaFailure) => void;
   /** The core, or what carries out its decisions, has thrown. */
   readonly onBroken: (error: unknown) => void;
@@ -54,6 +59,7 @@ export class WorkerEngine {
   #lastTickMs = 0;
   readonly #watchdog: Watchdog;
   readonly #taking: TakingSteps;
+  readonly #parking: ParkingSteps;
   /** Journal entries whose outcome nobody waits for, but the end of the worker. */
   readonly #background = new Set<Promise<unknown>>();
 
@@ -67,6 +73,7 @@ export class WorkerEngine {
       inBackground: (work) => this.#inBackground(work),
     };
     this.#taking = new TakingSteps(link, io);
+    this.#parking = new ParkingSteps(link, deps.parking, deps.onParkedNeeded);
     this.#watchdog = new Watchdog(
       {
         partitions: () => core.state.partitions.values(),
@@ -251,6 +258,12 @@ export class WorkerEngine {
         return;
       case 'confirm':
         this.#taking.confirm(effect);
+        return;
+      case 'mark':
+      case 'copy':
+      case 'write':
+      case 'read-parked':
+        this.#parking.carryOut(effect);
         return;
       case 'commit':
         this.#commit(effect.items);

@@ -1,3 +1,4 @@
+import type { ParkReason } from '../journal/journal.ts';
 import type { KafkaFailure } from '../kafka/port.ts';
 import type { StopReason, TakingNote } from './core/judge-taking.ts';
 
@@ -12,6 +13,13 @@ export interface TaskRef {
   readonly attempt: number;
   /** The epoch the task runs under. */
   readonly fencingToken: bigint;
+}
+
+/** What is parked: a key's tasks, or one of them, under a mark in the journal. */
+export interface ParkedRef {
+  readonly partition: number;
+  readonly key: string;
+  readonly mark: number;
 }
 
 /** Functions of the options that are no handlers. */
@@ -81,6 +89,42 @@ export interface WorkerEvents {
       | 'operator';
     readonly attempts: number;
     readonly error: unknown;
+  };
+  /** A key, or one task of it, is parked: the journal says so, and its tasks go to the parked topic. */
+  'key-parked': ParkedRef & {
+    /** The first task's offset in the queue's topic. */
+    readonly offset: bigint;
+    readonly scope: 'key' | 'task';
+    /** Of the task that gave up; undefined when an operator parked the key, or the record is no task. */
+    readonly id: string | undefined;
+    readonly type: string | undefined;
+    readonly reason: ParkReason;
+    readonly error: unknown;
+  };
+  /** What is parked under a mark runs again, in order; the key's tasks in the queue wait behind it. */
+  'key-redriving': ParkedRef;
+  /** All of it is done, `tasks` of them by this worker; the key goes on in the queue. */
+  'key-redriven': ParkedRef & { readonly tasks: number };
+  /** A parked task gave up again: it and all behind it stay parked. */
+  'redrive-failed': ParkedRef & { readonly tasks: number; readonly error: unknown };
+  'parked-discarded': ParkedRef;
+  /** A task was finished without being run because an operator (`by`) asked for it. */
+  'task-skipped': {
+    readonly partition: number;
+    readonly offset: bigint;
+    readonly key: string;
+    readonly id: string | undefined;
+    readonly type: string | undefined;
+    readonly command: string;
+    readonly by: string;
+  };
+  /** An operator's command was carried out, or found to concern nothing. */
+  'command-done': {
+    readonly partition: number;
+    readonly command: string;
+    /** '' when this worker does not know it any more. */
+    readonly verb: string;
+    readonly outcome: string;
   };
   /** Most keys of a type fail and none succeeds: its tasks wait, one probe at a time. Attempts are not counted. */
   'outage-began': { readonly type: string };

@@ -153,7 +153,7 @@ export class Worker {
     const running = this.#running;
     if (running === undefined) return;
     await running.membership.abandon();
-    await running.engine.close();
+    await Promise.all([running.engine.close(), running.parking.close()]);
     await Promise.all([running.tail.close(), running.sweeps.close(), running.journal.close()]);
   }
 

@@ -189,7 +189,13 @@ export function skipFirst(
   partition.changes += 1;
   core.effects.push({
     kind: 'report',
-    report: { kind: 'task-skipped', partition: partition.partition, item, command: command.id },
+    report: {
+      kind: 'task-skipped',
+      partition: partition.partition,
+      item,
+      command: command.id,
+      by: command.by,
+    },
   });
   if (lane.aside) redriveStepped(core, partition, lane, item);
   else finishFirst(core, partition, lane, item);

@@ -169,6 +169,8 @@ export type CoreReport =
       readonly partition: number;
       readonly item: Item;
       readonly command: string;
+      /** Who asked for it. */
+      readonly by: string;
     }
   | {
       readonly kind: 'command-done';

@@ -1,0 +1,140 @@
+import { encodeParkedCopy } from '../codec/parked-copy.ts';
+import type { LogEnds, OutgoingRecord } from '../kafka/port.ts';
+import { showValue } from '../options/show-value.ts';
+import type { Item } from './core/lane.ts';
+import type { Copy, JournalWrite, MarkRequest, ParkedFound, ParkedWant } from './core/parked.ts';
+import type { PartitionState } from './core/partition-state.ts';
+import type { StateJournal } from './journal/state-journal.ts';
+import type { ParkedFeed } from './reading/parked-feed.ts';
+
+/** Appends one record to the parked topic and resolves once it is durable. Records of one lane keep their order. */
+export type AppendParked = (entry: {
+  readonly partition: number;
+  readonly lane: string;
+  readonly id: string;
+  readonly record: OutgoingRecord;
+}) => Promise<unknown>;
+
+interface ParkingDeps {
+  readonly group: string;
+  readonly topic: { readonly name: string; readonly partitions: number };
+  readonly journal: StateJournal;
+  readonly append: AppendParked;
+  readonly feed: ParkedFeed;
+  readonly logEnds: (partition: number) => Promise<LogEnds>;
+  /** The id written on a record; undefined when it is no task. */
+  readonly taskId: (item: Item) => string | undefined;
+  readonly wallMs: () => number;
+}
+
+/** What parking and redriving read and write. Every method rejects when anything of it failed: then all of it is done again. */
+export class ParkingIo {
+  readonly #deps: ParkingDeps;
+  readonly #ends = new Map<number, Promise<LogEnds>>();
+
+  constructor(deps: ParkingDeps) {
+    this.#deps = deps;
+  }
+
+  /** Appends a MARK. All its copies will be at or above `parkedFrom`. */
+  async mark(
+    partition: PartitionState,
+    { parked, item, cause, atMs }: MarkRequest,
+  ): Promise<{ readonly mark: number; readonly parkedFrom: number }> {
+    const { group, journal, taskId } = this.#deps;
+    const parkedFrom = (await this.#endOf(this.#parkedPartition(partition))).end;
+    const mark = await journal.append({
+      kind: 'mark',
+      group,
+      partition: partition.partition,
+      epoch: partition.epoch,
+      key: parked.key,
+      scope: parked.scope,
+      from: parked.from,
+      parkedFrom,
+      type: item?.type ?? '',
+      id: item === undefined ? '' : (taskId(item) ?? ''),
+      reason: cause.reason,
+      error: textOf(cause.error),
+      atMs: Math.floor(atMs),
+      command: cause.command,
+    });
+    return { mark, parkedFrom };
+  }
+
+  /** Appends copies, in their order. One that was appended twice counts once; one of a failed attempt does no harm. */
+  async copy(partition: PartitionState, { parked, items, cause, attempts }: Copy): Promise<void> {
+    const { group, append, wallMs } = this.#deps;
+    const atMs = Math.floor(wallMs());
+    const records = items.map((item, at) => ({
+      id: `${parked.mark}/${item.offset}`,
+      record: encodeParkedCopy(item.record, {
+        group,
+        partition: partition.partition,
+        offset: item.offset,
+        mark: parked.mark,
+        epoch: partition.epoch,
+        atMs,
+        previous: items[at - 1]?.offset ?? -1,
+        cause:
+          at === 0 && cause !== undefined
+            ? { reason: cause.reason, attempts, error: textOf(cause.error) }
+            : undefined,
+      }),
+    }));
+    const lane = `${group}/${partition.partition}/${parked.mark}`;
+    const outcomes = await Promise.allSettled(
+      records.map((one) => append({ partition: this.#parkedPartition(partition), lane, ...one })),
+    );
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  }
+
+  async write(partition: PartitionState, write: JournalWrite): Promise<void> {
+    const { group, journal } = this.#deps;
+    const place = { group, partition: partition.partition, epoch: partition.epoch };
+    switch (write.kind) {
+      case 'progress':
+        await journal.append({ kind: 'progress', ...place, mark: write.parked.mark, done: write.done });
+        return;
+      case 'cleared': {
+        const { parked, how, upTo, command } = write;
+        await journal.append({ kind: 'cleared', ...place, mark: parked.mark, how, upTo, command });
+        return;
+      }
+      case 'done':
+        await journal.append({ kind: 'done', ...place, command: write.command, outcome: write.outcome });
+    }
+  }
+
+  readParked(partition: PartitionState, wants: readonly ParkedWant[]): Promise<readonly ParkedFound[]> {
+    return this.#deps.feed.read({
+      partition: partition.partition,
+      parkedPartition: this.#parkedPartition(partition),
+      wants,
+      isWanted: () => partition.phase === 'running',
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#deps.feed.close();
+  }
+
+  #parkedPartition({ partition }: PartitionState): number {
+    return partition % this.#deps.topic.partitions;
+  }
+
+  /** Many keys may be parked at once: an end that is being asked for lies before the copies of all of them. */
+  #endOf(parkedPartition: number): Promise<LogEnds> {
+    let asked = this.#ends.get(parkedPartition);
+    if (asked === undefined) {
+      asked = this.#deps.logEnds(parkedPartition).finally(() => this.#ends.delete(parkedPartition));
+      this.#ends.set(parkedPartition, asked);
+    }
+    return asked;
+  }
+}
+
+function textOf(error: unknown): string {
+  if (error === undefined) return '';
+  return error instanceof Error ? `${error.name}: ${error.message}` : showValue(error, []);
+}

@@ -1,0 +1,210 @@
+import type { Clock } from '../../clock/clock.ts';
+import { readParkedCopy } from '../../codec/parked-copy.ts';
+import type { IncomingRecord, LogEnds, Reader, TopicPartition } from '../../kafka/port.ts';
+import type { Item } from '../core/lane.ts';
+import type { ParkedFound, ParkedWant } from '../core/parked.ts';
+import { itemOf } from './item-of.ts';
+
+/** Reading that brings nothing for so long has failed. */
+const STALLED_MS = 30_000;
+
+/** How often a job that waits for records looks whether it is still wanted. */
+const LOOK_UP_MS = 1_000;
+
+/** What one poll aims at; see the tail feed. */
+const POLL_BYTES = 2 * 1024 * 1024;
+const POLL_COUNT = 128;
+
+interface ParkedFeedDeps {
+  readonly group: string;
+  readonly topic: string;
+  /** Made when something is redriven for the first time: most workers never need one. */
+  readonly openReader: () => Promise<Reader>;
+  readonly logEnds: (place: TopicPartition) => Promise<LogEnds>;
+  readonly clock: Clock;
+}
+
+export interface ParkedJob {
+  /** The queue partition, and the partition of the parked topic that its copies are in. */
+  readonly partition: number;
+  readonly parkedPartition: number;
+  readonly wants: readonly ParkedWant[];
+  /** False once nobody waits for it any more: then it ends early. */
+  readonly isWanted: () => boolean;
+}
+
+/**
+ * Reads copies of the parked topic, with a client of its own and one job at a time. A job reads from where the first of
+ * its wants begins, and ends when each has what it asked for or the end is reached, as it was when the job began.
+ */
+export class ParkedFeed {
+  readonly #deps: ParkedFeedDeps;
+  #reader: Promise<Reader> | undefined;
+  #queue: Promise<unknown> = Promise.resolve();
+  #wake: () => void = () => {};
+  #closed = false;
+  #meanBytes = 65_536;
+
+  constructor(deps: ParkedFeedDeps) {
+    this.#deps = deps;
+  }
+
+  /** Rejects when the topic cannot be read to the end of the job; the next job begins with a new reader. */
+  read(job: ParkedJob): Promise<readonly ParkedFound[]> {
+    const read = this.#queue.then(() => this.#read(job));
+    this.#queue = read.catch(() => {});
+    return read;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#wake();
+    const reader = await this.#reader?.catch(() => undefined);
+    await reader?.close();
+    await this.#queue;
+  }
+
+  async #read(job: ParkedJob): Promise<readonly ParkedFound[]> {
+    if (this.#closed) throw new Error('the worker ends');
+    const place = { topic: this.#deps.topic, partition: job.parkedPartition };
+    const { start, end } = await this.#deps.logEnds(place);
+    const searches = job.wants.map((want) => new Search(want, start));
+    const from = Math.max(start, Math.min(...job.wants.map((want) => want.from)));
+    const open = new Map(searches.filter((one) => one.isOpen).map((one) => [one.mark, one]));
+    if (open.size > 0 && from < end) await this.#scan(job, { place, from, end, open });
+    return searches.map((one) => one.found(end));
+  }
+
+  async #scan(
+    job: ParkedJob,
+    {
+      place,
+      from,
+      end,
+      open,
+    }: { place: TopicPartition; from: number; end: number; open: Map<number, Search> },
+  ): Promise<void> {
+    const reader = await this.#openReader();
+    try {
+      await reader.assign([{ ...place, offset: from }]);
+      let reached = from;
+      let progressMs = this.#deps.clock.monotonicMs();
+      while (reached < end && open.size > 0 && job.isWanted()) {
+        if (this.#closed) throw new Error('the worker ends');
+        const readable = this.#nextReadable();
+        const records = await reader.poll(this.#pollCount());
+        if (records.length === 0) {
+          const leftMs = progressMs + STALLED_MS - this.#deps.clock.monotonicMs();
+          if (leftMs <= 0) throw new Error(`${place.topic} brings nothing from offset ${reached} on`);
+          await readable(Math.min(leftMs, LOOK_UP_MS));
+          continue;
+        }
+        progressMs = this.#deps.clock.monotonicMs();
+        for (const record of records) {
+          if (record.offset < end) this.#sort(record, job.partition, open);
+          reached = record.offset + 1;
+        }
+      }
+      await reader.unassign([place]);
+    } catch (error) {
+      this.#reader = undefined;
+      await reader.close();
+      throw error;
+    }
+  }
+
+  #sort(record: IncomingRecord, partition: number, open: Map<number, Search>): void {
+    const bytes = (record.value?.length ?? 0) + (record.key?.length ?? 0);
+    this.#meanBytes += (bytes - this.#meanBytes) / 16;
+    const copy = readParkedCopy(record);
+    if (copy === undefined || copy.group !== this.#deps.group || copy.partition !== partition) return;
+    const search = open.get(copy.mark);
+    if (search === undefined) return;
+    search.take(record.offset, copy);
+    if (!search.isOpen) open.delete(copy.mark);
+  }
+
+  #pollCount(): number {
+    return Math.max(1, Math.min(POLL_COUNT, Math.floor(POLL_BYTES / (this.#meanBytes + 512))));
+  }
+
+  /** To be called before a poll: what becomes readable during it counts too. */
+  #nextReadable(): (timeoutMs: number) => Promise<void> {
+    let woken = false;
+    let wake = (): void => {};
+    this.#wake = () => {
+      woken = true;
+      wake();
+    };
+    return (timeoutMs) =>
+      new Promise((resolve) => {
+        const timer = this.#deps.clock.setTimer(timeoutMs, resolve);
+        wake = (): void => {
+          timer.clear();
+          resolve();
+        };
+        if (woken) wake();
+      });
+  }
+
+  #openReader(): Promise<Reader> {
+    this.#reader ??= this.#deps.openReader().then(
+      (reader) => {
+        reader.onProblem(() => {}); // reading goes on, or is given up after STALLED_MS
+        reader.onReadable(() => this.#wake());
+        return reader;
+      },
+      (error: unknown) => {
+        this.#reader = undefined;
+        throw error;
+      },
+    );
+    return this.#reader;
+  }
+}
+
+/** What is looked for, and what was found so far. */
+class Search {
+  readonly #want: ParkedWant;
+  readonly #lostBelow: number;
+  readonly #items: Item[] = [];
+  #bytes = 0;
+  #next: number;
+  /** Highest source offset that is in the list, or before it. */
+  #last: number;
+
+  constructor(want: ParkedWant, logStart: number) {
+    this.#want = want;
+    this.#lostBelow = want.from < logStart ? logStart : 0;
+    this.#next = want.from;
+    this.#last = want.after;
+  }
+
+  get mark(): number {
+    return this.#want.mark;
+  }
+
+  get isOpen(): boolean {
+    const { count, bytes } = this.#want;
+    return this.#lostBelow === 0 && this.#items.length < count && this.#bytes < bytes;
+  }
+
+  /** Copies of a failed attempt are there again behind it; a remnant that lacks those before it would reorder them. */
+  take(
+    at: number,
+    copy: { readonly offset: number; readonly previous: number; readonly record: IncomingRecord },
+  ): void {
+    if (at < this.#want.from || copy.offset <= this.#last || copy.previous > this.#last) return;
+    const item = itemOf(copy.record);
+    this.#items.push(item);
+    this.#bytes += item.bytes;
+    this.#last = copy.offset;
+    this.#next = at + 1;
+  }
+
+  found(end: number): ParkedFound {
+    const atEnd = this.isOpen;
+    const next = atEnd ? Math.max(end, this.#next) : this.#next;
+    return { mark: this.mark, items: this.#items, next, atEnd, lostBelow: this.#lostBelow };
+  }
+}
