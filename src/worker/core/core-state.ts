@@ -8,6 +8,7 @@ import type { RetryPolicy } from './retry.ts';
 import type { SharedBudget } from './shared-budget.ts';
 import type { SuspectGate } from './suspect-gate.ts';
 import { type Inheritance, Suspects } from './suspect-list.ts';
+import { limitOf, type TypeLimit } from './type-limits.ts';
 import type { AfterGiveUp, TypePolicy } from './type-policy.ts';
 
 /** What the core decides by. All times in milliseconds of the monotonic clock, but for those that are written down. */
@@ -42,6 +43,7 @@ export interface CoreConfig {
 
 export interface TypeState {
   readonly policy: TypePolicy;
+  readonly limit: TypeLimit | undefined;
   readonly outage: OutageDetector;
   runningCount: number;
   /** The last probe of an outage, until it ends; others wait for it until then, or until a time. */
@@ -164,6 +166,7 @@ export class CoreState {
     if (state === undefined) {
       state = {
         policy,
+        limit: limitOf(policy),
         outage: new OutageDetector(probe),
         runningCount: 0,
         probe: undefined,

@@ -32,7 +32,7 @@ export type HoldReason =
  * - `held`: waits for a time, or for good, see {@link HoldReason}
  * - `fetching`: its first task's record was dropped from memory and is being read again
  * - `blocked`: an older handler of the same key is still alive in this process
- * - `gated`: its first task's type is in outage
+ * - `gated`: its first task's type is in outage, or at one of its limits
  * - `parking`: its first tasks are on their way to the parked topic, or wait for their MARK
  * - `behind`: the parked tasks of its key go first
  * - `vetting`: its first task may have ended a process; its start is being committed

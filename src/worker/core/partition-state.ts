@@ -102,6 +102,7 @@ export class PartitionState {
   gap: Gap | undefined;
   /** Reported as full and not since relieved. */
   full = false;
+  nextFullReportMs = 0;
   /** Has a place in the queue of partitions that have something to start. */
   queued = false;
   /** Handlers that did not settle in time when the partition was given up. */

@@ -8,6 +8,9 @@ import { copyFirst, turnOf } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
 import { advanceLane, holdLane, moveLane, queueUp } from './scheduling.ts';
 import { admitSuspect, admittedAlone, suspectStarted } from './suspects.ts';
+import { callWaiting, mayStart } from './type-limits.ts';
+
+const FULL_REPORT_MS = 60_000;
 
 /** Starts what may start: partitions take turns, within a partition the lowest offset goes first. */
 export function startReady(core: CoreState): void {
@@ -16,9 +19,19 @@ export function startReady(core: CoreState): void {
     return;
   }
   releaseProbes(core);
+  callWaiting(core);
+  do startInTurn(core);
+  while (hasSlot(core) && callWaiting(core));
+}
+
+function hasSlot(core: CoreState): boolean {
+  return !core.stopping && core.runs.size < core.config.concurrency;
+}
+
+function startInTurn(core: CoreState): void {
   const { turn } = core;
   let at = 0;
-  while (at < turn.length && !core.stopping && core.runs.size < core.config.concurrency) {
+  while (at < turn.length && hasSlot(core)) {
     const partition = turn[at];
     at += 1;
     if (partition === undefined) break;
@@ -56,10 +69,7 @@ function startFirst(core: CoreState, partition: PartitionState): boolean {
   }
   if (!fitsOneMore(core, partition, item.offset)) {
     partition.full = true;
-    core.effects.push({
-      kind: 'report',
-      report: { kind: 'partition-full', partition: partition.partition, openKeys: partition.open.size },
-    });
+    reportFull(core, partition);
     return false;
   }
   partition.ready.pop();
@@ -90,6 +100,16 @@ function takeTurn(core: CoreState, partition: PartitionState, lane: Lane, item: 
     const fits = (offset: number): boolean => fitsOneMore(core, partition, offset);
     copyFirst(core, partition, { lane, parked: turn.parked, fits });
   }
+}
+
+/** Said once in a while: with many keys waiting for a limit, room comes and goes with each of them. */
+function reportFull(core: CoreState, partition: PartitionState): void {
+  if (core.nowMs < partition.nextFullReportMs) return;
+  partition.nextFullReportMs = core.nowMs + FULL_REPORT_MS;
+  core.effects.push({
+    kind: 'report',
+    report: { kind: 'partition-full', partition: partition.partition, openKeys: partition.open.size },
+  });
 }
 
 /** A crash between copy and commit leaves a task in the queue that has been done as a parked one since. */
@@ -132,6 +152,12 @@ function startLane(core: CoreState, partition: PartitionState, lane: Lane, item:
     type.waiting.set(lane, partition);
     return;
   }
+  if (!mayStart(core, type, lane)) {
+    moveLane(core, partition, lane, 'gated');
+    type.limit?.waiting.set(lane, partition);
+    dropIfUnwanted(core, partition, lane);
+    return;
+  }
   if (!lane.aside && item.offset < partition.suspectBelow && !admitSuspect(core, partition, lane, item))
     return;
   const run: Run = { partition, lane, item, attempt: lane.attempts + 1 };
@@ -139,6 +165,7 @@ function startLane(core: CoreState, partition: PartitionState, lane: Lane, item:
   partition.runningCount += 1;
   if (!lane.aside) partition.startedBelow = Math.max(partition.startedBelow, item.offset + 1);
   type.runningCount += 1;
+  type.limit?.started(lane, core.nowMs);
   if (type.outage.down) noteProbe(core, type, run);
   core.liveKeys.add(name);
   core.runs.add(run);

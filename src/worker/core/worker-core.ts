@@ -245,6 +245,8 @@ function nextTickAtMs(core: CoreState): number | undefined {
   for (const partition of core.takingAgain) next = Math.min(next, partition.retryTakingAtMs);
   for (const type of core.types.values()) {
     if (type.outage.down && type.waiting.size > 0) next = Math.min(next, nextProbeAtMs(type));
+    const freeAtMs = type.limit?.nextFreeAtMs(type.runningCount, core.nowMs);
+    if (freeAtMs !== undefined) next = Math.min(next, freeAtMs);
   }
   return next === Number.POSITIVE_INFINITY ? undefined : next;
 }
