@@ -51,7 +51,7 @@ export class TakingSteps {
 
   #failed(partitions: readonly PartitionState[], error: unknown): void {
     const { core, events, tell } = this.#link;
-    emitProblem(events, error);
+    if (partitions.some(({ phase }) => phase !== 'gone')) emitProblem(events, error);
     for (const partition of partitions) tell((at) => core.takingFailed(at, partition));
   }
 }

@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
 import { itemOf } from '../../test/support/core-rig.ts';
+import type { Clock } from '../clock/clock.ts';
+import { ManualClock } from '../clock/manual-clock.ts';
 import { foldJournal } from '../journal/journal.ts';
 import type { CommitOutcome, Membership, OffsetCommit } from '../kafka/port.ts';
 import { Emitter } from '../telemetry/emitter.ts';
@@ -61,10 +63,15 @@ interface Engine {
   readonly broken: unknown[];
 }
 
-/** An engine whose clock fires no timer, with partition 0 assigned. */
+/** A clock that fires no timer. */
+function stillClock(now: () => number): Clock {
+  return { monotonicMs: now, wallMs: now, setTimer: () => ({ clear: () => {} }) };
+}
+
+/** An engine with partition 0 assigned. */
 async function runningEngine(
   commit: (offsets: readonly OffsetCommit[]) => Promise<readonly CommitOutcome[]>,
-  now: () => number = () => 10_000,
+  clock: Clock = stillClock(() => 10_000),
 ): Promise<Engine & { readonly partition: PartitionState }> {
   const started: Run[] = [];
   const aborted: string[] = [];
@@ -99,7 +106,7 @@ async function runningEngine(
     sweeps: feed as unknown as SweepFeed,
     runner: runner as unknown as TaskRunner,
     liveKeys: shared.liveKeys,
-    clock: { monotonicMs: now, wallMs: now, setTimer: () => ({ clear: () => {} }) },
+    clock,
     events,
     onCommitted: () => {},
     onParkedNeeded: () => {},
@@ -128,7 +135,7 @@ it('starts nothing after a standstill before a commit is acknowledged, whatever 
       if (silent) await new Promise<void>((resolve) => (acknowledge = resolve));
       return allStored(offsets);
     },
-    () => nowMs,
+    stillClock(() => nowMs),
   );
   const stoodStill: number[] = [];
   events.on('stood-still', ({ gapMs }) => void stoodStill.push(gapMs));
@@ -174,6 +181,31 @@ it('ends with its core: when that throws, nothing is told to it any more and not
   await engine.close();
 });
 
+it('does not wait for ever for what is under way when it closes', async () => {
+  const clock = new ManualClock();
+  let taken = false;
+  const rig = await runningEngine(async (offsets) => {
+    if (taken) return await new Promise(() => {}); // never answered
+    taken = true;
+    return allStored(offsets);
+  }, clock);
+  rig.engine.onRecords(rig.partition, [itemOf(0, 'a')]);
+  const [run] = rig.started;
+  if (run === undefined) throw new Error('nothing runs');
+  rig.engine.onTaskEnded(run, { kind: 'finished' });
+  await clock.advance(1_000);
+  expect(rig.core.state.commitUnderWay).toBe(true);
+  const closed = rig.engine.close();
+  let ended = false;
+  void closed.then(() => {
+    ended = true;
+  });
+  await clock.advance(4_000);
+  expect(ended).toBe(false);
+  await clock.advance(2_000);
+  await closed;
+});
+
 it('ends when what it does in the background throws', async () => {
   const bug = new Error('no list of outcomes');
   let nowMs = 10_000;
@@ -184,7 +216,7 @@ it('ends when what it does in the background throws', async () => {
       taken = true;
       return allStored(offsets);
     },
-    () => nowMs,
+    stillClock(() => nowMs),
   );
   rig.engine.onRecords(rig.partition, [itemOf(0, 'a')]);
   const [run] = rig.started;

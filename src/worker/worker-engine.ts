@@ -24,6 +24,9 @@ const TICK_MS = 25;
 /** A process that did not get to look at the time for so long may have been replaced. */
 const STOOD_STILL_MS = 3_000;
 
+/** What is under way when a worker ends is waited for as long. */
+const CLOSE_MS = 5_000;
+
 export interface EngineDeps {
   readonly core: WorkerCore;
   readonly topic: string;
@@ -169,11 +172,17 @@ export class WorkerEngine {
     this.#deps.onBroken(error);
   }
 
-  /** Resolves when all that was begun in the background has ended. */
+  /** Resolves when all that was begun in the background has ended, or after a while: brokers may not answer. */
   async close(): Promise<void> {
     this.#timer?.clear();
     this.#timer = undefined;
-    await Promise.allSettled(this.#background);
+    await new Promise<void>((resolve) => {
+      const patience = this.#deps.clock.setTimer(CLOSE_MS, resolve);
+      void Promise.allSettled(this.#background).then(() => {
+        patience.clear();
+        resolve();
+      });
+    });
   }
 
   #now(): Moment {

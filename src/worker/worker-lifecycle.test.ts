@@ -211,6 +211,37 @@ describe('stop', () => {
   });
 });
 
+describe('stop while a partition is being taken', () => {
+  it('does not wait for a journal that cannot be read', async () => {
+    await using rig = new QueueRig();
+    const plain = memoryDriver(rig.cluster);
+    const inspected = new Signal();
+    const kafka = rig.connect({
+      ...plain,
+      reader: async (options) => {
+        const reader = await plain.reader(options);
+        if (options.name.endsWith('.journal')) reader.poll = async () => [];
+        return reader;
+      },
+      membership: (options) => {
+        const member = plain.membership(options);
+        const committed = member.committed.bind(member);
+        member.committed = async (partitions) => {
+          inspected.resolve();
+          return await committed(partitions);
+        };
+        return member;
+      },
+    });
+    const worker = await rig.started(() => {}, {}, rig.open(kafka));
+    const problems: unknown[] = [];
+    worker.on('problem', (problem) => problems.push(problem));
+    await inspected.promise;
+    await worker.stop(); // or this test takes as long as the journal is waited for
+    expect([worker.health().status, problems]).toEqual(['stopped', []]);
+  });
+});
+
 describe('a worker that cannot go on', () => {
   it('says so by done, aborts its handlers and stops', async () => {
     await using rig = new QueueRig();

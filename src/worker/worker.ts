@@ -153,8 +153,9 @@ export class Worker {
     const running = this.#running;
     if (running === undefined) return;
     await running.membership.abandon();
-    await Promise.all([running.engine.close(), running.parking.close()]);
-    await Promise.all([running.tail.close(), running.sweeps.close(), running.journal.close()]);
+    // The journal first: whoever waits for it waits no longer.
+    await Promise.all([running.journal.close(), running.engine.close(), running.parking.close()]);
+    await Promise.all([running.tail.close(), running.sweeps.close()]);
   }
 
   #fail(failure: KafkaFailure): void {
