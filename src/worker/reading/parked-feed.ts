@@ -107,8 +107,10 @@ export class ParkedFeed {
       }
       await reader.unassign([place]);
     } catch (error) {
-      this.#reader = undefined;
-      await reader.close();
+      if (!this.#closed) {
+        this.#reader = undefined;
+        await reader.close();
+      }
       throw error;
     }
   }

@@ -1,0 +1,211 @@
+import { describe, expect, it } from 'vitest';
+import { ManualClock } from '../../clock/manual-clock.ts';
+import { encodeParkedCopy } from '../../codec/parked-copy.ts';
+import { MemoryCluster } from '../../kafka/memory/memory-cluster.ts';
+import { memoryDriver } from '../../kafka/memory/memory-driver.ts';
+import type { IncomingRecord, Reader } from '../../kafka/port.ts';
+import type { ParkedWant } from '../core/parked.ts';
+import { ParkedFeed, type ParkedJob } from './parked-feed.ts';
+
+const all = { count: 100, bytes: 1_000_000 };
+
+function want(mark: number, changes: Partial<ParkedWant> = {}): ParkedWant {
+  return { mark, after: -1, from: 0, ...all, ...changes };
+}
+
+/** A parked topic of one partition, and a feed on it. */
+class Rig {
+  readonly cluster = new MemoryCluster();
+  readonly clock = new ManualClock();
+  readonly feed: ParkedFeed;
+  openCount = 0;
+  openReader: () => Promise<Reader> = () =>
+    memoryDriver(this.cluster).reader({ name: 'r', prefetchBytes: 1 });
+
+  constructor() {
+    this.cluster.createTopic('q.parked', { partitions: 1 });
+    this.feed = new ParkedFeed({
+      group: 'g',
+      topic: 'q.parked',
+      openReader: () => {
+        this.openCount += 1;
+        return this.openReader();
+      },
+      logEnds: async (place) => ({ ...place, start: 0, end: 0, ...this.cluster.log(place)?.ends }),
+      clock: this.clock,
+    });
+  }
+
+  copy(
+    mark: number,
+    offset: number,
+    more: { group?: string; partition?: number; previous?: number } = {},
+  ): void {
+    const { group = 'g', partition = 3, previous = -1 } = more;
+    const place = { topic: 'q', partition, offset, timestampMs: 0 };
+    const original: IncomingRecord = {
+      ...place,
+      key: Buffer.from('k'),
+      value: Buffer.from(`v${offset}`),
+      headers: [],
+    };
+    const info = { group, partition, mark, offset, epoch: 1, atMs: 0, previous };
+    this.cluster.write({ topic: 'q.parked', partition: 0 }, [encodeParkedCopy(original, info)]);
+  }
+
+  job(...wants: ParkedWant[]): ParkedJob {
+    return { partition: 3, parkedPartition: 0, wants, isWanted: () => true };
+  }
+
+  async read(
+    ...wants: ParkedWant[]
+  ): Promise<{ offsets: number[]; next: number; atEnd: boolean; lostBelow: number }[]> {
+    const found = await this.feed.read(this.job(...wants));
+    return found.map(({ items, next, atEnd, lostBelow }) => ({
+      offsets: items.map(({ offset }) => offset),
+      next,
+      atEnd,
+      lostBelow,
+    }));
+  }
+}
+
+describe('parked tasks', () => {
+  it('are found by their mark, as they were in the queue, and no others', async () => {
+    const rig = new Rig();
+    rig.copy(7, 10);
+    rig.copy(8, 11);
+    rig.copy(7, 12, { group: 'other' });
+    rig.copy(7, 13, { partition: 5 });
+    rig.cluster.write({ topic: 'q.parked', partition: 0 }, [
+      { key: null, value: Buffer.from('?'), headers: [] },
+    ]);
+    rig.copy(7, 14);
+    const [found] = await rig.feed.read(rig.job(want(7)));
+    expect(found?.items.map(({ record }) => ({ ...record, timestampMs: 0 }))).toEqual(
+      [10, 14].map((offset) => ({
+        topic: 'q',
+        partition: 3,
+        offset,
+        timestampMs: 0,
+        key: Buffer.from('k'),
+        value: Buffer.from(`v${offset}`),
+        headers: [],
+      })),
+    );
+    expect(found).toMatchObject({ mark: 7, next: 6, atEnd: true, lostBelow: 0 });
+  });
+
+  it('come in pieces of the size asked for, each once', async () => {
+    const rig = new Rig();
+    for (const offset of [1, 2, 3, 4, 5]) rig.copy(7, offset);
+    expect(await rig.read(want(7, { count: 2 }))).toEqual([
+      { offsets: [1, 2], next: 2, atEnd: false, lostBelow: 0 },
+    ]);
+    expect(await rig.read(want(7, { from: 2, after: 2, bytes: 1 }))).toEqual([
+      { offsets: [3], next: 3, atEnd: false, lostBelow: 0 },
+    ]);
+    expect(await rig.read(want(7, { from: 3, after: 3 }))).toEqual([
+      { offsets: [4, 5], next: 5, atEnd: true, lostBelow: 0 },
+    ]);
+    expect(await rig.read(want(7, { from: 5, after: 5 }))).toEqual([
+      { offsets: [], next: 5, atEnd: true, lostBelow: 0 },
+    ]);
+    expect(rig.openCount).toBe(1);
+  });
+
+  it('that were copied again count once, and remnants of a failed attempt not at all', async () => {
+    const rig = new Rig();
+    rig.copy(7, 1);
+    // Of an attempt to copy 2, 3 and 4, the first did not get there; then all were copied again.
+    rig.copy(7, 3, { previous: 2 });
+    rig.copy(7, 4, { previous: 3 });
+    rig.copy(7, 2);
+    rig.copy(7, 3, { previous: 2 });
+    rig.copy(7, 4, { previous: 3 });
+    expect(await rig.read(want(7))).toMatchObject([{ offsets: [1, 2, 3, 4] }]);
+  });
+
+  it('of several marks are read in one go, from where the first of them begins', async () => {
+    const rig = new Rig();
+    rig.copy(7, 1);
+    rig.copy(8, 2);
+    rig.copy(7, 3);
+    rig.copy(8, 4);
+    expect(await rig.read(want(8, { from: 2 }), want(7, { count: 1 }))).toEqual([
+      { offsets: [4], next: 4, atEnd: true, lostBelow: 0 },
+      { offsets: [1], next: 1, atEnd: false, lostBelow: 0 },
+    ]);
+  });
+
+  it('that are gone from the log are said to be lost; others are found all the same', async () => {
+    const rig = new Rig();
+    for (const offset of [1, 2, 3]) rig.copy(7, offset);
+    rig.cluster.deleteRecords({ topic: 'q.parked', partition: 0 }, 2);
+    expect(await rig.read(want(7, { from: 1 }), want(8, { from: 2 }))).toEqual([
+      { offsets: [], next: 1, atEnd: false, lostBelow: 2 },
+      { offsets: [], next: 3, atEnd: true, lostBelow: 0 },
+    ]);
+  });
+});
+
+describe('a job', () => {
+  it('that brings nothing fails after 30 s, and the next one begins with a new reader', async () => {
+    const rig = new Rig();
+    rig.copy(7, 1);
+    let closed = 0;
+    const silent = {
+      assign: async () => {},
+      poll: async () => [],
+      onReadable: () => {},
+      onProblem: () => {},
+      close: async () => {
+        closed += 1;
+      },
+    };
+    const { openReader } = rig;
+    rig.openReader = async () => silent as unknown as Reader; // the rest is not called
+    const failed = rig.read(want(7)).catch((error: unknown) => error);
+    await rig.clock.advance(31_000);
+    expect(await failed).toMatchObject({ message: expect.stringContaining('from offset 0 on') });
+    expect(closed).toBe(1);
+    rig.openReader = openReader;
+    expect(await rig.read(want(7))).toMatchObject([{ offsets: [1] }]);
+  });
+
+  it('fails when no reader can be opened; the next one tries again', async () => {
+    const rig = new Rig();
+    rig.copy(7, 1);
+    const { openReader } = rig;
+    rig.openReader = () => Promise.reject(new Error('no broker answers'));
+    await expect(rig.read(want(7))).rejects.toThrow('no broker answers');
+    rig.openReader = openReader;
+    expect(await rig.read(want(7))).toMatchObject([{ offsets: [1] }]);
+  });
+
+  it('waits for the one before it, and ends with the worker', async () => {
+    const rig = new Rig();
+    rig.copy(7, 1);
+    const silent = {
+      assign: async () => {},
+      poll: async () => [],
+      onReadable: () => {},
+      onProblem: () => {},
+      close: async () => {},
+    };
+    rig.openReader = async () => silent as unknown as Reader; // the rest is not called
+    const jobs = Promise.allSettled([rig.read(want(7)), rig.read(want(7))]);
+    await rig.clock.advance(0);
+    expect(rig.openCount).toBe(1);
+    await rig.feed.close();
+    expect((await jobs).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(rig.clock.pendingCount).toBe(0);
+  });
+
+  it('ends early when nobody waits for it any more', async () => {
+    const rig = new Rig();
+    rig.copy(7, 1);
+    const [found] = await rig.feed.read({ ...rig.job(want(7)), isWanted: () => false });
+    expect(found?.items).toEqual([]);
+  });
+});
