@@ -4,9 +4,12 @@ import { engineMutants, isEngineMutant } from './engine-mutants.ts';
 import type { Outcome, Scenario } from './scenario.ts';
 import { cleanStop } from './scenarios/clean-stop.ts';
 import { crashLoop } from './scenarios/crash-loop.ts';
+import { deploy } from './scenarios/deploy.ts';
 import { heldKey } from './scenarios/held-key.ts';
 import { heldRevoke } from './scenarios/held-revoke.ts';
+import { killGap } from './scenarios/kill-gap.ts';
 import { parallelKeys } from './scenarios/parallel-keys.ts';
+import { staticMember } from './scenarios/static-member.ts';
 import { workerKill } from './scenarios/worker-kill.ts';
 import { zombie } from './scenarios/zombie.ts';
 
@@ -22,6 +25,9 @@ const scenarios: readonly Scenario[] = [
   heldRevoke,
   zombie,
   crashLoop,
+  deploy,
+  killGap,
+  staticMember,
 ];
 
 const SHOWN_PER_KIND = 8;

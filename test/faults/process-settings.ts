@@ -1,6 +1,8 @@
 import type { EngineMutant } from './engine-mutants.ts';
 import type { PayloadPlan } from './work-payload.ts';
 
+export type GroupProtocol = 'classic' | 'consumer';
+
 /** What every process of a run is told. */
 export interface QueueSettings {
   readonly brokers: readonly string[];

@@ -3,6 +3,7 @@ import { type CheckOptions, type CheckReport, checkEvents } from '../checker/che
 import { checkVacuity, type Minimum } from '../checker/vacuity.ts';
 import type { KafkaCluster } from '../support/kafka/cluster.ts';
 import type { EngineMutant } from './engine-mutants.ts';
+import type { GroupProtocol } from './process-settings.ts';
 import { World, type WorldOptions } from './world.ts';
 
 export type RunSize = 'full' | 'quick' | 'tiny';
@@ -14,7 +15,7 @@ export interface ScenarioOptions {
   readonly cluster: KafkaCluster | undefined;
   /** How much of everything: `quick` has fewer tasks, kills and rounds, `tiny` one rebalance and no kill. */
   readonly size: RunSize;
-  readonly protocol: 'classic' | 'consumer';
+  readonly protocol: GroupProtocol;
   readonly mutant: EngineMutant | undefined;
   /** Takes away the check that the scenario is about: it must go red. */
   readonly unchecked?: boolean;

@@ -1,10 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { LogEvent } from '../../checker/events.ts';
 import { SeededRandom } from '../../checker/seeded-random.ts';
-import type { Child } from '../child.ts';
 import { type ClusterAdmin, clusterAdmin } from '../cluster-admin.ts';
 import { type StoreWrite, startFencedStore } from '../fenced-store.ts';
 import { figuresOf, type Outcome, play, type Scenario, type ScenarioOptions } from '../scenario.ts';
+import { SteadyLoad } from '../steady-load.ts';
 import type { World } from '../world.ts';
 import { recreatedTopic } from './recreated-topic.ts';
 
@@ -129,7 +129,7 @@ async function standStill(world: World, { options, admin, meanwhile }: Course): 
   await world.enqueue(producer, { keys: ['key-0'], everyMs: 0 });
   for (let i = 0; i < WORKERS; i += 1) world.spawnWorker();
   await world.untilCalm(CALM_MS);
-  const load = new Load(world, producer);
+  const load = new SteadyLoad(world, producer, { keys: KEYS, everyMs: EVERY_MS });
   await wait(1_500);
   const target = random.pick(world.workers);
   if (target === undefined) throw new Error('no worker is left');
@@ -161,27 +161,6 @@ async function forget(world: World, admin: ClusterAdmin, meanwhile: Meanwhile): 
   world.say(`${meanwhile}: ${before} partitions had an offset`);
   for (let i = 1; i < WORKERS; i += 1) world.spawnWorker();
   await world.untilCalm(CALM_MS);
-}
-
-/** Tasks of all keys, round after round, until told to end. */
-class Load {
-  #over = false;
-  readonly #running: Promise<void>;
-
-  constructor(world: World, producer: Child) {
-    this.#running = this.#run(world, producer);
-    this.#running.catch(() => undefined);
-  }
-
-  async #run(world: World, producer: Child): Promise<void> {
-    const keys = Array.from({ length: KEYS }, (_, i) => `key-${i}`);
-    while (!this.#over) await world.enqueue(producer, { keys, everyMs: EVERY_MS });
-  }
-
-  end(): Promise<void> {
-    this.#over = true;
-    return this.#running;
-  }
 }
 
 /** The store's own view: an accepted write whose token is lower than one accepted before it for the key is stale. */
