@@ -25,7 +25,7 @@ export {
   TaskTypeUnknownError,
   UpcastFailedError,
 } from './errors/task-errors.ts';
-export { WorkerBrokenError, WorkerStateError } from './errors/worker-errors.ts';
+export { WorkerBrokenError, WorkerStateError, WorkerStuckError } from './errors/worker-errors.ts';
 export type { ParkReason } from './journal/journal.ts';
 export { KafkaRequestError } from './kafka/request-error.ts';
 export type { OAuthToken, SaslOptions, TlsOptions } from './kafka/security.ts';
@@ -91,4 +91,4 @@ export type { RetryOptions, TypeOptions } from './worker/type-options.ts';
 export type { Worker } from './worker/worker.ts';
 export type { ParkedRef, TaskRef, WorkerEvents } from './worker/worker-events.ts';
 export type { WorkerHealth } from './worker/worker-health.ts';
-export type { RebalanceOptions, WorkerOptions } from './worker/worker-options.ts';
+export type { RebalanceOptions, StuckOptions, WorkerOptions } from './worker/worker-options.ts';

@@ -34,6 +34,7 @@ export type ErrorCode =
   // worker
   | 'WORKER_STATE'
   | 'WORKER_BROKEN'
+  | 'WORKER_STUCK'
   | 'STATE_TOPIC_LOST'
   | 'TASK_TIMEOUT'
   | 'PARTITION_LOST'

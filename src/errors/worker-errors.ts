@@ -18,3 +18,24 @@ export class WorkerBrokenError extends KeylaneError {
     );
   }
 }
+
+/** A worker has ended because one of its handlers did not, although its signal was aborted. End the process. */
+export class WorkerStuckError extends KeylaneError {
+  readonly id: string;
+  readonly type: string;
+  readonly key: string;
+  /** How long before its signal was aborted. */
+  readonly abortedMs: number;
+
+  constructor(task: { readonly id: string; readonly type: string; readonly key: string }, abortedMs: number) {
+    super(
+      'WORKER_STUCK',
+      `The worker has ended: the handler of task ${task.id} ('${task.type}', key '${task.key}') went on for ${abortedMs} ms ` +
+        'after its signal was aborted. Only the end of the process ends it; another worker runs the task again.',
+    );
+    this.id = task.id;
+    this.type = task.type;
+    this.key = task.key;
+    this.abortedMs = abortedMs;
+  }
+}

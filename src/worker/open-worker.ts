@@ -1,4 +1,5 @@
 import type { Clock } from '../clock/clock.ts';
+import { WorkerStuckError } from '../errors/worker-errors.ts';
 import type {
   Admin,
   GroupProtocol,
@@ -80,6 +81,8 @@ interface WorkerParts {
   readonly logger: Logger;
   readonly onFatal: (failure: KafkaFailure) => void;
   readonly onBroken: (error: unknown) => void;
+  /** A handler does not end, and the worker is to stop because of that. */
+  readonly onStuck: (error: WorkerStuckError) => void;
 }
 
 /** Bytes that the clients below may fetch ahead of what was asked for. */
@@ -224,7 +227,7 @@ function newParking(
 }
 
 function newRunner(
-  { deps, options, events, logger }: WorkerParts,
+  { deps, options, events, logger, onStuck }: WorkerParts,
   onEnded: WorkerEngine['onTaskEnded'],
 ): TaskRunner {
   const { clock } = deps;
@@ -249,7 +252,12 @@ function newRunner(
       }
       onEnded(run, end);
     },
-    onStuck: (task, abortedMs) => events.emit('task-stuck', { ...taskRef(task.run), abortedMs }),
+    stuckAfterMs: options.stuck.afterMs,
+    onStuck: (task, abortedMs) => {
+      const ref = taskRef(task.run);
+      events.emit('task-stuck', { ...ref, abortedMs });
+      if (options.stuck.action === 'stop') onStuck(new WorkerStuckError(ref, abortedMs));
+    },
   });
 }
 

@@ -42,6 +42,7 @@ export interface WorkerOptions<T extends TaskMap = TaskMap> {
   /** What differs for single types, by name. */
   readonly types?: { readonly [K in TaskType<T>]?: TypeOptions | undefined };
   readonly rebalance?: RebalanceOptions;
+  readonly stuck?: StuckOptions;
   /**
    * How long stop() waits for handlers that ignore their aborted signal, milliseconds. Default 5,000. They are reported
    * and left behind after that.
@@ -49,6 +50,18 @@ export interface WorkerOptions<T extends TaskMap = TaskMap> {
   readonly stopGraceMs?: number;
   /** Default: warnings and errors to stderr. */
   readonly logger?: Logger;
+}
+
+/** What to do about a handler that goes on although its signal was aborted. */
+export interface StuckOptions {
+  /** How long after the abort, milliseconds. Default 30,000. */
+  readonly afterMs?: number;
+  /**
+   * - `'report'` (default): `task-stuck` says so; its key and its slot wait for it.
+   * - `'stop'`: the worker also stops, as by `stop()`, and then `worker.done` rejects with a `WorkerStuckError`, for a
+   *   supervisor that starts the process anew. Nothing else ends such a promise.
+   */
+  readonly action?: 'report' | 'stop';
 }
 
 /** How partitions move between workers. */
@@ -108,6 +121,20 @@ const schema = z.strictObject({
     'Leave it out for 1,000.',
   ),
   stopGraceMs: option(ms(0).default(5_000), 'a whole number of milliseconds >= 0', 'Leave it out for 5,000.'),
+  stuck: z
+    .strictObject({
+      afterMs: option(
+        ms(0).default(30_000),
+        'a whole number of milliseconds >= 0',
+        'Leave it out for 30,000.',
+      ),
+      action: option(
+        z.enum(['report', 'stop']).default('report'),
+        "'report' or 'stop'",
+        "Leave it out for 'report'.",
+      ),
+    })
+    .prefault({}),
   logger: option(
     z.custom<Logger>((value) => typeof value === 'object' && value !== null && 'warn' in value).optional(),
     'an object with debug, info, warn and error',

@@ -1,4 +1,4 @@
-import { WorkerBrokenError, WorkerStateError } from '../errors/worker-errors.ts';
+import { WorkerBrokenError, WorkerStateError, type WorkerStuckError } from '../errors/worker-errors.ts';
 import type { KafkaFailure } from '../kafka/port.ts';
 import { KafkaRequestError } from '../kafka/request-error.ts';
 import { Emitter } from '../telemetry/emitter.ts';
@@ -31,6 +31,7 @@ export class Worker {
     reject: () => {},
   };
   #life: Life = 'new';
+  #failure: WorkerStuckError | undefined;
   #running: Running | undefined;
   #started: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
@@ -132,7 +133,8 @@ export class Worker {
     await this.#handlersEnd();
     await this.#closeAll();
     this.#move('stopped');
-    this.#finish.resolve();
+    if (this.#failure === undefined) this.#finish.resolve();
+    else this.#finish.reject(this.#failure);
     this.#deps.onClosed(this);
   }
 
@@ -179,6 +181,16 @@ export class Worker {
     );
   }
 
+  /** In good order as far as that goes: only then is it said why. */
+  #endStuck(error: WorkerStuckError): void {
+    if (this.#life !== 'running') return;
+    this.#logger.error(error.message);
+    this.#failure = error;
+    this.stop().catch((closing: unknown) =>
+      this.#logger.error('closing a failed worker', { error: closing }),
+    );
+  }
+
   #isStarting(): boolean {
     return this.#life === 'starting';
   }
@@ -202,6 +214,7 @@ export class Worker {
       logger: this.#logger,
       onFatal: (failure) => this.#fail(failure),
       onBroken: (error) => this.#break(error),
+      onStuck: (error) => this.#endStuck(error),
     });
     return this.#running;
   }

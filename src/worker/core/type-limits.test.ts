@@ -140,7 +140,7 @@ describe('a rate limit', () => {
     const partition = rig.take(0);
     const starts: number[] = [];
     const note = (): void => {
-      for (const run of [...rig.running]) {
+      for (const run of rig.running.slice()) {
         starts.push(rig.nowMs);
         if (starts.length === 2) rig.fail(run);
         else rig.finish(run);
@@ -194,13 +194,13 @@ describe('limits and outages', () => {
     const partition = rig.take(0);
     rig.records(partition, itemsOf(0, keys(30), { type: 'slow' }));
     for (let i = 0; i < 100; i += 1) {
-      for (const run of [...rig.running]) rig.fail(run);
+      for (const run of rig.running.slice()) rig.fail(run);
       rig.pass(100);
       expect(rig.running.length).toBeLessThanOrEqual(2);
     }
     expect(rig.reports('outage-began')).toMatchObject([{ type: 'slow' }]);
     for (let i = 0; i < 200 && partition.commitState('').frontier < 30; i += 1) {
-      for (const run of [...rig.running]) rig.finish(run);
+      for (const run of rig.running.slice()) rig.finish(run);
       rig.pass(100);
       expect(rig.running.length).toBeLessThanOrEqual(2);
     }

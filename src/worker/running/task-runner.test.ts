@@ -35,6 +35,7 @@ class RunnerRig {
       clock: this.clock,
       onStarted: () => {},
       onEnded: (_task, _run, end) => this.ended.resolve(end),
+      stuckAfterMs: 30_000,
       onStuck: (_task, abortedMs) => this.stuckMs.push(abortedMs),
     });
   }

@@ -45,11 +45,10 @@ interface RunnerDeps {
   readonly clock: Clock;
   readonly onStarted: (task: ActiveTask) => void;
   readonly onEnded: (task: ActiveTask | undefined, run: Run, end: TaskEnd) => void;
+  /** A handler that ignores its aborted signal this long is told to `onStuck`, once. */
+  readonly stuckAfterMs: number;
   readonly onStuck: (task: ActiveTask, abortedMs: number) => void;
 }
-
-/** A handler that ignores its aborted signal this long is reported. */
-const STUCK_AFTER_MS = 30_000;
 
 /** Runs handlers: reads the record, checks the payload, calls, watches the time. Decides nothing about order. */
 export class TaskRunner {
@@ -100,7 +99,7 @@ export class TaskRunner {
       if (nowMs >= task.deadlineMs) this.abort(task.run, 'timeout');
       if (task.abortedAtMs === undefined || task.stuckReported) continue;
       const abortedMs = nowMs - task.abortedAtMs;
-      if (abortedMs < STUCK_AFTER_MS) continue;
+      if (abortedMs < this.#deps.stuckAfterMs) continue;
       task.stuckReported = true;
       this.#deps.onStuck(task, abortedMs);
     }
