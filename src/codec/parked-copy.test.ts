@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { IncomingRecord, RecordHeader } from '../kafka/port.ts';
@@ -110,3 +111,48 @@ it('has no reason that this version does not know', () => {
   );
   expect(readParkedCopy({ ...log, headers })?.reason).toBeUndefined();
 });
+
+/** Vectors for implementations in any language; docs/wire-format.md describes them. Bytes in hex. */
+interface HexRecord {
+  readonly key: string;
+  readonly value: string | null;
+  readonly headers: readonly (readonly [string, string])[];
+}
+
+interface CopyVector {
+  readonly name: string;
+  readonly original: HexRecord & {
+    readonly topic: string;
+    readonly partition: number;
+    readonly offset: number;
+  };
+  readonly info: ParkedCopyInfo;
+  readonly record: HexRecord;
+}
+
+const vectors = JSON.parse(
+  readFileSync(new URL('../../test/golden/parked-copies.json', import.meta.url), 'utf8'),
+) as CopyVector[]; // checked in, and of this shape
+
+function bytesOf(record: HexRecord): Pick<IncomingRecord, 'key' | 'value' | 'headers'> {
+  return {
+    key: Buffer.from(record.key, 'hex'),
+    value: record.value === null ? null : Buffer.from(record.value, 'hex'),
+    headers: record.headers.map(([name, value]) => [name, Buffer.from(value, 'hex')]),
+  };
+}
+
+it.each(vectors)(
+  'is written and read as it always was: $name',
+  ({ original, info: about, record: written }) => {
+    const { topic, partition, offset } = original;
+    const incoming = { topic, partition, offset, timestampMs: 99, ...bytesOf(original) };
+    expect(encodeParkedCopy(incoming, about)).toEqual(bytesOf(written));
+    const log = { topic: 'recordings.parked', partition: 7, offset: 3, timestampMs: 99, ...bytesOf(written) };
+    expect(readParkedCopy(log)).toMatchObject({
+      mark: about.mark,
+      previous: about.previous,
+      record: incoming,
+    });
+  },
+);

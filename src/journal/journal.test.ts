@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { foldJournal, type JournalEntry, type WrittenEntry } from './journal.ts';
-import { decodeEntry, encodeEntry } from './journal-entry.ts';
+import { isVoid, journalCourse } from '../../test/support/journal-course.ts';
+import { foldJournal, type JournalHistory, type MarkEntry, type Verb, type WrittenEntry } from './journal.ts';
 
 function claim(offset: number): WrittenEntry {
   return { kind: 'claim', group: 'g', partition: 0, by: 'w', offset };
@@ -19,51 +19,6 @@ function confirm(offset: number, epoch: number, frontier = offset): WrittenEntry
     offset,
   };
 }
-
-const text = fc.string({ unit: 'binary', maxLength: 30 });
-const count = fc.nat(2 ** 31);
-const entry: fc.Arbitrary<JournalEntry> = fc.oneof(
-  fc.record({ kind: fc.constant('claim' as const), group: text, partition: count, by: text }),
-  fc.record({
-    kind: fc.constant('confirm' as const),
-    group: text,
-    partition: count,
-    epoch: count,
-    frontier: count,
-    topicId: text,
-    reason: fc.constantFrom('taken' as const, 'stopped' as const, 'periodic' as const),
-  }),
-);
-
-describe('an entry', () => {
-  it('is read as it was written', () => {
-    fc.assert(
-      fc.property(entry, (given) => {
-        expect(decodeEntry(encodeEntry(given))).toEqual(given);
-      }),
-    );
-  });
-
-  it.each([
-    ['nothing', ''],
-    ['no JSON', '{"v":1,'],
-    ['null', 'null'],
-    ['a list', '[1]'],
-    ['a later version', JSON.stringify({ v: 2, kind: 'claim', group: 'g', partition: 0, by: 'w' })],
-    ['another kind', JSON.stringify({ v: 1, kind: 'later', group: 'g', partition: 0, by: 'w' })],
-    ['no group', JSON.stringify({ v: 1, kind: 'claim', partition: 0, by: 'w' })],
-    ['a negative partition', JSON.stringify({ v: 1, kind: 'claim', group: 'g', partition: -1, by: 'w' })],
-    ['half a frontier', encodeEntry({ ...confirm(3, 1), frontier: 1.5 } as JournalEntry)],
-    ['a frontier beyond numbers', encodeEntry({ ...confirm(3, 1), frontier: 2 ** 60 } as JournalEntry)],
-    ['an unknown reason', encodeEntry({ ...confirm(3, 1), reason: 'because' } as unknown as JournalEntry)],
-  ])('that is %s says nothing', (_what, given) => {
-    expect(decodeEntry(given)).toBeUndefined();
-  });
-
-  it('never throws, whatever somebody wrote into the topic', () => {
-    fc.assert(fc.property(fc.oneof(text, fc.json()), (given) => void decodeEntry(given)));
-  });
-});
 
 describe('the history of a partition', () => {
   it('is empty at first', () => {
@@ -113,25 +68,6 @@ describe('the history of a partition', () => {
     expect([newestConfirmedEpoch, newestConfirm?.frontier]).toEqual([epoch, frontier]);
   });
 
-  /** The rule as DESIGN words it, as slowly as it can be said. */
-  function isVoid(one: WrittenEntry, all: readonly WrittenEntry[]): boolean {
-    if (one.kind === 'claim' || one.kind === 'command') return false;
-    const { epoch, offset } = one;
-    return all.some(
-      (other) =>
-        other.kind === 'claim' &&
-        other.offset > epoch &&
-        other.offset < offset &&
-        all.some(
-          (its) =>
-            its.kind === 'confirm' &&
-            its.epoch === other.offset &&
-            its.offset > other.offset &&
-            !isVoid(its, all),
-        ),
-    );
-  }
-
   it('follows the void rule for any course of events, in any order of reading', () => {
     const course = fc.array(fc.option(fc.nat(8), { nil: undefined, freq: 2 }), { maxLength: 14 });
     fc.assert(
@@ -155,6 +91,190 @@ describe('the history of a partition', () => {
         expect(history.claims).toEqual(new Set(claims.filter((one) => one >= (newestEpoch ?? 0))));
         expect(history.newestConfirm?.frontier).toBe(newest?.offset);
         expect(history.newestConfirmedEpoch).toBe(newestEpoch);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});
+
+function mark(offset: number, epoch: number, changes: Partial<MarkEntry> = {}): WrittenEntry {
+  return {
+    kind: 'mark',
+    group: 'g',
+    partition: 0,
+    epoch,
+    key: 'k',
+    scope: 'key',
+    from: 10,
+    parkedFrom: 3,
+    type: 'work',
+    id: 'task-10',
+    reason: 'gave-up',
+    error: 'it broke',
+    atMs: 5,
+    command: '',
+    ...changes,
+    offset,
+  };
+}
+
+function progress(offset: number, epoch: number, of: number, done: number): WrittenEntry {
+  return { kind: 'progress', group: 'g', partition: 0, epoch, mark: of, done, offset };
+}
+
+function cleared(offset: number, epoch: number, of: number, command = ''): WrittenEntry {
+  const how = 'redriven' as const;
+  return { kind: 'cleared', group: 'g', partition: 0, epoch, mark: of, how, upTo: 20, command, offset };
+}
+
+function command(offset: number, verb: Verb, key = 'k'): WrittenEntry {
+  return {
+    kind: 'command',
+    group: 'g',
+    partition: 0,
+    id: `c${offset}`,
+    verb,
+    key,
+    by: 'me',
+    atMs: 0,
+    offset,
+  };
+}
+
+function done(offset: number, epoch: number, of: string, outcome: string): WrittenEntry {
+  return { kind: 'done', group: 'g', partition: 0, epoch, command: of, outcome, offset };
+}
+
+describe('what is parked', () => {
+  const owned = [claim(1), confirm(2, 1)];
+  const marksOf = (...entries: WrittenEntry[]): JournalHistory['marks'] =>
+    foldJournal([...owned, ...entries]).marks;
+
+  it('is what a mark says, under its offset', () => {
+    expect(marksOf(mark(5, 1))).toEqual([
+      {
+        id: 5,
+        epoch: 1,
+        key: 'k',
+        scope: 'key',
+        from: 10,
+        parkedFrom: 3,
+        type: 'work',
+        taskId: 'task-10',
+        reason: 'gave-up',
+        error: 'it broke',
+        atMs: 5,
+        command: '',
+        done: -1,
+        discarded: [],
+        redrives: 0,
+        stalls: 0,
+      },
+    ]);
+  });
+
+  it('outlives its owner, until it is cleared', () => {
+    const taken = [mark(5, 1), claim(6), confirm(7, 6)];
+    expect(marksOf(...taken).map(({ id }) => id)).toEqual([5]);
+    expect(marksOf(...taken, cleared(8, 6, 5))).toEqual([]);
+    expect(marksOf(...taken, cleared(8, 1, 5)).map(({ id }) => id)).toEqual([5]);
+  });
+
+  it('is not what a replaced owner writes', () => {
+    expect(marksOf(claim(3), mark(4, 1), confirm(5, 3), mark(6, 1))).toEqual([]);
+  });
+
+  it("is an owner's last mark of a key: it wrote it again because it was not told of the first", () => {
+    expect(marksOf(mark(5, 1), mark(6, 1)).map(({ id }) => id)).toEqual([6]);
+    const task = { scope: 'task' } as const;
+    expect(marksOf(mark(5, 1, task), mark(6, 1, task)).map(({ id }) => id)).toEqual([6]);
+  });
+
+  it('is the older mark of a key when a later owner wrote another', () => {
+    expect(marksOf(mark(5, 1), claim(6), confirm(7, 6), mark(8, 6)).map(({ id }) => id)).toEqual([5]);
+  });
+
+  it('may be single tasks of a key beside the key', () => {
+    const task = (offset: number, from: number): WrittenEntry => mark(offset, 1, { scope: 'task', from });
+    expect(marksOf(task(4, 8), task(5, 9), mark(6, 1)).map(({ id }) => id)).toEqual([4, 5, 6]);
+  });
+
+  it('knows how far redriving has come, and how often it began there', () => {
+    const begun = [mark(5, 1), progress(6, 1, 5, -1), progress(7, 1, 5, 12), progress(8, 1, 5, 11)];
+    expect(marksOf(...begun)).toMatchObject([{ done: 12, stalls: 1 }]);
+    expect(marksOf(...begun, progress(9, 1, 5, 12))).toMatchObject([{ done: 12, stalls: 2 }]);
+    expect(marksOf(...begun, progress(9, 1, 5, 13))).toMatchObject([{ done: 13, stalls: 0 }]);
+  });
+
+  it('counts the redrives that gave up, and begins to count stalls anew', () => {
+    const redrive = command(6, { name: 'redrive', mark: 5 });
+    const stalled = [mark(5, 1), redrive, progress(7, 1, 5, -1)];
+    expect(marksOf(...stalled, done(8, 1, 'c6', 'gave-up'))).toMatchObject([{ redrives: 1, stalls: 0 }]);
+    expect(marksOf(...stalled, done(8, 1, 'c6', 'unknown-mark'))).toMatchObject([{ redrives: 0 }]);
+  });
+
+  it('knows what was taken out of it', () => {
+    const discard = command(6, { name: 'discard-task', mark: 5, offset: 11 });
+    expect(marksOf(mark(5, 1), discard)).toMatchObject([{ discarded: [] }]);
+    expect(marksOf(mark(5, 1), discard, done(7, 1, 'c6', 'not-found'))).toMatchObject([{ discarded: [] }]);
+    expect(marksOf(mark(5, 1), discard, done(7, 1, 'c6', 'discarded'))).toMatchObject([{ discarded: [11] }]);
+  });
+});
+
+describe('commands', () => {
+  const owned = [claim(1), confirm(2, 1)];
+  const park = command(4, { name: 'park' });
+  const redrive = command(6, { name: 'redrive', mark: 5 });
+
+  it.each<[string, WrittenEntry[], string[]]>([
+    ['wait until somebody says that they are done', [park, redrive], ['c4', 'c6']],
+    ['have been done', [park, redrive, done(7, 1, 'c4', 'already-parked')], ['c6']],
+    ['are not done by a replaced owner', [park, claim(5), done(6, 1, 'c4', 'x'), confirm(7, 5)], ['c4']],
+    ['are never void themselves', [claim(3), park, confirm(5, 3)], ['c4']],
+    ['have ended with the mark that they asked for', [park, mark(5, 1, { command: 'c4' })], []],
+    ['have ended with the mark that they were about', [mark(5, 1), redrive, cleared(7, 1, 5, 'c6')], []],
+  ])('%s', (_what, entries, expected) => {
+    expect(foldJournal([...owned, ...entries]).pending.map(({ id }) => id)).toEqual(expected);
+  });
+
+  it('that were sent twice count once', () => {
+    expect(foldJournal([park, { ...park, offset: 5 }]).pending).toEqual([
+      { id: 'c4', offset: 4, key: 'k', verb: { name: 'park' }, by: 'me' },
+    ]);
+  });
+
+  it('hold and release keys and types in the order they were written', () => {
+    const { heldKeys, heldTypes, pending } = foldJournal([
+      command(1, { name: 'hold' }, 'a'),
+      command(2, { name: 'hold' }, 'b'),
+      command(3, { name: 'release' }, 'a'),
+      command(4, { name: 'hold-type', type: 's' }, ''),
+      command(5, { name: 'release-type', type: 's' }, ''),
+      command(6, { name: 'hold-type', type: 't' }, ''),
+    ]);
+    expect([[...heldKeys], [...heldTypes], pending]).toEqual([['b'], ['t'], []]);
+  });
+});
+
+describe('for any course of events the history', () => {
+  it('is the same in any order of arrival', () => {
+    fc.assert(
+      fc.property(journalCourse, fc.infiniteStream(fc.nat()), (entries, order) => {
+        const shuffled = entries
+          .map((one) => ({ one, rank: order.next().value as number }))
+          .sort((a, b) => a.rank - b.rank)
+          .map(({ one }) => one);
+        expect(foldJournal(shuffled)).toEqual(foldJournal(entries));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('is the same without what replaced owners wrote', () => {
+    fc.assert(
+      fc.property(journalCourse, (entries) => {
+        const valid = entries.filter((one) => !isVoid(one, entries));
+        expect(foldJournal(valid)).toEqual(foldJournal(entries));
       }),
       { numRuns: 2_000 },
     );

@@ -1,0 +1,93 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { journalCourse } from '../../test/support/journal-course.ts';
+import { foldJournal, type WrittenEntry } from './journal.ts';
+import { encodeEntry } from './journal-entry.ts';
+import { JournalFold } from './journal-fold.ts';
+import { PartitionJournal } from './partition-journal.ts';
+
+describe('a journal that is folded as it is read', () => {
+  it('says of all that was read what the whole journal says', () => {
+    fc.assert(
+      fc.property(journalCourse, (entries) => {
+        const journal = new PartitionJournal();
+        for (const entry of entries) journal.add(entry);
+        expect(journal.history(Number.MAX_SAFE_INTEGER)).toEqual(foldJournal(entries));
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  it('says up to a claim what was written up to it, or names the newer owner, however much was read since', () => {
+    fc.assert(
+      fc.property(journalCourse, fc.nat(), (entries, pick) => {
+        const claims = entries.filter(({ kind }) => kind === 'claim');
+        const claim = claims[pick % Math.max(1, claims.length)];
+        if (claim === undefined) return;
+        const expected = foldJournal(entries.filter(({ offset }) => offset <= claim.offset));
+        const journal = new PartitionJournal();
+        for (const entry of entries) {
+          journal.add(entry);
+          if (entry.offset < claim.offset) continue;
+          const told = journal.history(claim.offset);
+          // Whoever has confirmed a claim does not ask for what was before it.
+          if ((told.newestConfirmedEpoch ?? -1) < claim.offset) expect(told).toEqual(expected);
+        }
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  it('says so when a claim has been replaced, and not before', () => {
+    const journal = new PartitionJournal();
+    const written: WrittenEntry[] = [claim(0), confirm(1, 0), claim(2), claim(3)];
+    for (const entry of written) journal.add(entry);
+    expect(journal.history(2).newestConfirmedEpoch).toBe(0);
+    journal.add(confirm(4, 3));
+    expect(journal.history(2).newestConfirmedEpoch).toBe(3);
+  });
+
+  it('counts an entry once that is read twice', () => {
+    const journal = new PartitionJournal();
+    expect(journal.add(claim(0))).toBe(true);
+    expect(journal.add(confirm(1, 0))).toBe(true);
+    expect(journal.add(claim(0))).toBe(false);
+    expect(journal.history(9).claims).toEqual(new Set([0]));
+  });
+});
+
+describe('a fold of many journals', () => {
+  it('keeps groups and partitions apart', () => {
+    fc.assert(
+      fc.property(journalCourse, fc.infiniteStream(fc.nat(3)), (entries, others) => {
+        const fold = new JournalFold('g');
+        const own: WrittenEntry[] = [];
+        for (const [offset, entry] of entries.entries()) {
+          const other = others.next().value as number;
+          const group = other === 1 ? 'other' : 'g';
+          const partition = other === 2 ? 24 : 0;
+          // Claims keep their offsets, so that other's entries name claims that exist.
+          const written = { ...entry, group, partition };
+          if (group === 'g' && partition === 0) own.push({ ...written, offset });
+          expect(fold.add(offset, Buffer.from(encodeEntry(written)))?.kind).toBe(
+            group === 'g' ? entry.kind : undefined,
+          );
+        }
+        expect(fold.history(0, entries.length)).toEqual(foldJournal(own));
+      }),
+    );
+  });
+
+  it('knows nothing of a partition without entries', () => {
+    expect(new JournalFold('g').history(3, 100)).toEqual(foldJournal([]));
+  });
+});
+
+function claim(offset: number): WrittenEntry {
+  return { kind: 'claim', group: 'g', partition: 0, by: 'w', offset };
+}
+
+function confirm(offset: number, epoch: number): WrittenEntry {
+  const said = { frontier: 0, topicId: '', reason: 'taken' } as const;
+  return { kind: 'confirm', group: 'g', partition: 0, epoch, ...said, offset };
+}
