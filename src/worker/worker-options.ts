@@ -36,7 +36,7 @@ export interface WorkerOptions<T extends TaskMap = TaskMap> {
    * - `'parkKey'` (default): it and all later tasks of its key go to the parked topic, until somebody redrives or discards
    *   them. Nothing of the key overtakes it, and nothing waits in the queue.
    * - `'parkTask'`: it alone; the key goes on without it.
-   * - `'wait'`: nothing moves, the key is held where it is.
+   * - `'wait'`: nothing moves, the key is held where it is. A `ParkError` parks it all the same.
    */
   readonly afterGiveUp?: AfterGiveUp;
   /** What differs for single types, by name. */

@@ -89,7 +89,6 @@ describe('a failing task', () => {
 
 describe('a handler that does not want another try', () => {
   it.each<[string, Verdict, string]>([
-    ['gives up at once', { kind: 'give-up', error: new Error('no use') }, 'gave-up'],
     ['knows no such type', { kind: 'hold', reason: 'unknown-type', error: undefined }, 'unknown-type'],
     ['meets a newer version', { kind: 'hold', reason: 'newer-version', error: undefined }, 'newer-version'],
     ['cannot read the record', { kind: 'hold', reason: 'undecodable', error: undefined }, 'undecodable'],
@@ -102,6 +101,14 @@ describe('a handler that does not want another try', () => {
     rig.finish(rig.runOf('other'));
     rig.pass(1e9);
     expect(rig.running).toEqual([]);
+  });
+
+  it('has its key parked, also where tasks that give up wait in their place', () => {
+    const rig = new CoreRig({ afterGiveUp: () => 'wait' });
+    rig.records(rig.take(0), [itemOf(0, 'k'), itemOf(1, 'k')]);
+    rig.end(rig.runOf('k'), { kind: 'give-up', error: new Error('no use') });
+    expect(rig.reports('key-held')).toEqual([]);
+    expect(rig.of('mark')).toMatchObject([{ mark: { parked: { key: 'k', scope: 'key', from: 0 } } }]);
   });
 
   it('may discard the task: it counts as finished, and is reported', () => {

@@ -121,7 +121,8 @@ export function giveUp(
     failRedrive(core, partition, redrive, error);
     return;
   }
-  const waits = policy === 'wait' || partition.phase !== 'running';
+  // A handler that asks for it knows better than what was set for errors it did not judge.
+  const waits = (policy === 'wait' && reason !== 'asked') || partition.phase !== 'running';
   // A key that is parked from a later task on was set back by hand: its list must not get an earlier one behind it.
   if (waits || lane.aside || partition.parkedKeys.has(lane.key)) {
     holdForGood(core, task, reason === 'undecodable' ? 'undecodable' : 'gave-up', error);
