@@ -158,7 +158,8 @@ function skip(
     answer(core, partition, command, 'not-found');
     return;
   }
-  partition.skips.set(taskId, command);
+  const others = partition.skips.get(taskId)?.filter(({ id }) => id !== command.id) ?? [];
+  partition.skips.set(taskId, [...others, command]);
   const lane = partition.lanes.get(command.key);
   // A lane that waits is looked at when it is the task in front, or when that is not in memory.
   const first = lane?.first;
@@ -166,7 +167,7 @@ function skip(
   reconsider(core, partition, lane);
 }
 
-/** The command to skip this task, if there is one. */
+/** A command to skip this task, if there is one. */
 export function skipOf(
   core: CoreState,
   partition: PartitionState,
@@ -174,18 +175,18 @@ export function skipOf(
   item: Item,
 ): Command | undefined {
   if (partition.skips.size === 0) return undefined;
-  const command = partition.skips.get(core.config.taskId(item) ?? '');
-  return command?.key === lane.key ? command : undefined;
+  const commands = partition.skips.get(core.config.taskId(item) ?? '');
+  return commands?.find(({ key }) => key === lane.key);
 }
 
-/** Finishes the first task of a lane without running it. The command is done once a commit says so. */
+/** Finishes the first task of a lane without running it. Whoever asked for it is told once a commit says so. */
 export function skipFirst(
   core: CoreState,
   partition: PartitionState,
   what: { readonly lane: Lane; readonly item: Item; readonly command: Command },
 ): void {
   const { lane, item, command } = what;
-  if (command.verb.name === 'skip') partition.skips.delete(command.verb.taskId);
+  const asked = takeSkips(partition, command);
   partition.changes += 1;
   core.effects.push({
     kind: 'report',
@@ -199,8 +200,20 @@ export function skipFirst(
   });
   if (lane.aside) redriveStepped(core, partition, lane, item);
   else finishFirst(core, partition, lane, item);
-  const entry: JournalWrite = { kind: 'done', command: command.id, outcome: 'skipped' };
-  partition.afterCommit.push({ changes: partition.changes, write: entry });
+  for (const { id } of asked) {
+    const entry: JournalWrite = { kind: 'done', command: id, outcome: 'skipped' };
+    partition.afterCommit.push({ changes: partition.changes, write: entry });
+  }
+}
+
+/** Takes out the commands that asked for the same as this one. */
+function takeSkips(partition: PartitionState, { verb, key }: Command): readonly Command[] {
+  if (verb.name !== 'skip') return [];
+  const all = partition.skips.get(verb.taskId) ?? [];
+  const left = all.filter((command) => command.key !== key);
+  if (left.length === 0) partition.skips.delete(verb.taskId);
+  else partition.skips.set(verb.taskId, left);
+  return all.filter((command) => command.key === key);
 }
 
 /** The first task of a lane that does not run is finished. */
@@ -220,10 +233,16 @@ export function commandsCommitted(core: CoreState, partition: PartitionState): v
     );
     for (const { write: entry } of due) write(core, partition, entry);
   }
-  for (const [taskId, command] of partition.skips) {
-    if (command.verb.name !== 'skip' || command.verb.below > partition.committedFrontier) continue;
-    partition.skips.delete(taskId);
-    answer(core, partition, command, 'not-found');
+  for (const [taskId, commands] of partition.skips) {
+    const left = commands.filter(
+      ({ verb }) => verb.name === 'skip' && verb.below > partition.committedFrontier,
+    );
+    if (left.length === commands.length) continue;
+    for (const command of commands) {
+      if (!left.includes(command)) answer(core, partition, command, 'not-found');
+    }
+    if (left.length === 0) partition.skips.delete(taskId);
+    else partition.skips.set(taskId, left);
   }
 }
 

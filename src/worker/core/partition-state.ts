@@ -136,8 +136,8 @@ export class PartitionState {
   /** What operators hold. */
   heldKeys = new Set<string>();
   heldTypes = new Set<string>();
-  /** Tasks to be skipped, by id. */
-  readonly skips = new Map<string, Command>();
+  /** The commands to skip a task, by its id. */
+  readonly skips = new Map<string, Command[]>();
   /** Commands that came before the work began, and those that wait for another one of their key. */
   commands: Command[] = [];
   /** Written once a commit with these changes is acknowledged. */
