@@ -1,5 +1,7 @@
+import type { ParkReason } from '../journal/journal.ts';
 import type { Receipt } from '../queue/enqueue-types.ts';
 import type { Worker } from '../worker/worker.ts';
+import type { WorkerEvents } from '../worker/worker-events.ts';
 
 /** How one try of a task ended. */
 export type TaskEnd =
@@ -12,7 +14,21 @@ export type TaskEnd =
       readonly retryInMs: number;
     }
   /** The handler threw a `DiscardError`. */
-  | { readonly kind: 'discarded'; readonly receipt: Receipt; readonly reason: string };
+  | { readonly kind: 'discarded'; readonly receipt: Receipt; readonly reason: string }
+  /** It gave up (a `ParkError`, or its tries are used up) and is parked. */
+  | {
+      readonly kind: 'parked';
+      readonly receipt: Receipt;
+      readonly reason: ParkReason;
+      readonly error: unknown;
+    }
+  /** It stays in the queue and holds its key. */
+  | {
+      readonly kind: 'held';
+      readonly receipt: Receipt;
+      readonly reason: WorkerEvents['key-held']['reason'];
+      readonly error: unknown;
+    };
 
 type End<E extends TaskEnd = TaskEnd> = E extends TaskEnd ? Omit<E, 'receipt'> : never;
 
@@ -36,6 +52,8 @@ export async function runTask(worker: Worker, enqueue: () => Promise<Receipt>): 
     worker.on('task-finished', ({ id }) => note(id, { kind: 'finished' })),
     worker.on('task-failed', ({ id, error, retryInMs }) => note(id, { kind: 'failed', error, retryInMs })),
     worker.on('task-discarded', ({ id, reason }) => note(id, { kind: 'discarded', reason })),
+    worker.on('key-parked', ({ id = '', reason, error }) => note(id, { kind: 'parked', reason, error })),
+    worker.on('key-held', ({ id = '', reason, error }) => note(id, { kind: 'held', reason, error })),
   ];
   try {
     const receipt = await enqueue();

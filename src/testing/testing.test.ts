@@ -1,4 +1,12 @@
-import { DiscardError, defineTask, type Kafka, silentLogger, TaskQueue, type Worker } from 'keylane';
+import {
+  DiscardError,
+  defineTask,
+  type Kafka,
+  ParkError,
+  silentLogger,
+  TaskQueue,
+  type Worker,
+} from 'keylane';
 import { runTask, testKafka } from 'keylane/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -78,6 +86,33 @@ describe('runTask', () => {
     const worker = await started(() => Promise.reject(new DiscardError('too old')));
     const end = await runTask(worker, () => queue.enqueue('order.paid', { orderId: '7', amount: 12 }));
     expect(end).toMatchObject({ kind: 'discarded', reason: 'too old' });
+  });
+
+  it('says that the task was parked; it can be redriven, in order, as on brokers', async () => {
+    const paid: number[] = [];
+    let isFixed = false;
+    const worker = await started(async (_orderId, amount) => {
+      if (amount === 12 && !isFixed) throw new ParkError('no such account');
+      paid.push(amount);
+    });
+    const end = await runTask(worker, () => queue.enqueue('order.paid', { orderId: '7', amount: 12 }));
+    expect(end).toMatchObject({ kind: 'parked', reason: 'asked' });
+    await queue.enqueue('order.paid', { orderId: '7', amount: 13 });
+    isFixed = true;
+    const { commands } = await queue.parked.redrive({ key: '7' }, { waitMs: 15_000 });
+    expect(commands).toMatchObject([{ outcome: 'redriven' }]);
+    await runTask(worker, () => queue.enqueue('order.paid', { orderId: '7', amount: 14 }));
+    expect(paid).toEqual([12, 13, 14]);
+  });
+
+  it('says that the task holds its key', async () => {
+    const worker = queue.worker(
+      { 'order.paid': () => Promise.reject(new Error('no such order')) },
+      { retry: { maxAttempts: 1 }, afterGiveUp: 'wait' },
+    );
+    await worker.start();
+    const end = await runTask(worker, () => queue.enqueue('order.paid', { orderId: '7', amount: 12 }));
+    expect(end).toMatchObject({ kind: 'held', reason: 'gave-up', error: new Error('no such order') });
   });
 
   it('rejects as enqueue does', async () => {
