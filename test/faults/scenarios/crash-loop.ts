@@ -1,6 +1,7 @@
 import { SeededRandom } from '../../checker/seeded-random.ts';
 import type { Exit } from '../child.ts';
 import { killingOf } from '../end-process.ts';
+import { monotonicMs } from '../event-log.ts';
 import type { Killing } from '../process-settings.ts';
 import {
   figuresOf,
@@ -137,21 +138,14 @@ class Round {
     const producer = await world.spawnProducer();
     await world.enqueue(producer, { keys: this.#keys(), everyMs: 0 });
     for (let i = 0; i < this.#workers; i += 1) world.spawnWorker();
-    let finished = -1;
-    let crashes = -1;
     const { gaveUp } = world.view;
-    const isDone = (): boolean => gaveUp.size >= killings.length;
-    while (world.look().finished.size < healthy || !isDone()) {
-      const moved = world.view.finished.size > finished || this.#deaths.length > crashes;
-      if (!moved) throw new Error(`nothing happened for ${quietMs} ms. ${world.describe()}`);
-      finished = world.view.finished.size;
-      crashes = this.#deaths.length;
-      world.say(`${crashes} processes ended, ${finished} of ${healthy} finished`);
-      const goesOn = (): boolean =>
-        this.#deaths.length > crashes ||
-        world.view.finished.size >= Math.min(healthy, finished + 1_000) ||
-        isDone();
-      await world.until('anything more', goesOn, quietMs).catch(() => undefined);
+    const passed = (): number => world.view.finished.size + this.#deaths.length + gaveUp.size;
+    while (world.look().finished.size < healthy || gaveUp.size < killings.length) {
+      const before = passed();
+      world.say(`${this.#deaths.length} processes ended, ${world.view.finished.size} of ${healthy} finished`);
+      await world.until('more finished', () => passed() > before, quietMs);
+      const second = monotonicMs() + 1_000;
+      await world.until('a second', () => monotonicMs() > second, quietMs);
     }
     for (const key of gaveUp) this.#gaveUp.add(key);
     this.#ending = true;
