@@ -74,6 +74,11 @@ export type WorkerEvent =
   | { readonly event: 'given-up-uncommitted'; readonly partition: number }
   /** The worker does not work on this partition until somebody acts. */
   | { readonly event: 'halted'; readonly partition: number; readonly reason: string }
+  /** The worker said that it parked this key, or one task of it. */
+  | { readonly event: 'parked'; readonly partition: number; readonly key: string; readonly reason: string }
+  /** What the process holds, and what its readers have handed to it since it began. */
+  | { readonly event: 'gauge'; readonly rssBytes: number; readonly readBytes: number }
+  | { readonly event: 'outage'; readonly began: boolean }
   /** Written as the handler's first act. */
   | ({ readonly event: 'task-started'; readonly attempt: number } & RunPlace)
   /** Written as the handler's last act, with the print of what it was given. */

@@ -8,6 +8,7 @@ import { deploy } from './scenarios/deploy.ts';
 import { heldKey } from './scenarios/held-key.ts';
 import { heldRevoke } from './scenarios/held-revoke.ts';
 import { killGap } from './scenarios/kill-gap.ts';
+import { outage } from './scenarios/outage.ts';
 import { parallelKeys } from './scenarios/parallel-keys.ts';
 import { staticMember } from './scenarios/static-member.ts';
 import { workerKill } from './scenarios/worker-kill.ts';
@@ -28,6 +29,7 @@ const scenarios: readonly Scenario[] = [
   deploy,
   killGap,
   staticMember,
+  outage,
 ];
 
 const SHOWN_PER_KIND = 8;

@@ -1,4 +1,4 @@
-import type { KafkaDriver, Membership, MembershipEvent, OffsetCommit } from '../../src/kafka/port.ts';
+import type { KafkaDriver, Membership, MembershipEvent, OffsetCommit, Reader } from '../../src/kafka/port.ts';
 import { decodeMetadata } from '../../src/worker/core/commit-metadata.ts';
 import type { CommitClaim } from '../checker/events.ts';
 import type { EventLog } from './event-log.ts';
@@ -11,10 +11,34 @@ export function observedDriver(driver: KafkaDriver, log: EventLog): KafkaDriver 
   return {
     embedded: driver.embedded,
     appender: () => driver.appender(),
-    reader: (options) => driver.reader(options),
+    reader: async (options) => countedReader(await driver.reader(options)),
     membership: (options) => observedMembership(driver.membership(options), log),
     admin: () => driver.admin(),
     close: () => driver.close(),
+  };
+}
+
+let readBytes = 0;
+
+/** Bytes of the records that this process's readers have handed out. */
+export function readSoFar(): number {
+  return readBytes;
+}
+
+function countedReader(reader: Reader): Reader {
+  return {
+    assign: (positions) => reader.assign(positions),
+    unassign: (partitions) => reader.unassign(partitions),
+    pause: (partitions) => reader.pause(partitions),
+    resume: (partitions) => reader.resume(partitions),
+    onReadable: (listener) => reader.onReadable(listener),
+    onProblem: (listener) => reader.onProblem(listener),
+    close: () => reader.close(),
+    async poll(maxRecords) {
+      const records = await reader.poll(maxRecords);
+      for (const { value } of records) readBytes += value?.length ?? 0;
+      return records;
+    },
   };
 }
 

@@ -45,6 +45,12 @@ export interface WorkerSettings extends QueueSettings {
   readonly staticMemberId?: string;
   /** Keys whose tasks end their process, and how. */
   readonly killers?: Readonly<Record<string, Killing>>;
+  /** Failed tries after which a task is given up; default: none. */
+  readonly maxAttempts?: number;
+  /** Default: the key is parked. */
+  readonly afterGiveUp?: 'parkKey' | 'parkTask' | 'wait';
+  /** Writes down every half second what the process holds and has read. */
+  readonly gauges?: boolean;
   /** A partition halted for this reason is what the run is about, and no failure. */
   readonly expectedHalt?: string;
 }

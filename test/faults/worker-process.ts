@@ -1,13 +1,14 @@
 import type { Worker } from '../../src/worker/worker.ts';
 import { mutatedDriver } from './engine-mutants.ts';
 import { EventLog } from './event-log.ts';
-import { observedDriver } from './observed-driver.ts';
+import { observedDriver, readSoFar } from './observed-driver.ts';
 import { readSettings, type WorkerSettings } from './process-settings.ts';
 import { openWorkQueue } from './queue-under-test.ts';
 import { workHandler } from './work-handler.ts';
 
 /** One worker of a fault run: works until SIGTERM, and ends with its parent whatever happens. */
 const settings = readSettings<WorkerSettings>();
+const GAUGE_MS = 500;
 const log = new EventLog(settings.folder, settings.life);
 log.write({ event: 'process-started', pid: process.pid });
 
@@ -30,6 +31,8 @@ const worker = queue.worker(
   {
     concurrency: settings.concurrency,
     commitIntervalMs: settings.commitIntervalMs,
+    ...(settings.afterGiveUp === undefined ? {} : { afterGiveUp: settings.afterGiveUp }),
+    ...(settings.maxAttempts === undefined ? {} : { retry: { maxAttempts: settings.maxAttempts } }),
     ...(settings.group === undefined ? {} : { group: settings.group }),
     rebalance: {
       protocol: settings.protocol,
@@ -40,6 +43,8 @@ const worker = queue.worker(
   },
 );
 observe(worker);
+
+if (settings.gauges === true) setInterval(writeGauge, GAUGE_MS);
 
 const stop = async (): Promise<void> => {
   log.write({ event: 'stop-requested' });
@@ -57,6 +62,10 @@ process.once('SIGTERM', () => {
 worker.done.catch((error: unknown) => fail('the worker gave up', error));
 await worker.start();
 
+function writeGauge(): void {
+  log.write({ event: 'gauge', rssBytes: process.memoryUsage.rss(), readBytes: readSoFar() });
+}
+
 /** The one place where what the worker says becomes lines of the log. */
 function observe(observed: Worker): void {
   observed.on('partition-started', ({ partition, epoch, offset }) => {
@@ -69,8 +78,13 @@ function observe(observed: Worker): void {
     if (reason === settings.expectedHalt) log.write({ event: 'halted', partition, reason });
     else fail(`partition ${partition} was halted`, `${reason}, ${from} to ${to}`);
   });
+  observed.on('key-parked', ({ partition, key, reason }) =>
+    log.write({ event: 'parked', partition, key, reason }),
+  );
+  observed.on('outage-began', () => log.write({ event: 'outage', began: true }));
+  observed.on('outage-ended', () => log.write({ event: 'outage', began: false }));
   observed.on('key-held', ({ key, reason, error }) => {
     if (reason === 'gave-up' && settings.killers !== undefined) log.write({ event: 'gave-up', key });
-    else if (reason !== 'retry') fail(`key ${key} is held for ${reason}`, error);
+    else if (reason !== 'retry' && reason !== 'operator') fail(`key ${key} is held for ${reason}`, error);
   });
 }
