@@ -114,6 +114,30 @@ describe('parked tasks', () => {
     expect(rig.openCount).toBe(1);
   });
 
+  it('are read on from where enough was found, without another start', async () => {
+    const rig = new Rig();
+    for (const offset of [1, 2, 3, 4, 5]) rig.copy(7, offset);
+    const starts: number[] = [];
+    const { openReader } = rig;
+    rig.openReader = async () => {
+      const reader = await openReader();
+      const assign = reader.assign.bind(reader);
+      reader.assign = (positions) => {
+        starts.push(...positions.map(({ offset }) => offset));
+        return assign(positions);
+      };
+      return reader;
+    };
+    const pieces = [
+      want(7, { count: 2 }),
+      want(7, { from: 2, after: 2, count: 1 }),
+      want(7, { from: 4, after: 4 }),
+    ];
+    for (const piece of pieces) await rig.read(piece);
+    expect(await rig.read(want(7, { from: 1, after: 1, count: 1 }))).toMatchObject([{ offsets: [2] }]);
+    expect(starts).toEqual([0, 1]);
+  });
+
   it('that were copied again count once, and remnants of a failed attempt not at all', async () => {
     const rig = new Rig();
     rig.copy(7, 1);
