@@ -85,6 +85,7 @@ export type { TopicOptions } from './topics/topic-options.ts';
 export type { TopicProblem } from './topics/topic-problem.ts';
 export { TopicsRefusedError } from './topics/topics-refused-error.ts';
 export type { AfterGiveUp, RateLimit } from './worker/core/type-policy.ts';
+export type { RevokeReason } from './worker/partition-hooks.ts';
 export type { FailureVerdict } from './worker/running/classify.ts';
 export type { TaskContext, WorkerMiddleware } from './worker/running/task-context.ts';
 export type { RetryOptions, TypeOptions } from './worker/type-options.ts';

@@ -20,6 +20,7 @@ import { WorkerCore } from './core/worker-core.ts';
 import { coreConfig } from './core-config.ts';
 import { type AppendState, StateJournal } from './journal/state-journal.ts';
 import { type AppendParked, ParkingIo } from './parking-io.ts';
+import { PartitionHooks } from './partition-hooks.ts';
 import { PartitionIo } from './partition-io.ts';
 import { ParkedFeed } from './reading/parked-feed.ts';
 import { SweepFeed } from './reading/sweep-feed.ts';
@@ -169,6 +170,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     tail,
     sweeps,
     runner,
+    hooks: new PartitionHooks(options, clock, (hook, error) => events.emit('hook-failed', { hook, error })),
     liveKeys,
     clock,
     events: events,

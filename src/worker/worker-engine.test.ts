@@ -14,6 +14,7 @@ import { SharedBudget } from './core/shared-budget.ts';
 import { SuspectGate } from './core/suspect-gate.ts';
 import { WorkerCore } from './core/worker-core.ts';
 import type { ParkingIo } from './parking-io.ts';
+import { PartitionHooks } from './partition-hooks.ts';
 import type { PartitionIo } from './partition-io.ts';
 import type { SweepFeed } from './reading/sweep-feed.ts';
 import type { TailFeed } from './reading/tail-feed.ts';
@@ -105,6 +106,7 @@ async function runningEngine(
     tail: feed as unknown as TailFeed,
     sweeps: feed as unknown as SweepFeed,
     runner: runner as unknown as TaskRunner,
+    hooks: new PartitionHooks({}, clock, () => {}),
     liveKeys: shared.liveKeys,
     clock,
     events,

@@ -8,8 +8,10 @@ import type { LiveKeys } from './core/live-keys.ts';
 import type { PartitionState } from './core/partition-state.ts';
 import type { Moment, WorkerCore } from './core/worker-core.ts';
 import { type EngineLink, emitProblem } from './engine-link.ts';
+import { Handover } from './handover.ts';
 import type { ParkingIo } from './parking-io.ts';
 import { ParkingSteps } from './parking-steps.ts';
+import type { PartitionHooks } from './partition-hooks.ts';
 import type { PartitionIo } from './partition-io.ts';
 import type { SweepFeed } from './reading/sweep-feed.ts';
 import type { TailFeed } from './reading/tail-feed.ts';
@@ -36,6 +38,7 @@ export interface EngineDeps {
   readonly tail: TailFeed;
   readonly sweeps: SweepFeed;
   readonly runner: TaskRunner;
+  readonly hooks: PartitionHooks;
   readonly liveKeys: LiveKeys;
   readonly clock: Clock;
   readonly events: Emitter<WorkerEvents>;
@@ -54,8 +57,7 @@ export interface EngineDeps {
  */
 export class WorkerEngine {
   readonly #deps: EngineDeps;
-  readonly #answers = new Map<number, { answer: () => void; partitions: readonly number[] }>();
-  #revocations = 0;
+  readonly #handover: Handover;
   #draining = false;
   #broken = false;
   #timer: { clear(): void } | undefined;
@@ -75,6 +77,7 @@ export class WorkerEngine {
       tell: (event) => this.#tell(event),
       inBackground: (work) => this.#inBackground(work),
     };
+    this.#handover = new Handover(link, deps.hooks);
     this.#taking = new TakingSteps(link, io);
     this.#parking = new ParkingSteps(link, deps.parking, deps.onParkedNeeded);
     this.#watchdog = new Watchdog(
@@ -97,29 +100,17 @@ export class WorkerEngine {
   }
 
   onMembership(event: MembershipEvent): void {
-    const { core, events } = this.#deps;
+    const { events } = this.#deps;
     switch (event.kind) {
-      case 'assigned': {
-        const partitions = event.partitions.map((p) => p.partition);
-        events.emit('partitions-assigned', { partitions });
-        this.#tell((at) => core.assigned(at, partitions));
+      case 'assigned':
+        this.#handover.assigned(event.partitions);
         return;
-      }
-      case 'revoked': {
-        const partitions = event.partitions.map((p) => p.partition);
-        this.#revocations += 1;
-        const id = this.#revocations;
-        this.#answers.set(id, { answer: event.answer, partitions });
-        events.emit('partitions-revoked', { partitions });
-        this.#tell((at) => core.revoked(at, id, partitions));
+      case 'revoked':
+        this.#handover.revoked(event.partitions, event.answer);
         return;
-      }
-      case 'lost': {
-        const partitions = event.partitions.map((p) => p.partition);
-        events.emit('partitions-lost', { partitions });
-        this.#tell((at) => core.lost(at, partitions));
+      case 'lost':
+        this.#handover.lost(event.partitions);
         return;
-      }
       case 'problem':
         events.emit('problem', { failure: event.failure });
         if (event.fatal) this.#deps.onFatal(event.failure);
@@ -176,6 +167,7 @@ export class WorkerEngine {
   async close(): Promise<void> {
     this.#timer?.clear();
     this.#timer = undefined;
+    this.#handover.close();
     await new Promise<void>((resolve) => {
       const patience = this.#deps.clock.setTimer(CLOSE_MS, resolve);
       void Promise.allSettled(this.#background).then(() => {
@@ -309,14 +301,9 @@ export class WorkerEngine {
         this.#deps.liveKeys.whenFree(core.state.keyName(lane), freed);
         return;
       }
-      case 'answer-revoke': {
-        const revocation = this.#answers.get(effect.revocation);
-        this.#answers.delete(effect.revocation);
-        if (revocation === undefined) return;
-        revocation.answer();
-        events.emit('partitions-released', { partitions: revocation.partitions });
+      case 'answer-revoke':
+        this.#handover.answer(effect.revocation);
         return;
-      }
       case 'report':
         emitReport(events, effect.report);
     }

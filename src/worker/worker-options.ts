@@ -3,6 +3,7 @@ import { option, parseOptions } from '../options/parse-options.ts';
 import type { TaskMap, TaskType } from '../tasks/task-map.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { AfterGiveUp } from './core/type-policy.ts';
+import type { PartitionHookFunctions, RevokeReason } from './partition-hooks.ts';
 import type { WorkerMiddleware } from './running/task-context.ts';
 import {
   afterGiveUpSchema,
@@ -42,6 +43,18 @@ export interface WorkerOptions<T extends TaskMap = TaskMap> {
   /** What differs for single types, by name. */
   readonly types?: { readonly [K in TaskType<T>]?: TypeOptions | undefined };
   readonly rebalance?: RebalanceOptions;
+  /**
+   * Called, and awaited, when partitions were assigned, before anything of them is claimed or runs. If it throws,
+   * `hook-failed` says so and the work begins all the same.
+   */
+  readonly onPartitionsAssigned?: (partitions: readonly number[]) => unknown;
+  /**
+   * Called once for each partition that was assigned, when nothing of it is done here any more. `revoked` and `stopped`:
+   * after its handlers were drained and the last commit was answered; the group waits up to 10 s for the promise before
+   * others may have it. `lost`: the group did not ask, and others may have it already. If it throws or takes longer,
+   * `hook-failed` says so.
+   */
+  readonly onPartitionsRevoked?: (partitions: readonly number[], reason: RevokeReason) => unknown;
   readonly stuck?: StuckOptions;
   /**
    * How long stop() waits for handlers that ignore their aborted signal, milliseconds. Default 5,000. They are reported
@@ -99,6 +112,13 @@ const ms = (least: number) =>
     .min(least)
     .max(2 ** 31 - 1);
 
+const hook = <F>() =>
+  option(
+    z.custom<F>((value) => typeof value === 'function').optional(),
+    'a function, which may return a promise',
+    'Leave it out when nothing is to be done.',
+  );
+
 const schema = z.strictObject({
   group: option(
     z.string().min(1).max(249).optional(),
@@ -121,6 +141,8 @@ const schema = z.strictObject({
     'Leave it out for 1,000.',
   ),
   stopGraceMs: option(ms(0).default(5_000), 'a whole number of milliseconds >= 0', 'Leave it out for 5,000.'),
+  onPartitionsAssigned: hook<NonNullable<PartitionHookFunctions['onPartitionsAssigned']>>(),
+  onPartitionsRevoked: hook<NonNullable<PartitionHookFunctions['onPartitionsRevoked']>>(),
   stuck: z
     .strictObject({
       afterMs: option(
