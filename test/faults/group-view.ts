@@ -17,6 +17,8 @@ export class GroupView {
   readonly members = new Map<string, MemberView>();
   readonly acked = new Set<string>();
   readonly finished = new Set<string>();
+  /** Tasks finished, by key; a task that ran twice counts twice. */
+  readonly finishedOf = new Map<string, number>();
   readonly errors: string[] = [];
   /** Keys of tasks that are not tried any more. */
   readonly gaveUp = new Set<string>();
@@ -79,6 +81,7 @@ export class GroupView {
         break;
       case 'task-finished':
         this.finished.add(event.id);
+        this.finishedOf.set(event.key, (this.finishedOf.get(event.key) ?? 0) + 1);
         this.#ran(event.process, -1);
         break;
       case 'task-failed':

@@ -6,6 +6,7 @@ import { cleanStop } from './scenarios/clean-stop.ts';
 import { crashLoop } from './scenarios/crash-loop.ts';
 import { deploy } from './scenarios/deploy.ts';
 import { heldKey } from './scenarios/held-key.ts';
+import { heldMemory } from './scenarios/held-memory.ts';
 import { heldRevoke } from './scenarios/held-revoke.ts';
 import { killGap } from './scenarios/kill-gap.ts';
 import { outage } from './scenarios/outage.ts';
@@ -30,6 +31,7 @@ const scenarios: readonly Scenario[] = [
   killGap,
   staticMember,
   outage,
+  heldMemory,
 ];
 
 const SHOWN_PER_KIND = 8;

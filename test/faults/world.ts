@@ -7,6 +7,7 @@ import { Child, type Exit } from './child.ts';
 import { EventLog, LogFollower, monotonicMs, readEventLogs } from './event-log.ts';
 import { GroupView } from './group-view.ts';
 import type { ProducerOrder, ProducerSettings, WorkerSettings } from './process-settings.ts';
+import { type OpenQueue, openWorkQueue } from './queue-under-test.ts';
 
 export interface WorldOptions {
   readonly brokers: readonly string[];
@@ -45,6 +46,7 @@ export class World {
   readonly #suspended = new Set<Child>();
   /** Processes that ended by themselves, and not well. */
   readonly #died: string[] = [];
+  #control: OpenQueue | undefined;
   #lives = 0;
 
   static async open(options: WorldOptions): Promise<World> {
@@ -66,6 +68,12 @@ export class World {
 
   say(line: string): void {
     this.#options.say(line);
+  }
+
+  /** The queue as an operator's program opens it. It is closed with the world. */
+  control(): OpenQueue['queue'] {
+    this.#control ??= openWorkQueue(this.#place('operator'), (driver) => driver);
+    return this.#control.queue;
   }
 
   /** Starts a worker and does not wait for it. */
@@ -200,12 +208,13 @@ export class World {
   async close({ keep }: { readonly keep: boolean }): Promise<void> {
     for (const child of [...this.#workers.values(), ...this.#producers.values()]) child.signal('SIGKILL');
     await Promise.all(this.#watches);
+    await this.#control?.close();
     this.#follower.close();
     this.log.close();
     if (!keep) await rm(this.folder, { recursive: true, force: true });
   }
 
-  #place(role: 'worker' | 'producer') {
+  #place(role: 'worker' | 'producer' | 'operator') {
     this.#lives += 1;
     const { brokers, partitions } = this.#options;
     return { brokers, partitions, folder: this.folder, queue: this.queue, life: `${role}-${this.#lives}` };

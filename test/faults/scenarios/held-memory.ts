@@ -1,0 +1,177 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { LogEvent } from '../../checker/events.ts';
+import { monotonicMs } from '../event-log.ts';
+import {
+  figuresOf,
+  type Outcome,
+  play,
+  type RunSize,
+  type Scenario,
+  type ScenarioOptions,
+} from '../scenario.ts';
+import type { World } from '../world.ts';
+
+const HELD = 'held';
+const PLAIN = 'plain';
+const TASK_BYTES = 100_000;
+/** One task of another key after so many of the held one. */
+const OTHER_EVERY = 50;
+const MIB = 2 ** 20;
+const GROWTH_BYTES = 30 * MIB;
+const READ_TIMES = 2;
+/** One key's tasks run one after the other; noise of the machine aside they do so as fast as without a hold. */
+const LEAST_SPEED = 0.8;
+const CALM_MS = 60_000;
+const QUIET_MS = 120_000;
+/** While nothing happens nothing may be read. */
+const REST_MS = 10_000;
+
+const heldTasks: Readonly<Record<RunSize, number>> = { full: 100_000, quick: 2_000, tiny: 500 };
+
+export const heldMemory: Scenario = {
+  name: 'held-memory',
+  about:
+    'a key is held and its tasks, much more than memory, wait: what they cost, and how fast they run when released',
+  run,
+};
+
+interface Times {
+  readonly heldFrom: number;
+  readonly restFrom: number;
+  readonly releasedAt: number;
+  readonly drainedAt: number;
+}
+
+async function run(options: ScenarioOptions): Promise<Outcome> {
+  const held = heldTasks[options.size];
+  const plain = Math.min(5_000, held);
+  let events: LogEvent[] = [];
+  let times: Times = { heldFrom: 0, restFrom: 0, releasedAt: 0, drainedAt: 0 };
+  const tasks = held + plain + Math.floor(held / OTHER_EVERY);
+  const played = await play(
+    options,
+    {
+      brokers: options.brokers,
+      partitions: 1,
+      worker: {
+        concurrency: 16,
+        commitIntervalMs: 1_000,
+        protocol: options.protocol,
+        detectFailureMs: 30_000,
+        drainMs: 10_000,
+        work: { kind: 'sleep', minMs: 1, maxMs: 3 },
+        slow: undefined,
+        failingKeys: [],
+        clinging: undefined,
+        mutant: options.mutant,
+        gauges: true,
+      },
+      producer: { payloads: { seed: options.seed, minBytes: TASK_BYTES, maxBytes: TASK_BYTES }, window: 100 },
+      say: options.say,
+    },
+    { minimum: { acked: tasks, finished: tasks } },
+    async (world) => {
+      times = await holdAndRelease(world, held, plain);
+      events = world.events();
+    },
+  );
+  return judge(played, { events, times, held });
+}
+
+async function holdAndRelease(world: World, held: number, plain: number): Promise<Times> {
+  const producer = await world.spawnProducer();
+  await world.enqueue(producer, { keys: Array.from({ length: plain }, () => PLAIN), everyMs: 0 });
+  world.spawnWorker();
+  await world.untilDrained(QUIET_MS);
+  await world.control().pending.hold({ key: HELD });
+  await wait(3_000);
+  const heldFrom = monotonicMs();
+  const keys: string[] = [];
+  for (let i = 1; i <= held; i += 1) {
+    keys.push(HELD);
+    if (i % OTHER_EVERY === 0) keys.push(`other-${i % 7}`);
+  }
+  await world.enqueue(producer, { keys, everyMs: 0 });
+  world.say('enqueued');
+  const others = plain + Math.floor(held / OTHER_EVERY);
+  await world.until('the other keys done', (view) => view.finished.size >= others, CALM_MS);
+  await wait(2_000);
+  const restFrom = monotonicMs();
+  await wait(REST_MS);
+  const releasedAt = monotonicMs();
+  await world.control().pending.release({ key: HELD });
+  world.say('released');
+  await world.untilDrained(QUIET_MS);
+  return { heldFrom, restFrom, releasedAt, drainedAt: monotonicMs() };
+}
+
+interface Seen {
+  readonly events: readonly LogEvent[];
+  readonly times: Times;
+  readonly held: number;
+}
+
+function judge(played: Awaited<ReturnType<typeof play>>, { events, times, held }: Seen): Outcome {
+  const gauges = events.flatMap((e) => (e.event === 'gauge' ? [e] : [])).sort((a, b) => a.at - b.at);
+  const rss = (from: number, to: number): number =>
+    Math.max(0, ...gauges.filter((g) => g.at >= from && g.at < to).map((g) => g.rssBytes));
+  const readAt = (moment: number): number => gauges.findLast((g) => g.at <= moment)?.readBytes ?? 0;
+  const { heldFrom, restFrom, releasedAt, drainedAt } = times;
+  const before = rss(0, heldFrom);
+  const growth = rss(heldFrom, releasedAt) - before;
+  const drainGrowth = rss(releasedAt, Number.POSITIVE_INFINITY) - before;
+  const bytes = (held + held / OTHER_EVERY) * TASK_BYTES;
+  const readHeld = readAt(releasedAt) - readAt(heldFrom);
+  const readAll = (gauges.at(-1)?.readBytes ?? 0) - readAt(heldFrom);
+  const resting = readAt(releasedAt) - readAt(restFrom);
+  const plainSpeed = speedOf(events, PLAIN);
+  const heldSpeed = speedOf(events, HELD);
+  const firstMs = firstFinish(events, HELD) - releasedAt;
+  const problems = [...played.problems];
+  if (readAll > READ_TIMES * bytes)
+    problems.push(`held: read ${(readAll / bytes).toFixed(2)} times what there is`);
+  if (resting > 2 * MIB) problems.push(`held: ${text(resting)} read while nothing happened`);
+  if (firstMs < 0) problems.push('exercised too little: tasks of the held key ran before it was released');
+  const missed: string[] = [];
+  if (!(heldSpeed >= LEAST_SPEED * plainSpeed))
+    missed.push(`released at ${(heldSpeed / plainSpeed).toFixed(2)} of the speed`);
+  if (growth >= GROWTH_BYTES) missed.push(`memory grew by ${text(growth)}`);
+  return {
+    problems,
+    missed,
+    figures: [
+      ['waiting behind the held key', `${held} tasks, ${text(held * TASK_BYTES)}`],
+      ['memory before, growth', `${text(before)}, ${text(growth)} (at most ${text(GROWTH_BYTES)})`],
+      ['growth while it drains', text(drainGrowth)],
+      [
+        'read while held, in all',
+        `${(readHeld / bytes).toFixed(3)}, ${(readAll / bytes).toFixed(3)} of the payload`,
+      ],
+      ['read at rest', text(resting)],
+      ['one key, never held', `${plainSpeed.toFixed(0)} tasks/s`],
+      ['the held one, released', `${heldSpeed.toFixed(0)} tasks/s, the first after ${firstMs.toFixed(0)} ms`],
+      ['drained in', `${((drainedAt - releasedAt) / 1_000).toFixed(1)} s`],
+      ...figuresOf(played.report),
+    ],
+    report: played.report,
+  };
+}
+
+function text(bytes: number): string {
+  return `${(bytes / MIB).toFixed(1)} MiB`;
+}
+
+function finishesOf(events: readonly LogEvent[], key: string): number[] {
+  const own = events.flatMap((e) => (e.event === 'task-finished' && e.key === key ? [e.at] : []));
+  return own.sort((a, b) => a - b);
+}
+
+function firstFinish(events: readonly LogEvent[], key: string): number {
+  return finishesOf(events, key)[0] ?? Number.NaN;
+}
+
+/** Tasks a second, from the first to the last. */
+function speedOf(events: readonly LogEvent[], key: string): number {
+  const own = finishesOf(events, key);
+  return (own.length * 1_000) / ((own.at(-1) ?? Number.NaN) - (own[0] ?? Number.NaN));
+}
