@@ -24,3 +24,24 @@ describe('two commands to skip the same task', () => {
     expect(at.story).toContain(`command ${second.id} not-found`);
   });
 });
+
+describe('a single parked task that is to be discarded', () => {
+  it('waits until another one of its key is through', () => {
+    const at = new ParkedRig({ afterGiveUp: () => 'parkTask' });
+    at.rig.records(at.partition, itemsOf(0, ['k', 'k']));
+    at.giveUp('k');
+    at.settle();
+    at.giveUp('k');
+    at.settle();
+    const [first, second] = [...at.partition.marks.keys()];
+    if (first === undefined || second === undefined) throw new Error('not parked');
+    const redrive = at.command('k', { name: 'redrive', mark: first });
+    at.settle();
+    at.command('k', { name: 'discard-task', mark: second, offset: 1 });
+    expect(at.partition.ending.get('k')?.command?.id).toBe(redrive.id);
+    at.finishAll();
+    expect(at.partition.marks.size).toBe(0);
+    expect(at.done).toEqual(['done k0']);
+    expect(at.rig.reports('parked-discarded')).toMatchObject([{ mark: second }]);
+  });
+});

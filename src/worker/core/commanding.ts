@@ -139,6 +139,7 @@ function discardTask(
   if (parked === undefined) return answer(core, partition, command, 'unknown-mark');
   if (parked.isEnding) return false;
   if (parked.scope === 'task') {
+    if (partition.ending.has(parked.key)) return false;
     endMark(core, partition, { parked, command: { ...command, verb: { name: 'discard', mark } } });
     return true;
   }
