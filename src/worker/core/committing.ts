@@ -132,6 +132,9 @@ export function confirmPeriodically(core: CoreState): void {
   for (const partition of core.partitions.values()) {
     if (partition.phase !== 'running' || core.nowMs < partition.nextConfirmAtMs) continue;
     partition.nextConfirmAtMs = core.nowMs + core.config.confirmIntervalMs;
+    // An idle partition has nothing new to state, and the journal keeps every entry.
+    if (partition.committedFrontier === partition.statedFrontier) continue;
+    partition.statedFrontier = partition.committedFrontier;
     core.effects.push({
       kind: 'confirm',
       partition,

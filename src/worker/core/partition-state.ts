@@ -110,8 +110,9 @@ export class PartitionState {
   /** Counts changes of what a commit would say; the last one acknowledged. */
   changes = 0;
   committedChanges = 0;
-  /** The offset of the last acknowledged commit. */
+  /** The offset of the last acknowledged commit, and the one that the journal states. */
   committedFrontier = 0;
+  statedFrontier = 0;
   /** The commit under way speaks of this partition. */
   inCommit = false;
   /** After a gap in the clock: nothing starts before this change is acknowledged. */

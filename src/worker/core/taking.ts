@@ -114,6 +114,7 @@ export function takingCommitted(core: CoreState, partition: PartitionState): voi
   partition.move('confirming');
   const state = partition.takenState;
   if (state === undefined) throw new Error('a partition is confirmed before it was inspected');
+  partition.statedFrontier = state.frontier;
   core.effects.push({ kind: 'confirm', partition, frontier: state.frontier, reason: 'taken' });
 }
 
