@@ -35,6 +35,7 @@ export function coreConfig(
     partitionBytes: Math.max(1024 * 1024, Math.floor(budget.limitBytes / 8)),
     lookAheadCount: 2,
     trackedTasks: 500_000,
+    listedTasks: 10_000,
     confirmIntervalMs: 3_600_000,
   };
 }

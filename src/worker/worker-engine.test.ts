@@ -36,6 +36,7 @@ const config: CoreConfig = {
   partitionBytes: 1_000_000,
   lookAheadCount: 2,
   trackedTasks: 100_000,
+  listedTasks: 10_000,
   confirmIntervalMs: 3_600_000,
 };
 

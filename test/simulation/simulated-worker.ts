@@ -252,6 +252,7 @@ function configOf(scenario: Scenario): CoreConfig {
     partitionBytes: scenario.budgetBytes / 2,
     lookAheadCount: 2,
     trackedTasks: 1_000,
+    listedTasks: 4,
     confirmIntervalMs: 2_000,
     taskId: ({ offset }) => `task-${offset}`,
     afterGiveUp: () => 'parkKey',

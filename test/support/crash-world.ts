@@ -38,6 +38,7 @@ const baseConfig: Omit<CoreConfig, 'scope'> = {
   partitionBytes: 1_000_000,
   lookAheadCount: 2,
   trackedTasks: 100_000,
+  listedTasks: 10_000,
   confirmIntervalMs: 3_600_000,
 };
 

@@ -37,6 +37,8 @@ export interface CoreConfig {
   readonly lookAheadCount: number;
   /** Unfinished tasks of a partition that are kept track of at once. */
   readonly trackedTasks: number;
+  /** Tasks of one lane that are kept track of; what it has beyond is found again by a sweep. */
+  readonly listedTasks: number;
   /** How often an owner restates its frontier in the journal. */
   readonly confirmIntervalMs: number;
 }

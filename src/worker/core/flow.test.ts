@@ -209,6 +209,43 @@ describe('a key that waits', () => {
     expect(partition.commitState('').frontier).toBe(40);
   });
 
+  it('keeps track of so many tasks only: neither its partition stops nor its memory grows', () => {
+    const rig = new CoreRig({ concurrency: 2, trackedTasks: 500, listedTasks: 100 });
+    const partition = rig.take(0);
+    const all = line(0, 1_000, 'bad', 1);
+    rig.records(partition, all.slice(0, 1));
+    rig.fail(rig.runOf('bad'), { delayMs: 1_000 });
+    rig.records(partition, all.slice(1));
+    rig.records(partition, [itemOf(1_000, 'good')]);
+    expect(rig.of('pause')).toEqual([]);
+    expect(rig.runningKeys).toEqual(['good']);
+    expect(partition.lanes.get('bad')?.length).toBe(100);
+    // What is not kept track of is not finished either.
+    rig.finish(rig.runOf('good'));
+    expect(partition.commitState('')).toMatchObject({ frontier: 0, lanes: [{ offset: 0 }] });
+    rig.pass(1_000);
+    const order: number[] = [];
+    for (let steps = 0; order.length < 1_000 && steps < 10_000; steps += 1) {
+      const run = rig.running[0];
+      if (run !== undefined) {
+        order.push(run.item.offset);
+        if (run.item.offset === 500) rig.records(partition, [itemOf(1_001, 'bad')]);
+        rig.finish(run);
+        continue;
+      }
+      const { sweep } = partition;
+      if (sweep === undefined) throw new Error('nothing runs and nothing is read');
+      rig.swept(partition, [...all, itemOf(1_000, 'good')].slice(sweep.at, sweep.at + 7));
+    }
+    expect(order).toEqual(all.map(({ offset }) => offset));
+    expect(partition.commitState('').frontier).toBe(1_001);
+    rig.swept(partition, [itemOf(1_000, 'good'), itemOf(1_001, 'bad')]);
+    rig.finish(rig.runOf('bad'));
+    expect([partition.commitState('').frontier, partition.lanes.size, rig.budget.usedBytes]).toEqual([
+      1_002, 0, 0,
+    ]);
+  });
+
   it('does not fill the process: with the budget shut by keys that cannot run, others are read', () => {
     const rig = new CoreRig({ concurrency: 4, partitionBytes: 1_000_000 }, { budgetBytes: 10_000 });
     const partition = rig.take(0);

@@ -58,6 +58,11 @@ function takeTailItem(core: CoreState, partition: PartitionState, item: Item): v
   // Quick to learn that records are large, slow to forget it.
   core.meanBytes += (item.bytes - core.meanBytes) / (item.bytes > core.meanBytes ? 8 : 64);
   const lane = laneOf(partition, item.key);
+  if (lane.unlistedFrom !== undefined) return;
+  if (lane.listedCount >= core.config.listedTasks && (lane.later !== undefined || !isMoving(lane.state))) {
+    lane.unlist(item.offset);
+    return;
+  }
   const wasEmpty = lane.length === 0;
   if (cannotUse(core, partition, lane)) {
     lane.pushTail(item.offset);
@@ -66,6 +71,10 @@ function takeTailItem(core: CoreState, partition: PartitionState, item: Item): v
     hold(core, partition, item.bytes);
   }
   if (wasEmpty && lane.length > 0) advanceLane(core, partition, lane);
+}
+
+function isMoving(state: LaneState): boolean {
+  return state === 'running' || state === 'ready' || state === 'vetting';
 }
 
 /** States in which a lane starts nothing until something else has happened. */

@@ -139,3 +139,34 @@ describe('a lane', () => {
     );
   });
 });
+
+describe('a lane with more tasks than it keeps track of', () => {
+  it('begins, with an empty line, where the others may be', () => {
+    const lane = new Lane('k');
+    lane.pushTail(3);
+    lane.unlist(7);
+    expect([lane.firstOffset, lane.length]).toEqual([3, 1]);
+    lane.shift();
+    expect([lane.firstOffset, lane.length]).toEqual([7, 0]);
+    lane.list(9);
+    expect([lane.firstOffset, lane.unlistedFrom]).toEqual([9, 10]);
+  });
+
+  it('is complete when a sweep has come to where the tail is', () => {
+    const lane = new Lane('k');
+    lane.unlist(7);
+    lane.listedTo(20, 30);
+    expect(lane.firstOffset).toBe(20);
+    lane.listedTo(30, 30);
+    expect(lane.firstOffset).toBeUndefined();
+  });
+
+  it('leaves to the sweep what came from the tail after the tasks that are not listed', () => {
+    const lane = new Lane('k');
+    lane.later = [];
+    lane.pushTail(itemOf(20, 'k', { bytes: 50 }));
+    expect(lane.unlist(9)).toBe(50);
+    lane.closeSweep();
+    expect([lane.firstOffset, lane.length, lane.keptBytes]).toEqual([9, 0, 0]);
+  });
+});

@@ -78,6 +78,11 @@ export class Lane {
    * sweep has passed. Undefined when no such sweep is open.
    */
   later: (Item | number)[] | undefined;
+  /**
+   * Tasks of this lane from here on that have been read are not in the line: there were too many. None of them starts
+   * before a sweep has listed it. Undefined = the line is complete.
+   */
+  unlistedFrom: number | undefined;
   /** While fetching: how many sweeps of its partition had been opened when it began to. */
   fetchingSince = 0;
   /** Bytes and number of the records kept. */
@@ -101,8 +106,16 @@ export class Lane {
     return this.#line.length - this.#at;
   }
 
+  /** With an empty line it is where the unlisted tasks begin, unless some that are listed come before them. */
   get first(): Item | number | undefined {
-    return this.#line[this.#at];
+    const listed = this.#line[this.#at];
+    if (listed !== undefined) return listed;
+    return this.later === undefined || this.later.length === 0 ? this.unlistedFrom : undefined;
+  }
+
+  /** Tasks in the line, and those that join it later. */
+  get listedCount(): number {
+    return this.length + (this.later?.length ?? 0);
   }
 
   /** The lowest unfinished offset, or undefined when the line is empty. */
@@ -130,6 +143,32 @@ export class Lane {
   pushSwept(entry: Item | number): void {
     this.#line.push(entry);
     this.#count(entry);
+  }
+
+  /** From here on tasks are no longer listed; returns the bytes set free. */
+  unlist(from: number): number {
+    const before = this.keptBytes;
+    this.unlistedFrom = from;
+    this.later = this.later?.filter((entry) => {
+      const isListed = offsetOf(entry) < from;
+      if (!isListed && typeof entry === 'object') this.#uncount(entry.bytes);
+      return isListed;
+    });
+    return before - this.keptBytes;
+  }
+
+  /** The next unlisted task, found by a sweep. */
+  list(entry: Item | number): void {
+    this.#line.push(entry);
+    this.#count(entry);
+    this.unlistedFrom = offsetOf(entry) + 1;
+  }
+
+  /** A sweep has listed what there is below an offset; the tail has been read up to another one. */
+  listedTo(below: number, readTo: number): void {
+    if (this.unlistedFrom === undefined) return;
+    this.unlistedFrom = Math.max(this.unlistedFrom, below);
+    if (this.unlistedFrom >= readTo) this.unlistedFrom = undefined;
   }
 
   #count(entry: Item | number): void {

@@ -43,8 +43,11 @@ export interface RestoredRange {
 export interface Sweep {
   /** The next offset it brings. */
   at: number;
-  readonly below: number;
+  below: number;
   readonly number: number;
+  /** Lanes whose unlisted tasks it lists; without them it would end at `unlessListing`. */
+  readonly listing: Set<Lane>;
+  readonly unlessListing: number;
   gap: Gap | undefined;
 }
 

@@ -1,7 +1,7 @@
 import type { CoreState } from './core-state.ts';
 import { isSeenAgain } from './flow.ts';
 import { halt } from './halting.ts';
-import { hold } from './held-bytes.ts';
+import { hold, letGo } from './held-bytes.ts';
 import { type Item, Lane } from './lane.ts';
 import type { PartitionState, RestoredRange, Sweep } from './partition-state.ts';
 import { advanceLane, holdLane, queueUp } from './scheduling.ts';
@@ -17,6 +17,7 @@ export function planSweep(core: CoreState, partition: PartitionState): void {
   if (partition.phase !== 'running' || partition.sweep !== undefined) return;
   let from = Number.POSITIVE_INFINITY;
   let below = 0;
+  const listing = new Set<Lane>();
   for (const range of partition.restored.values()) {
     from = Math.min(from, range.from);
     below = partition.restoredBelow;
@@ -25,15 +26,20 @@ export function planSweep(core: CoreState, partition: PartitionState): void {
     if (lane.state !== 'fetching') continue;
     from = Math.min(from, lane.firstOffset ?? from);
     below = Math.max(below, lane.missingBelow);
+    const isShort = lane.length < core.config.listedTasks / 2;
+    if (lane.unlistedFrom !== undefined && lane.later === undefined && isShort) listing.add(lane);
   }
-  if (below === 0) return;
+  if (below === 0 && listing.size === 0) return;
   if (partition.readyDropped) below = Math.max(below, partition.nextOffset);
+  const unlessListing = below;
+  if (listing.size > 0) below = Math.max(below, partition.nextOffset);
   if (from >= below) {
     closeSweep(core, partition);
     return;
   }
   partition.sweepCount += 1;
-  partition.sweep = { at: from, below, number: partition.sweepCount, gap: undefined };
+  const number = partition.sweepCount;
+  partition.sweep = { at: from, below, number, listing, unlessListing, gap: undefined };
   core.effects.push({ kind: 'sweep', partition, from });
 }
 
@@ -85,13 +91,45 @@ export function sweepGapChecked(
 /** The sweep has come to an offset. True when that is its end. */
 function passed(core: CoreState, partition: PartitionState, sweep: Sweep, at: number): boolean {
   sweep.at = at;
-  if (at < sweep.below && !hasSweptEnough(core, partition, at)) return false;
+  if (at < sweep.below && !hasSweptEnough(core, partition, sweep)) return false;
+  for (const lane of sweep.listing) endListing(core, partition, lane, Math.min(at, sweep.below));
   if (at >= partition.nextOffset) partition.readyDropped = false;
   partition.sweep = undefined;
   core.effects.push({ kind: 'stop-sweep', partition });
   holdMissing(core, partition, sweep);
   closeSweep(core, partition);
   return true;
+}
+
+/** A sweep that has listed a lane's tasks so far ends. */
+function endListing(core: CoreState, partition: PartitionState, lane: Lane, at: number): void {
+  lane.listedTo(at, partition.nextOffset);
+  partition.changes += 1; // where its unfinished tasks begin
+  if (lane.state === 'fetching' && lane.first === undefined) advanceLane(core, partition, lane);
+}
+
+/** A task that was not listed. When there are too many again, the rest stays unlisted, and the sweep may end earlier. */
+function listTask(
+  core: CoreState,
+  partition: PartitionState,
+  sweep: Sweep,
+  what: { readonly lane: Lane; readonly item: Item },
+): void {
+  const { lane, item } = what;
+  if (lane.length >= core.config.listedTasks) {
+    lane.unlist(item.offset);
+    sweep.listing.delete(lane);
+    if (sweep.listing.size === 0) sweep.below = Math.max(sweep.unlessListing, item.offset + 1);
+    return;
+  }
+  const isNext = lane.length === 0;
+  if (isNext || lane.keptCount < core.config.lookAheadCount || hasRoom(core, partition)) {
+    lane.list(item);
+    hold(core, partition, item.bytes);
+  } else {
+    lane.list(item.offset);
+  }
+  if (isNext && lane.state === 'fetching') advanceLane(core, partition, lane);
 }
 
 /** Lanes that already waited when the sweep was opened and whose record it passed without finding it. */
@@ -114,6 +152,11 @@ function takeSweptItem(core: CoreState, partition: PartitionState, item: Item): 
     }
   }
   const lane = partition.lanes.get(item.key);
+  const { sweep } = partition;
+  if (lane?.unlistedFrom !== undefined && item.offset >= lane.unlistedFrom) {
+    if (sweep?.listing.has(lane) === true) listTask(core, partition, sweep, { lane, item });
+    return;
+  }
   if (lane === undefined || !wantsRecord(core, partition, lane, item.offset)) return;
   if (!lane.refill(item)) return;
   hold(core, partition, item.bytes);
@@ -132,6 +175,11 @@ function takeRestored(
   const { lane, item, range } = found;
   lane.later ??= [];
   partition.lanes.set(item.key, lane);
+  if (lane.unlistedFrom !== undefined && item.offset >= lane.unlistedFrom) return;
+  if (lane.length >= core.config.listedTasks) {
+    letGo(core, partition, lane.unlist(item.offset));
+    return;
+  }
   const wasEmpty = lane.length === 0;
   const room = core.budget.open && partition.bufferedBytes < core.config.partitionBytes;
   if (lane.keptCount < core.config.lookAheadCount || room) {
@@ -167,10 +215,11 @@ function hasRoom(core: CoreState, partition: PartitionState): boolean {
 }
 
 /** A sweep that only refills lanes ends early when there is no room and nobody waits for it; it is opened again later. */
-function hasSweptEnough(core: CoreState, partition: PartitionState, at: number): boolean {
+function hasSweptEnough(core: CoreState, partition: PartitionState, { at, listing }: Sweep): boolean {
   if (partition.restored.size > 0 || hasRoom(core, partition)) return false;
   for (const lane of partition.open) {
-    if (lane.state === 'fetching' && (lane.firstOffset ?? 0) >= at) return false;
+    if (lane.state !== 'fetching') continue;
+    if (listing.has(lane) || (lane.firstOffset ?? 0) >= at) return false;
   }
   return true;
 }
