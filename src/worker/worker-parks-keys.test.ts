@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { many, next, QueueRig, Signal } from '../../test/support/queue-rig.ts';
 import { readParkedCopy } from '../codec/parked-copy.ts';
 import { ParkError } from '../errors/control-errors.ts';
+import { memoryDriver } from '../kafka/memory/memory-driver.ts';
 
 const one = { topic: { partitions: 1 } };
 
@@ -142,4 +143,40 @@ it('ten keys are parked and redriven at once, each in its order', async () => {
   for (const key of keys) {
     expect(seen.filter((name) => name.startsWith(key))).toEqual([...numbers, 20].map((n) => `${key}${n}`));
   }
+});
+
+it('on embedded Kafka no more is parked than it keeps: the next key waits until there is room', async () => {
+  await using rig = new QueueRig();
+  const embedded = { partitionsPerTopic: 1, partitionBytes: 20_000 };
+  const kafka = rig.connect({ ...memoryDriver(rig.cluster), embedded });
+  const queue = rig.open(kafka, { name: 'small' });
+  const pad = 'x'.repeat(5_000);
+  const enqueueIn = (key: string, n: number): Promise<unknown> =>
+    queue.enqueue('work', { key, n }, { headers: { pad } });
+  const worker = rig.worker(
+    () => {
+      throw new ParkError('not now');
+    },
+    {},
+    queue,
+  );
+  const committed = (offset: bigint): Promise<unknown> =>
+    next(worker, 'committed', (event) => event.offset === offset);
+  let discarded = false;
+  worker.on('parked-discarded', () => {
+    discarded = true;
+  });
+  const first = committed(3n);
+  const second = committed(6n).then(() => discarded);
+  await worker.start();
+  for (const n of [0, 1, 2]) await enqueueIn('a', n);
+  await first;
+  const parked = next(worker, 'key-parked', ({ key }) => key === 'b');
+  for (const n of [0, 1, 2]) await enqueueIn('b', n);
+  await parked;
+  const copies = (): string[] => rig.cluster.records('small.parked').map(({ key }) => key?.toString() ?? '');
+  expect(copies()).toEqual(['a', 'a', 'a']);
+  await queue.parked.discard({ key: 'a' });
+  expect(await second).toBe(true);
+  expect(copies()).toEqual(['a', 'a', 'a', 'b', 'b', 'b']);
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../clock/manual-clock.ts';
+import type { JournalEntry } from '../../journal/journal.ts';
 import { encodeEntry } from '../../journal/journal-entry.ts';
 import type { IncomingRecord, Reader } from '../../kafka/port.ts';
 import { StateJournal } from './state-journal.ts';
@@ -29,14 +30,30 @@ class StateReader implements Reader {
     return records;
   }
 
-  onReadable(): void {}
+  readable: () => void = () => {};
+
+  onReadable(listener: () => void): void {
+    this.readable = listener;
+  }
+
+  push(entry: JournalEntry): void {
+    const place = { topic: 'q.state', partition: 0, offset: this.log.length, timestampMs: 0 };
+    this.log.push({ ...place, key: null, value: Buffer.from(encodeEntry(entry)), headers: [] });
+  }
 
   onProblem(): void {}
 
   async close(): Promise<void> {}
 }
 
-function journalOn(reader: StateReader): StateJournal {
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function journalOn(
+  reader: StateReader,
+  more: Partial<ConstructorParameters<typeof StateJournal>[0]> = {},
+): StateJournal {
   return new StateJournal({
     group: 'g',
     topic: 'q.state',
@@ -52,6 +69,7 @@ function journalOn(reader: StateReader): StateJournal {
     newId: () => 'id',
     onEntry: () => {},
     onBroken: () => {},
+    ...more,
   });
 }
 
@@ -87,5 +105,59 @@ describe('the journal', () => {
     });
     const epoch = await journal.append({ kind: 'claim', group: 'g', partition: 3, by: 'w' });
     expect((await journal.historyUpTo(3, epoch)).claims).toEqual(new Set([0, 2]));
+  });
+
+  it("hands on each entry of its group once, commands too, as others' arrive", async () => {
+    const reader = new StateReader();
+    const heard: string[] = [];
+    const journal = journalOn(reader, { onEntry: ({ kind, offset }) => heard.push(`${kind} ${offset}`) });
+    const epoch = await journal.append({ kind: 'claim', group: 'g', partition: 3, by: 'w' });
+    await journal.historyUpTo(3, epoch);
+    const verb = { name: 'hold' } as const;
+    const command = {
+      kind: 'command',
+      group: 'g',
+      partition: 3,
+      id: 'c',
+      verb,
+      key: 'k',
+      by: '',
+      atMs: 0,
+    } as const;
+    for (const group of ['g', 'other']) reader.push({ ...command, group });
+    reader.readable();
+    await settled();
+    expect(heard).toEqual(['claim 0', 'command 1']);
+  });
+
+  it('ends in no silence: what throws while it is followed is told', async () => {
+    const reader = new StateReader();
+    const broken: unknown[] = [];
+    const fault = new Error('a fault');
+    const journal = journalOn(reader, {
+      onEntry: () => {
+        throw fault;
+      },
+      onBroken: (error) => broken.push(error),
+    });
+    const epoch = await journal.append({ kind: 'claim', group: 'g', partition: 3, by: 'w' });
+    const history = journal.historyUpTo(3, epoch).catch(() => {});
+    await settled();
+    expect(broken).toEqual([fault]);
+    await journal.close();
+    await history;
+  });
+
+  it('says nothing when its reader was closed with it', async () => {
+    const reader = new StateReader();
+    const broken: unknown[] = [];
+    const journal = journalOn(reader, { onBroken: (error) => broken.push(error) });
+    const epoch = await journal.append({ kind: 'claim', group: 'g', partition: 3, by: 'w' });
+    await journal.historyUpTo(3, epoch);
+    reader.poll = () => Promise.reject(new Error('closed'));
+    reader.readable();
+    await journal.close();
+    await settled();
+    expect(broken).toEqual([]);
   });
 });
