@@ -17,9 +17,7 @@ function leftBehind(statePin: string): { committed: { offset: number; metadata: 
     statePin,
     doneBelow: 20,
     horizon: 10,
-    lanes: [
-      { hash: keyHash(held), offset: 10, attempts: 3, firstFailedAtMs: 1_700_000_000_000, starts: 0 },
-    ],
+    lanes: [{ hash: keyHash(held), offset: 10, attempts: 3, firstFailedAtMs: 1_700_000_000_000, starts: 0 }],
   });
   return { committed: { offset: 10, metadata: text } };
 }
