@@ -13,6 +13,11 @@ export interface CheckOptions {
   readonly laneOf: LaneOf;
   /** Keys that the run keeps from finishing: their tasks need not be finished, all else holds for them too. */
   readonly unfinishedKeys?: ReadonlySet<string>;
+  /**
+   * Keys that were parked and redriven. Their tasks are committed when they are copied, not when they are finished, and
+   * redriving them is not told of in commits: all else holds for them too.
+   */
+  readonly parkedKeys?: (key: string) => boolean;
 }
 
 export interface Figures {
@@ -48,14 +53,15 @@ export interface CheckReport {
 /** Checks everything a run has written down. Pure: the same events give the same report. */
 export function checkEvents(events: readonly LogEvent[], options: CheckOptions): CheckReport {
   const history = buildHistory(events);
-  const reruns = checkReruns(history, options.laneOf);
+  const unparked = withoutKeys(history, options.parkedKeys);
+  const reruns = checkReruns(unparked, options.laneOf);
   const violations = [
     ...checkAcks(history),
     ...checkLoss(history, options),
     ...checkPhantoms(history),
     ...checkOrder(history),
     ...checkOverlap(history),
-    ...checkCommits(history, options.laneOf),
+    ...checkCommits(unparked, options.laneOf),
     ...checkEpochs(history),
     ...reruns.violations,
     ...checkPayloads(history),
@@ -67,6 +73,15 @@ export function checkEvents(events: readonly LogEvent[], options: CheckOptions):
     violations,
     figures: { ...counted, reruns: total, rerunsAborted: aborted, rerunsUncommitted: uncommitted },
     kills,
+  };
+}
+
+function withoutKeys(history: History, isParked: CheckOptions['parkedKeys']): History {
+  if (isParked === undefined) return history;
+  return {
+    ...history,
+    tasks: new Map([...history.tasks].filter(([, task]) => !isParked(task.key))),
+    runs: history.runs.filter((run) => !isParked(run.key)),
   };
 }
 

@@ -11,6 +11,7 @@ import { heldRevoke } from './scenarios/held-revoke.ts';
 import { killGap } from './scenarios/kill-gap.ts';
 import { outage } from './scenarios/outage.ts';
 import { parallelKeys } from './scenarios/parallel-keys.ts';
+import { poisonTask } from './scenarios/poison.ts';
 import { staticMember } from './scenarios/static-member.ts';
 import { workerKill } from './scenarios/worker-kill.ts';
 import { zombie } from './scenarios/zombie.ts';
@@ -32,6 +33,7 @@ const scenarios: readonly Scenario[] = [
   staticMember,
   outage,
   heldMemory,
+  poisonTask,
 ];
 
 const SHOWN_PER_KIND = 8;

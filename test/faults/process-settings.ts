@@ -49,6 +49,10 @@ export interface WorkerSettings extends QueueSettings {
   readonly maxAttempts?: number;
   /** Default: the key is parked. */
   readonly afterGiveUp?: 'parkKey' | 'parkTask' | 'wait';
+  /** Tasks fail for as long as there is a file for them, see poison.ts. */
+  readonly poisonable?: boolean;
+  /** Tasks of keys that begin with this are given up at once. */
+  readonly parkPrefix?: string;
   /** Writes down every half second what the process holds and has read. */
   readonly gauges?: boolean;
   /** A partition halted for this reason is what the run is about, and no failure. */

@@ -1,11 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { TaskAbortedError } from '../../src/errors/control-errors.ts';
+import { ParkError, TaskAbortedError } from '../../src/errors/control-errors.ts';
 import type { TaskContext } from '../../src/worker/running/task-context.ts';
 import { SeededRandom } from '../checker/seeded-random.ts';
 import { endProcess } from './end-process.ts';
 import { dropsTask } from './engine-mutants.ts';
 import type { EventLog } from './event-log.ts';
 import { writeToStore } from './fenced-store.ts';
+import { isPoisoned } from './poison.ts';
 import type { WorkerSettings } from './process-settings.ts';
 import { askSlowServer } from './slow-server.ts';
 import { printOf, type WorkPayload } from './work-payload.ts';
@@ -70,6 +71,9 @@ function workOf(settings: WorkerSettings): (payload: WorkPayload, ctx: TaskConte
     } else {
       await ordinaryWork(settings, call, ctx);
     }
+    if (settings.poisonable === true && isPoisoned(settings.folder, call)) throw new Error('poisoned');
+    if (settings.parkPrefix !== undefined && key.startsWith(settings.parkPrefix))
+      throw new ParkError('asked for');
     if (failing.has(key)) throw new Error('this key always fails');
   };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Child } from '../child.ts';
+import { Rendezvous } from '../rendezvous.ts';
 import {
   figuresOf,
   type Outcome,
@@ -70,35 +71,6 @@ function first(moments: readonly number[]): number {
 
 function last(moments: readonly number[]): number {
   return moments.at(-1) ?? Number.NaN;
-}
-
-/** Lets a number of courses go on only when all have come to the same place, or one of them never will. */
-class Rendezvous {
-  #size: number;
-  #waiting: (() => void)[] = [];
-
-  constructor(size: number) {
-    this.#size = size;
-  }
-
-  meet(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-      if (this.#waiting.length < this.#size) return;
-      this.#open();
-    });
-  }
-
-  /** Nobody waits any more. */
-  giveUp(): void {
-    this.#size = 0;
-    this.#open();
-  }
-
-  #open(): void {
-    for (const goOn of this.#waiting) goOn();
-    this.#waiting = [];
-  }
 }
 
 async function measure(options: ScenarioOptions, load: Load, together: Rendezvous): Promise<Measured> {
