@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { itemsOf } from '../../../test/support/core-rig.ts';
 import { ParkedRig } from '../../../test/support/parked-rig.ts';
+import { foldJournal, type MarkEntry } from '../../journal/journal.ts';
 
 describe('two commands to skip the same task', () => {
   it('are both done when it is skipped', () => {
@@ -43,5 +44,60 @@ describe('a single parked task that is to be discarded', () => {
     expect(at.partition.marks.size).toBe(0);
     expect(at.done).toEqual(['done k0']);
     expect(at.rig.reports('parked-discarded')).toMatchObject([{ mark: second }]);
+  });
+});
+
+describe('a single task whose owner ended between its MARK and the copy', () => {
+  const mark: MarkEntry & { offset: number } = {
+    kind: 'mark',
+    group: 'g',
+    partition: 0,
+    epoch: 50,
+    key: 'k',
+    scope: 'task',
+    from: 1,
+    parkedFrom: 0,
+    type: 'job',
+    id: 'id-1',
+    reason: 'gave-up',
+    error: '',
+    atMs: 0,
+    command: '',
+    offset: 52,
+  };
+  const history = foldJournal([
+    { kind: 'claim', group: 'g', partition: 0, by: 'x', offset: 50 },
+    {
+      kind: 'confirm',
+      group: 'g',
+      partition: 0,
+      epoch: 50,
+      frontier: 0,
+      topicId: 'topic',
+      reason: 'taken',
+      offset: 51,
+    },
+    mark,
+  ]);
+
+  it('is copied before it is redriven, so that it runs once and is not forgotten', () => {
+    const at = new ParkedRig({ afterGiveUp: () => 'parkTask' }, { history });
+    at.command('k', { name: 'redrive', mark: mark.offset });
+    at.rig.records(at.partition, itemsOf(0, ['k', 'k', 'k']));
+    at.finishAll();
+    expect(at.done).toEqual(['done k0', 'done k1', 'done k2']);
+    expect(at.parkedLog.map(({ item }) => item.offset)).toEqual([1]);
+    expect(at.partition.marks.size).toBe(0);
+    expect(at.partition.committedFrontier).toBe(3);
+  });
+
+  it('is copied before it is discarded, so that no crash brings it back', () => {
+    const at = new ParkedRig({ afterGiveUp: () => 'parkTask' }, { history });
+    at.command('k', { name: 'discard', mark: mark.offset });
+    at.rig.records(at.partition, itemsOf(0, ['k', 'k', 'k']));
+    at.finishAll();
+    expect(at.done).toEqual(['done k0', 'done k2']);
+    expect(at.parkedLog.map(({ item }) => item.offset)).toEqual([1]);
+    expect(at.partition.committedFrontier).toBe(3);
   });
 });

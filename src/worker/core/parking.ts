@@ -23,10 +23,13 @@ export function turnOf(partition: PartitionState, lane: Lane, offset: number): L
     return parked.isEnding ? { kind: 'behind' } : { kind: 'copy', parked };
   }
   const single = partition.parkedTasks.get(offset);
-  if (single?.key === lane.key && !single.isEnding) return { kind: 'copy', parked: single };
+  // An owner may have ended between MARK and copy: the copy is made before the mark is ended.
+  if (single?.key === lane.key && (!single.isEnding || single.stage === 'settling'))
+    return { kind: 'copy', parked: single };
   // Before a mark that is ending come the tasks that are older than it; after a single task, none may overtake it.
   const ending = partition.ending.get(lane.key);
-  return ending === undefined || ending.scope === 'key' ? { kind: 'run' } : { kind: 'behind' };
+  const isOlder = ending === undefined || ending.scope === 'key' || offset < ending.from;
+  return { kind: isOlder ? 'run' : 'behind' };
 }
 
 /** Begins to park a key from a task on, or a single task. Nothing is copied before the MARK is written. */

@@ -47,14 +47,15 @@ export function settleMarks(core: CoreState): void {
 function isSettled(partition: PartitionState, parked: Parked): boolean {
   if (parked.copying !== undefined || parked.copiedChanges > partition.committedChanges) return false;
   // What an earlier owner left of the key is not all known yet.
-  if (partition.nextOffset < parked.from) return false;
+  const knownFrom = parked.scope === 'task' ? parked.from + 1 : parked.from;
+  if (partition.nextOffset < knownFrom) return false;
   if (partition.restored.size > 0 && partition.restored.has(keyHash(parked.key))) return false;
   const lane = partition.lanes.get(parked.key);
   if (lane === undefined) return true;
   if (lane.state === 'running' || lane.state === 'vetting') return false; // its end decides what follows
-  // Tasks of the key that are older than the mark go first.
-  if (parked.scope === 'task') return true;
-  return lane.firstOffset === undefined || lane.firstOffset >= parked.from;
+  // Tasks of the key that are older than the mark go first, and a single task has yet to be copied when its owner ended
+  // between MARK and copy.
+  return lane.firstOffset === undefined || lane.firstOffset >= knownFrom;
 }
 
 function begin(core: CoreState, partition: PartitionState, parked: Parked): void {
@@ -297,7 +298,7 @@ function cleared(
     if (upTo >= 0) partition.doneAside.set(parked.key, upTo);
   } else {
     partition.parkedTasks.delete(parked.from);
-    partition.doneSingly.add(parked.from);
+    if (how === 'discarded' || upTo >= parked.from) partition.doneSingly.add(parked.from);
   }
   reconsider(core, partition, partition.lanes.get(parked.key));
 }
