@@ -1,6 +1,6 @@
 import type { Control } from './control.ts';
 import type { GroupJournal } from './group-journal.ts';
-import { byAge, type ParkedMark, parkedMark } from './parked-mark.ts';
+import { byAge, endings, type ParkedMark, parkedMark } from './parked-mark.ts';
 
 /** Everything that is parked in a group, of all partitions, oldest first. Within the journal's `look`. */
 export function liveMarks(journal: GroupJournal, partitionCount: number): ParkedMark[] {
@@ -8,8 +8,8 @@ export function liveMarks(journal: GroupJournal, partitionCount: number): Parked
   for (let partition = 0; partition < partitionCount; partition += 1) {
     const found = journal.marks(partition);
     if (found.length === 0) continue;
-    const pending = journal.pending(partition);
-    for (const mark of found) marks.push(parkedMark(partition, mark, pending));
+    const underWay = endings(journal.pending(partition));
+    for (const mark of found) marks.push(parkedMark(partition, mark, underWay));
   }
   return marks.sort(byAge);
 }

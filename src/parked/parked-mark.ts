@@ -32,7 +32,11 @@ export interface ParkedMark extends MarkRef {
 }
 
 /** A mark for users, from what the journal says. */
-export function parkedMark(partition: number, mark: Mark, pending: readonly Command[]): ParkedMark {
+export function parkedMark(
+  partition: number,
+  mark: Mark,
+  underWay: ReadonlyMap<number, ParkedMark['underWay']>,
+): ParkedMark {
   return {
     partition,
     mark: mark.id,
@@ -46,16 +50,18 @@ export function parkedMark(partition: number, mark: Mark, pending: readonly Comm
     from: BigInt(mark.from),
     done: mark.done < 0 ? undefined : BigInt(mark.done),
     redrives: mark.redrives,
-    underWay: underWay(mark.id, pending),
+    underWay: underWay.get(mark.id),
   };
 }
 
-function underWay(mark: number, pending: readonly Command[]): ParkedMark['underWay'] {
+/** Commands that are to end marks, by mark; the first one that was sent counts. */
+export function endings(pending: readonly Command[]): ReadonlyMap<number, ParkedMark['underWay']> {
+  const found = new Map<number, ParkedMark['underWay']>();
   for (const { id, verb } of pending) {
-    if ((verb.name === 'redrive' || verb.name === 'discard') && verb.mark === mark)
-      return { command: id, verb: verb.name };
+    if ((verb.name === 'redrive' || verb.name === 'discard') && !found.has(verb.mark))
+      found.set(verb.mark, { command: id, verb: verb.name });
   }
-  return undefined;
+  return found;
 }
 
 /** Oldest first; a place in this order for every mark of all partitions. */
