@@ -79,7 +79,17 @@ export type { QueueOptions } from './queue/queue-options.ts';
 export { TaskQueue } from './queue/task-queue.ts';
 export { defineTask, type TaskOptions } from './tasks/define-task.ts';
 export type { StandardSchema } from './tasks/standard-schema.ts';
-export type { Handlers, PayloadInput, PayloadOutput, TaskDefinition, TaskMap } from './tasks/task-map.ts';
+export type {
+  BatchHandler,
+  BatchOptions,
+  BatchTask,
+  Handler,
+  Handlers,
+  PayloadInput,
+  PayloadOutput,
+  TaskDefinition,
+  TaskMap,
+} from './tasks/task-map.ts';
 export { type Logger, silentLogger, stderrLogger } from './telemetry/logger.ts';
 export type { TopicOptions } from './topics/topic-options.ts';
 export type { TopicProblem } from './topics/topic-problem.ts';

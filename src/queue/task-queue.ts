@@ -10,8 +10,8 @@ import { newTaskId } from '../tasks/task-id.ts';
 import type { CheckedHandlers, PayloadInput, SomeHandlers, TaskMap } from '../tasks/task-map.ts';
 import { TaskRegistry } from '../tasks/task-registry.ts';
 import { stderrLogger } from '../telemetry/logger.ts';
+import type { AnyHandler } from '../worker/running/handler-map.ts';
 import type { TaskContext } from '../worker/running/task-context.ts';
-import type { AnyHandler } from '../worker/running/task-runner.ts';
 import { Worker } from '../worker/worker.ts';
 import type { WorkerOptions } from '../worker/worker-options.ts';
 import {

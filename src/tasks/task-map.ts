@@ -35,9 +35,39 @@ export type PayloadOutput<T extends TaskMap, K extends TaskType<T>> =
 /** Runs one task. It is done when the returned promise resolves; what it resolves to is not looked at. */
 export type Handler<Payload, Context> = (payload: Payload, ctx: Context) => unknown;
 
-/** One handler for every type of the map. */
+/** When tasks that are waiting are handed over together: as soon as one of these is reached. */
+export interface BatchOptions {
+  /** Tasks of a batch at most; no more than may be under way at once. Larger: fewer calls, more that fails together. */
+  readonly maxSize: number;
+  /** Their size as records in Kafka, bytes. Default 1,048,576. A larger task is a batch of its own. */
+  readonly maxBytes?: number;
+  /** How long the first one waits for others, milliseconds. Default 20. Longer: larger batches when there is little to do. */
+  readonly maxWaitMs?: number;
+}
+
+/** One task of a batch. */
+export interface BatchTask<Payload, Context> {
+  readonly payload: Payload;
+  /** Its own, as a single handler would get it: signal, heartbeat and follow-ups are per task. */
+  readonly ctx: Context;
+  /** This task alone has failed with this error, which counts as if it had been thrown by a handler of its own. */
+  readonly fail: (error: unknown) => void;
+}
+
+/**
+ * Runs several tasks of a type at once, all of different keys. When the promise resolves, those are done that were not
+ * failed. When it rejects, all have failed with that error, but those that were failed with one of their own.
+ */
+export interface BatchHandler<Payload, Context> {
+  readonly batch: BatchOptions;
+  readonly handle: (tasks: readonly BatchTask<Payload, Context>[]) => unknown;
+}
+
+/** One handler for every type of the map: for one task at a time, or for batches. */
 export type Handlers<T extends TaskMap, Context> = {
-  readonly [K in TaskType<T>]: Handler<PayloadOutput<T, K>, Context>;
+  readonly [K in TaskType<T>]:
+    | Handler<PayloadOutput<T, K>, Context>
+    | BatchHandler<PayloadOutput<T, K>, Context>;
 };
 
 /**

@@ -27,7 +27,8 @@ import { SweepFeed } from './reading/sweep-feed.ts';
 import { TailFeed } from './reading/tail-feed.ts';
 import { taskRef } from './report-events.ts';
 import type { Enqueuer } from './running/handler-context.ts';
-import { type ActiveTask, type AnyHandler, TaskRunner } from './running/task-runner.ts';
+import type { AnyHandler, ResolvedHandler } from './running/handler-map.ts';
+import { type ActiveTask, TaskRunner } from './running/task-runner.ts';
 import { WorkerEngine } from './worker-engine.ts';
 import type { WorkerEvents } from './worker-events.ts';
 import type { ResolvedWorkerOptions } from './worker-options.ts';
@@ -77,6 +78,7 @@ export interface Running {
 interface WorkerParts {
   readonly deps: WorkerDeps;
   readonly options: ResolvedWorkerOptions;
+  readonly handlers: ReadonlyMap<string, ResolvedHandler>;
   readonly group: string;
   readonly events: Emitter<WorkerEvents>;
   readonly logger: Logger;
@@ -229,13 +231,13 @@ function newParking(
 }
 
 function newRunner(
-  { deps, options, events, logger, onStuck }: WorkerParts,
+  { deps, options, handlers, events, logger, onStuck }: WorkerParts,
   onEnded: WorkerEngine['onTaskEnded'],
 ): TaskRunner {
   const { clock } = deps;
   return new TaskRunner({
     registry: deps.registry,
-    handlers: deps.handlers,
+    handlers,
     middleware: options.middleware,
     classify: (type) => options.ofType(type).classify,
     onHookFailed: (hook, error) => events.emit('hook-failed', { hook, error }),

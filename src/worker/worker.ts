@@ -5,6 +5,7 @@ import { Emitter } from '../telemetry/emitter.ts';
 import { type Logger, stderrLogger } from '../telemetry/logger.ts';
 import { logEvents } from './log-events.ts';
 import { openWorker, type Running, type WorkerDeps } from './open-worker.ts';
+import { type ResolvedHandler, resolveHandlers } from './running/handler-map.ts';
 import type { WorkerEvents } from './worker-events.ts';
 import { judgeHealth, type WorkerHealth } from './worker-health.ts';
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from './worker-options.ts';
@@ -23,6 +24,7 @@ const moves: Readonly<Record<Life, readonly Life[]>> = {
 export class Worker {
   readonly #deps: WorkerDeps & { readonly onClosed: (worker: Worker) => void };
   readonly #options: ResolvedWorkerOptions;
+  readonly #handlers: ReadonlyMap<string, ResolvedHandler>;
   readonly #logger: Logger;
   readonly #events: Emitter<WorkerEvents>;
   readonly #done: Promise<void>;
@@ -43,6 +45,9 @@ export class Worker {
   ) {
     this.#deps = deps;
     this.#options = resolveWorkerOptions(options, deps.registry.types);
+    this.#handlers = resolveHandlers(deps.handlers, (type) =>
+      Math.min(this.#options.concurrency, this.#options.ofType(type).concurrency),
+    );
     this.#logger = this.#options.logger ?? stderrLogger;
     this.#events = new Emitter((error) => this.#logger.error('an event listener threw', { error }));
     logEvents(this.#events, this.#logger);
@@ -209,6 +214,7 @@ export class Worker {
     this.#running = await openWorker({
       deps: this.#deps,
       options: this.#options,
+      handlers: this.#handlers,
       group: this.group,
       events: this.#events,
       logger: this.#logger,

@@ -40,6 +40,6 @@ queue.worker({
 
 queue.worker({
   'recording.events': nothing,
-  // @ts-expect-error says Type 'string' is not assignable to type 'Handler<{ to: string; attempts: number; }
+  // @ts-expect-error says BatchHandler<{ to: string; attempts: number; }, TaskContext> | Handler<{ to: string; attempts: number; }
   'mail.send': 'not a function',
 });

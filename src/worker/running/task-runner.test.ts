@@ -10,7 +10,8 @@ import { TaskRegistry } from '../../tasks/task-registry.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
 import type { Run } from '../core/effects.ts';
 import { Lane } from '../core/lane.ts';
-import { type AnyHandler, type TaskEnd, TaskRunner } from './task-runner.ts';
+import { type AnyHandler, resolveHandlers } from './handler-map.ts';
+import { type TaskEnd, TaskRunner } from './task-runner.ts';
 
 /** A runner with one type whose payloads are checked as long as a test likes. */
 class RunnerRig {
@@ -26,7 +27,7 @@ class RunnerRig {
     const tasks = { work: defineTask({ schema, key: ({ key }) => key, timeoutMs: 1_000 }) };
     this.runner = new TaskRunner({
       registry: new TaskRegistry(tasks),
-      handlers: { work: handle },
+      handlers: resolveHandlers({ work: handle }, () => 64),
       middleware: [],
       classify: () => [],
       onHookFailed: () => {},

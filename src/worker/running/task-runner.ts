@@ -10,20 +10,20 @@ import type { Logger } from '../../telemetry/logger.ts';
 import { inTraceOf } from '../../telemetry/trace-context.ts';
 import type { Run, Verdict } from '../core/effects.ts';
 import { verdictOf } from '../core/verdict.ts';
+import { Batcher } from './batcher.ts';
 import { type Classify, classifyError } from './classify.ts';
 import { type Enqueuer, HandlerContext } from './handler-context.ts';
+import type { ResolvedHandler } from './handler-map.ts';
 import type { TaskContext, WorkerMiddleware } from './task-context.ts';
 import { TaskSignals } from './task-signals.ts';
-
-/** A handler of any task, its payload already checked. */
-export type AnyHandler = (payload: unknown, context: TaskContext) => unknown;
 
 /** A task that is being handled. */
 export interface ActiveTask {
   readonly run: Run;
   readonly signals: TaskSignals;
   readonly head: RecordHead;
-  readonly startedAtMs: number;
+  /** When its handler was called. */
+  startedAtMs: number;
   /** When its signal is aborted for taking too long. */
   deadlineMs: number;
   /** When its signal was aborted. */
@@ -35,7 +35,8 @@ export type TaskEnd = { readonly kind: 'finished' } | { readonly kind: 'failed';
 
 interface RunnerDeps {
   readonly registry: TaskRegistry;
-  readonly handlers: Readonly<Record<string, AnyHandler>>;
+  /** By the type's present name. */
+  readonly handlers: ReadonlyMap<string, ResolvedHandler>;
   readonly middleware: readonly WorkerMiddleware[];
   /** Who says what a handler's errors mean, in order, by the type's present name. */
   readonly classify: (type: string) => readonly Classify[];
@@ -56,9 +57,13 @@ export class TaskRunner {
   /** From the start on, so that what is said while a record is still being decoded is not lost. */
   readonly #signals = new Map<Run, TaskSignals>();
   readonly #active = new Map<Run, ActiveTask>();
+  readonly #batchers = new Map<ResolvedHandler, Batcher>();
 
   constructor(deps: RunnerDeps) {
     this.#deps = deps;
+    for (const handler of deps.handlers.values()) {
+      if (handler.kind === 'batch') this.#batchers.set(handler, new Batcher(handler, deps.clock));
+    }
   }
 
   get activeCount(): number {
@@ -113,7 +118,7 @@ export class TaskRunner {
     }
     const { head } = read;
     const definition = this.#deps.registry.forRecord(head.type);
-    const handler = definition && this.#deps.handlers[definition.type];
+    const handler = definition && this.#deps.handlers.get(definition.type);
     if (definition === undefined || handler === undefined) {
       return held('unknown-type', new Error(`this worker knows no task type '${head.type}'`));
     }
@@ -145,19 +150,18 @@ export class TaskRunner {
       readonly signals: TaskSignals;
       readonly definition: RegisteredTask;
     },
-    handler: AnyHandler,
+    handler: ResolvedHandler,
     payload: unknown,
   ): Promise<TaskEnd> {
     const { run, head, signals, definition } = what;
     const { timeoutMs } = definition;
     const { clock, enqueuer, logger, middleware } = this.#deps;
-    const startedAtMs = clock.monotonicMs();
     const task: ActiveTask = {
       run,
       head,
       signals,
-      startedAtMs,
-      deadlineMs: timeoutMs === undefined ? Number.POSITIVE_INFINITY : startedAtMs + timeoutMs,
+      startedAtMs: clock.monotonicMs(),
+      deadlineMs: Number.POSITIVE_INFINITY,
       abortedAtMs: undefined,
       stuckReported: false,
     };
@@ -166,8 +170,12 @@ export class TaskRunner {
       if (timeoutMs !== undefined) task.deadlineMs = clock.monotonicMs() + timeoutMs;
     };
     const context = new HandlerContext({ task, heartbeat, enqueuer, logger });
-    this.#deps.onStarted(task);
-    const call = (): unknown => handler(payload, context);
+    const begin = (): void => {
+      task.startedAtMs = clock.monotonicMs();
+      heartbeat();
+      this.#deps.onStarted(task);
+    };
+    const call = this.#callOf(handler, { task, payload, context, begin });
     try {
       await (middleware.length === 0
         ? inTraceOf(head, call)
@@ -181,6 +189,28 @@ export class TaskRunner {
         verdict: this.#judge(timedOut ? new TaskAbortedError('timeout') : error, definition.type, context),
       };
     }
+  }
+
+  /** A task of a batch begins, and ends, with its batch. */
+  #callOf(
+    handler: ResolvedHandler,
+    what: {
+      readonly task: ActiveTask;
+      readonly payload: unknown;
+      readonly context: HandlerContext;
+      readonly begin: () => void;
+    },
+  ): () => unknown {
+    const { task, payload, context, begin } = what;
+    if (handler.kind === 'single') {
+      begin();
+      return () => handler.handle(payload, context);
+    }
+    const { signals, run } = task;
+    const { topic, partition, offset } = run.item.record;
+    const place = `${topic}/${partition}/${offset}`;
+    const batcher = this.#batchers.get(handler);
+    return () => batcher?.add({ place, payload, context, signals, bytes: run.item.bytes, begin });
   }
 
   #judge(error: unknown, type: string, context: HandlerContext): Verdict {

@@ -6,6 +6,8 @@ export class TaskSignals {
   #soft: AbortController | undefined;
   #reason: TaskAbortReason | undefined;
   #draining = false;
+  /** Called once, when it begins to drain. */
+  onDrain: (() => void) | undefined;
 
   /** Made when first asked for: most handlers never look. */
   get signal(): AbortSignal {
@@ -24,6 +26,10 @@ export class TaskSignals {
     return this.#soft.signal;
   }
 
+  get isDraining(): boolean {
+    return this.#draining;
+  }
+
   get aborted(): TaskAbortReason | undefined {
     return this.#reason;
   }
@@ -40,5 +46,6 @@ export class TaskSignals {
     if (this.#draining) return;
     this.#draining = true;
     this.#soft?.abort();
+    this.onDrain?.();
   }
 }
