@@ -4,6 +4,7 @@ import type { Command, JournalEntry, Mark } from '../journal/journal.ts';
 import { JournalFold } from '../journal/journal-fold.ts';
 import type { IncomingRecord, LogEnds, Reader, TopicPartition } from '../kafka/port.ts';
 import { HoldBook } from './hold-book.ts';
+import { pause } from './pause.ts';
 import { RecordStream } from './record-stream.ts';
 
 /** A read that brings nothing for so long has failed. */
@@ -41,6 +42,7 @@ export class GroupJournal {
   readonly #followed = new Map<string, string | undefined>();
   readonly #waiting = new Set<() => void>();
   #users = 0;
+  #readCount = 0;
   #session: Promise<Session> | undefined;
 
   constructor(deps: GroupJournalDeps) {
@@ -62,13 +64,9 @@ export class GroupJournal {
     }
   }
 
-  marks(partition: number): readonly Mark[] {
-    return this.#history(partition).marks;
-  }
-
-  /** Commands of a partition that have not ended. */
-  pending(partition: number): readonly Command[] {
-    return this.#history(partition).pending;
+  /** What is parked in a partition, and commands for it that have not ended. */
+  state(partition: number): { readonly marks: readonly Mark[]; readonly pending: readonly Command[] } {
+    return this.#fold.history(partition, Number.MAX_SAFE_INTEGER);
   }
 
   /** From now on `outcomeOf` can tell how these commands end; until `unfollow`. */
@@ -88,39 +86,25 @@ export class GroupJournal {
   /** Resolves when more has been read, and when the time is up. Only within `look`. */
   more(deadlineMs: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#deps;
-    return new Promise((resolve) => {
-      const end = (): void => {
-        timer.clear();
-        signal.removeEventListener('abort', end);
-        this.#waiting.delete(end);
-        resolve();
-      };
-      const timer = clock.setTimer(deadlineMs - clock.monotonicMs(), end);
-      signal.addEventListener('abort', end);
-      this.#waiting.add(end);
-      if (signal.aborted) end();
-    });
-  }
-
-  #history(partition: number): ReturnType<JournalFold['history']> {
-    return this.#fold.history(partition, Number.MAX_SAFE_INTEGER);
+    return pause({ clock, ms: deadlineMs - clock.monotonicMs(), signal, wakers: this.#waiting });
   }
 
   async #catchUp(signal: AbortSignal): Promise<void> {
     const { topic, clock, logEnds } = this.#deps;
     const ends = await logEnds(this.#reached.map((_, partition) => ({ topic, partition })));
     if (ends.some(({ partition, end }) => end < (this.#reached[partition] ?? 0))) await this.#startOver();
-    let lastMs = clock.monotonicMs();
+    let progressMs = clock.monotonicMs();
     for (;;) {
       signal.throwIfAborted();
       const behind = ends.find(({ partition, end }) => (this.#reached[partition] ?? 0) < end);
       if (behind === undefined) return;
-      const { partition } = behind;
-      const before = this.#reached[partition] ?? 0;
-      if (clock.monotonicMs() - lastMs >= PATIENCE_MS)
-        throw new TopicUnreadableError(topic, `offset ${before} of partition ${partition}`);
-      await this.more(lastMs + PATIENCE_MS, signal);
-      if (this.#reached[partition] !== before) lastMs = clock.monotonicMs();
+      const before = this.#readCount;
+      await this.more(progressMs + PATIENCE_MS, signal);
+      if (this.#readCount > before) progressMs = clock.monotonicMs();
+      else if (clock.monotonicMs() - progressMs >= PATIENCE_MS) {
+        const { partition } = behind;
+        throw new TopicUnreadableError(topic, `offset ${this.#reached[partition]} of partition ${partition}`);
+      }
     }
   }
 
@@ -134,11 +118,14 @@ export class GroupJournal {
   }
 
   async #open(): Promise<void> {
-    this.#session ??= this.#begin().catch((error: unknown) => {
-      this.#session = undefined;
+    const session = this.#session ?? this.#begin();
+    this.#session = session;
+    try {
+      await session;
+    } catch (error) {
+      if (this.#session === session) this.#session = undefined; // whoever comes next tries again
       throw error;
-    });
-    await this.#session;
+    }
   }
 
   async #begin(): Promise<Session> {
@@ -171,6 +158,7 @@ export class GroupJournal {
         const records = await stream.next(POLL_COUNT, Number.POSITIVE_INFINITY, stopped);
         if (stopped.aborted) return;
         for (const record of records) this.#take(record);
+        this.#readCount += records.length;
         for (const wake of this.#waiting) wake();
       }
     } catch {

@@ -3,12 +3,11 @@ import type { GroupJournal } from './group-journal.ts';
 import { byAge, endings, type ParkedMark, parkedMark } from './parked-mark.ts';
 
 /** Everything that is parked in a group, of all partitions, oldest first. Within the journal's `look`. */
-export function liveMarks(journal: GroupJournal, partitionCount: number): ParkedMark[] {
+function liveMarks(journal: GroupJournal, partitionCount: number): ParkedMark[] {
   const marks: ParkedMark[] = [];
   for (let partition = 0; partition < partitionCount; partition += 1) {
-    const found = journal.marks(partition);
-    if (found.length === 0) continue;
-    const underWay = endings(journal.pending(partition));
+    const { marks: found, pending } = journal.state(partition);
+    const underWay = endings(pending);
     for (const mark of found) marks.push(parkedMark(partition, mark, underWay));
   }
   return marks.sort(byAge);

@@ -43,7 +43,7 @@ function takeEnded(
     if (outcome === undefined) return true;
     let pending = pendingOf.get(partition);
     if (pending === undefined) {
-      pending = new Set(journal.pending(partition).map((command) => command.id));
+      pending = new Set(journal.state(partition).pending.map((command) => command.id));
       pendingOf.set(partition, pending);
     }
     if (pending.has(id)) return true; // what ended it was void

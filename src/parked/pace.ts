@@ -1,4 +1,5 @@
 import type { Clock } from '../clock/clock.ts';
+import { pause } from './pause.ts';
 
 /** How many commands are sent at once, and the rest in between. */
 export interface Pace {
@@ -21,21 +22,7 @@ export function paceOf(clock: Clock, perSecond: number | undefined): Pace {
     pause: (signal) => {
       // Time lost on the brokers is not made up for: the limit holds in every second.
       dueMs = Math.max(dueMs + turnMs, clock.monotonicMs());
-      return delay(clock, dueMs - clock.monotonicMs(), signal);
+      return pause({ clock, ms: dueMs - clock.monotonicMs(), signal });
     },
   };
-}
-
-/** Resolves after a time, or when the signal is aborted. */
-export function delay(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      timer.clear();
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = clock.setTimer(ms, end);
-    signal.addEventListener('abort', end);
-    if (signal.aborted) end();
-  });
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock/clock.ts';
 import type { IncomingRecord, Reader } from '../kafka/port.ts';
+import { pause } from './pause.ts';
 
 /** Records of a reader one batch after another, for one caller who can wait for them. */
 export class RecordStream {
@@ -7,14 +8,14 @@ export class RecordStream {
   readonly #clock: Clock;
   /** The reader has said that there may be more since it was last asked. */
   #hinted = false;
-  #wake: () => void = () => {};
+  readonly #wakers = new Set<() => void>();
 
   constructor(reader: Reader, clock: Clock) {
     this.#reader = reader;
     this.#clock = clock;
     reader.onReadable(() => {
       this.#hinted = true;
-      this.#wake();
+      for (const wake of this.#wakers) wake();
     });
   }
 
@@ -31,22 +32,7 @@ export class RecordStream {
       if (records.length > 0) return records;
       const waitMs = deadlineMs - this.#clock.monotonicMs();
       if (waitMs <= 0) return [];
-      if (!this.#hinted) await this.#hint(waitMs, signal);
+      if (!this.#hinted) await pause({ clock: this.#clock, ms: waitMs, signal, wakers: this.#wakers });
     }
-  }
-
-  #hint(waitMs: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const end = (): void => {
-        timer.clear();
-        signal.removeEventListener('abort', end);
-        this.#wake = () => {};
-        resolve();
-      };
-      const timer = this.#clock.setTimer(waitMs, end);
-      signal.addEventListener('abort', end);
-      this.#wake = end;
-      if (signal.aborted) end();
-    });
   }
 }

@@ -54,8 +54,8 @@ async function findMarks(
     for (let partition = 0; partition < queue.partitions; partition += 1) {
       if ('mark' in target && partition !== target.partition) continue;
       const marks = journal
-        .marks(partition)
-        .filter((mark) => ('mark' in target ? mark.id === target.mark : mark.key === laneKey));
+        .state(partition)
+        .marks.filter((mark) => ('mark' in target ? mark.id === target.mark : mark.key === laneKey));
       if (marks.length > 0) found.set(partition, marks);
     }
     return found;
