@@ -91,6 +91,22 @@ describe('a single task whose owner ended between its MARK and the copy', () => 
     expect(at.partition.committedFrontier).toBe(3);
   });
 
+  it('stays under its own mark when its key is parked by hand, so that it is in one list only', () => {
+    const at = new ParkedRig({ afterGiveUp: () => 'parkTask' }, { history });
+    at.rig.records(at.partition, itemsOf(0, ['k']));
+    at.finishAll();
+    at.command('k', { name: 'park' });
+    at.rig.records(at.partition, itemsOf(1, ['k', 'k']));
+    at.finishAll();
+    expect(at.parkedLog.map(({ mark: of, item }) => [of === mark.offset, item.offset])).toEqual([
+      [true, 1],
+      [false, 2],
+    ]);
+    for (const of of [...at.partition.marks.keys()]) at.command('k', { name: 'redrive', mark: of });
+    at.finishAll();
+    expect(at.done).toEqual(['done k0', 'done k1', 'done k2']);
+  });
+
   it('is copied before it is discarded, so that no crash brings it back', () => {
     const at = new ParkedRig({ afterGiveUp: () => 'parkTask' }, { history });
     at.command('k', { name: 'discard', mark: mark.offset });

@@ -18,14 +18,15 @@ export type LaneTurn =
 export function turnOf(partition: PartitionState, lane: Lane, offset: number): LaneTurn {
   if (partition.marks.size === 0 && partition.parkedKeys.size === 0 && partition.parkedTasks.size === 0)
     return { kind: 'run' };
+  // A single task keeps its own mark when its key is parked later, or it would be in both lists. Its owner may have ended
+  // between MARK and copy: the copy is made before the mark is ended.
+  const single = partition.parkedTasks.get(offset);
+  if (single?.key === lane.key && (!single.isEnding || single.stage === 'settling'))
+    return { kind: 'copy', parked: single };
   const parked = partition.parkedKeys.get(lane.key);
   if (parked?.covers(offset) === true) {
     return parked.isEnding ? { kind: 'behind' } : { kind: 'copy', parked };
   }
-  const single = partition.parkedTasks.get(offset);
-  // An owner may have ended between MARK and copy: the copy is made before the mark is ended.
-  if (single?.key === lane.key && (!single.isEnding || single.stage === 'settling'))
-    return { kind: 'copy', parked: single };
   // Before a mark that is ending come the tasks that are older than it; after a single task, none may overtake it.
   const ending = partition.ending.get(lane.key);
   const isOlder = ending === undefined || ending.scope === 'key' || offset < ending.from;
