@@ -7,6 +7,7 @@ import {
   type ProducerOrder,
   type ProducerSettings,
   settingsEnvironment,
+  type WorkerOrder,
   type WorkerSettings,
 } from './process-settings.ts';
 
@@ -49,7 +50,7 @@ export class Child {
     return this.#running && this.#process.kill(signal);
   }
 
-  send(message: ProducerOrder | 'end'): void {
+  send(message: ProducerOrder | WorkerOrder | 'end'): void {
     this.#process.send(message);
   }
 

@@ -11,6 +11,7 @@ import { heldRevoke } from './scenarios/held-revoke.ts';
 import { killGap } from './scenarios/kill-gap.ts';
 import { outage } from './scenarios/outage.ts';
 import { parallelKeys } from './scenarios/parallel-keys.ts';
+import { parkKill } from './scenarios/park-kill.ts';
 import { poisonTask } from './scenarios/poison.ts';
 import { staticMember } from './scenarios/static-member.ts';
 import { workerKill } from './scenarios/worker-kill.ts';
@@ -34,6 +35,7 @@ const scenarios: readonly Scenario[] = [
   outage,
   heldMemory,
   poisonTask,
+  parkKill,
 ];
 
 const SHOWN_PER_KIND = 8;

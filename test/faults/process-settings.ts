@@ -1,4 +1,5 @@
 import type { EngineMutant } from './engine-mutants.ts';
+import type { KillPoint } from './kill-points.ts';
 import type { PayloadPlan } from './work-payload.ts';
 
 export type GroupProtocol = 'classic' | 'consumer';
@@ -71,6 +72,12 @@ export interface ProducerOrder {
   readonly keys: readonly string[];
   /** Pause between calls; 0 = as fast as the window lets. */
   readonly everyMs: number;
+}
+
+/** What a worker process may be told. */
+export interface WorkerOrder {
+  /** Where it is to end. */
+  readonly killAt: KillPoint | undefined;
 }
 
 const VARIABLE = 'KEYLANE_FAULTS';

@@ -1,8 +1,9 @@
 import type { Worker } from '../../src/worker/worker.ts';
 import { mutatedDriver } from './engine-mutants.ts';
 import { EventLog } from './event-log.ts';
+import { KillPoints } from './kill-points.ts';
 import { observedDriver, readSoFar } from './observed-driver.ts';
-import { readSettings, type WorkerSettings } from './process-settings.ts';
+import { readSettings, type WorkerOrder, type WorkerSettings } from './process-settings.ts';
 import { openWorkQueue } from './queue-under-test.ts';
 import { workHandler } from './work-handler.ts';
 
@@ -23,8 +24,10 @@ process.on('uncaughtException', (error) => {
 });
 process.on('disconnect', () => process.exit(71));
 
+const killPoints = new KillPoints(settings.queue);
+process.on('message', ({ killAt }: WorkerOrder) => killPoints.arm(killAt));
 const { queue, close } = openWorkQueue(settings, (driver) =>
-  mutatedDriver(observedDriver(driver, log), settings.mutant, settings.queue),
+  killPoints.driver(mutatedDriver(observedDriver(driver, log), settings.mutant, settings.queue)),
 );
 const worker = queue.worker(
   { work: workHandler(settings, log) },

@@ -178,6 +178,13 @@ export class World {
     await this.until('all partitions taken evenly by the running workers', calm, timeoutMs);
   }
 
+  /** So many partitions are taken by workers that run. */
+  async untilCalmOf(partitions: number, timeoutMs: number): Promise<void> {
+    const taken = (view: GroupView): number =>
+      this.workers.reduce((sum, { life }) => sum + view.member(life).taken.size, 0);
+    await this.until(`${partitions} partitions taken`, (view) => taken(view) >= partitions, timeoutMs);
+  }
+
   /** Every acked task was finished. Rejects when nothing more has been finished for so long. */
   async untilDrained(quietMs: number): Promise<void> {
     let finished = -1;
