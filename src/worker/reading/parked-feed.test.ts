@@ -138,6 +138,18 @@ describe('parked tasks', () => {
     expect(starts).toEqual([0, 1]);
   });
 
+  it('that came since an earlier read are found by the next one', async () => {
+    const rig = new Rig();
+    for (const offset of [1, 2, 3]) rig.copy(7, offset);
+    expect(await rig.read(want(7, { count: 2 }))).toMatchObject([{ offsets: [1, 2], atEnd: false }]);
+    rig.copy(7, 4);
+    expect(await rig.read(want(7, { from: 2, after: 2 }))).toEqual([
+      { offsets: [3, 4], next: 4, atEnd: true, lostBelow: 0 },
+    ]);
+    rig.copy(7, 5);
+    expect(await rig.read(want(7, { from: 4, after: 4 }))).toMatchObject([{ offsets: [5], atEnd: true }]);
+  });
+
   it('that were copied again count once, and remnants of a failed attempt not at all', async () => {
     const rig = new Rig();
     rig.copy(7, 1);

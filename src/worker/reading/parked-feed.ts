@@ -42,13 +42,15 @@ interface Session {
   next: number;
   rest: readonly IncomingRecord[];
   at: number;
+  /** As it was when somebody last asked. */
+  log: LogEnds | undefined;
 }
 
 /** A stretch of the parked topic, and what is looked for in it, by mark. */
 interface Stretch {
   readonly place: TopicPartition;
   readonly from: number;
-  readonly end: number;
+  readonly log: LogEnds;
   readonly open: Map<number, Search>;
 }
 
@@ -87,18 +89,31 @@ export class ParkedFeed {
   async #read(job: ParkedJob): Promise<readonly ParkedFound[]> {
     if (this.#closed) throw new Error('the worker ends');
     const place = { topic: this.#deps.topic, partition: job.parkedPartition };
-    const { start, end } = await this.#deps.logEnds(place);
+    const first = Math.min(...job.wants.map((want) => want.from));
+    // Where the job before it left off its idea of the end will do, until that is reached.
+    const before = this.#isAhead(place, first) ? this.#session?.log : undefined;
+    let log = before ?? (await this.#deps.logEnds(place));
+    const { start } = log;
     const searches = job.wants.map((want) => new Search(want, start));
-    const from = Math.max(start, Math.min(...job.wants.map((want) => want.from)));
     const open = new Map(searches.filter((one) => one.isOpen).map((one) => [one.mark, one]));
-    if (open.size > 0 && from < end) await this.#scan(job, { place, from, end, open });
-    return searches.map((one) => one.found(end));
+    const from = Math.max(start, first);
+    if (open.size > 0) await this.#scan(job, { place, from, log, open });
+    if (open.size > 0 && before !== undefined) {
+      log = await this.#deps.logEnds(place);
+      await this.#scan(job, { place, from: Math.max(from, this.#session?.next ?? 0), log, open });
+    }
+    // The next job may begin where this one found enough.
+    if (open.size > 0) await this.#leave();
+    return searches.map((one) => one.found(log.end));
   }
 
-  async #scan(job: ParkedJob, { place, from, end, open }: Stretch): Promise<void> {
+  async #scan(job: ParkedJob, { place, from, log, open }: Stretch): Promise<void> {
+    const { end } = log;
+    if (from >= end) return;
     const reader = await this.#openReader();
     try {
       const session = await this.#goTo(reader, place, from);
+      session.log = log;
       let progressMs = this.#deps.clock.monotonicMs();
       while (session.next < end && open.size > 0 && job.isWanted()) {
         if (this.#closed) throw new Error('the worker ends');
@@ -120,8 +135,6 @@ export class ParkedFeed {
         if (leftMs <= 0) throw new Error(`${place.topic} brings nothing from offset ${session.next} on`);
         await readable(Math.min(leftMs, LOOK_UP_MS));
       }
-      // The next job may begin where this one found enough.
-      if (open.size > 0) await this.#leave(reader);
     } catch (error) {
       this.#session = undefined;
       if (!this.#closed) {
@@ -135,19 +148,26 @@ export class ParkedFeed {
   /** Reads on from an offset. That takes a third of a second on a real cluster, unless it lies just ahead. */
   async #goTo(reader: Reader, place: TopicPartition, from: number): Promise<Session> {
     const known = this.#session;
-    const isAhead = known !== undefined && from >= known.next && from - known.next <= AHEAD_COUNT;
-    if (isAhead && known.partition === place.partition) return known;
-    await this.#leave(reader);
+    if (known !== undefined && this.#isAhead(place, from)) return known;
+    await this.#leave();
     await reader.assign([{ ...place, offset: from }]);
-    const session: Session = { partition: place.partition, next: from, rest: [], at: 0 };
+    const session: Session = { partition: place.partition, next: from, rest: [], at: 0, log: undefined };
     this.#session = session;
     return session;
   }
 
-  async #leave(reader: Reader): Promise<void> {
+  #isAhead({ partition }: TopicPartition, from: number): boolean {
+    const known = this.#session;
+    if (known?.partition !== partition) return false;
+    return from >= known.next && from - known.next <= AHEAD_COUNT;
+  }
+
+  async #leave(): Promise<void> {
     const known = this.#session;
     this.#session = undefined;
-    if (known !== undefined) await reader.unassign([{ topic: this.#deps.topic, partition: known.partition }]);
+    if (known === undefined) return;
+    const reader = await this.#reader;
+    await reader?.unassign([{ topic: this.#deps.topic, partition: known.partition }]);
   }
 
   #sort(record: IncomingRecord, partition: number, open: Map<number, Search>): void {
