@@ -6,13 +6,17 @@ export type LaneOf = (key: string) => string;
 interface LossOptions {
   readonly laneOf: LaneOf;
   readonly unfinishedKeys?: ReadonlySet<string>;
+  readonly parkedKeys?: (key: string) => boolean;
 }
 
 /**
  * P1: every acknowledged task was finished. When a commit says so although it was not, nobody will ever look at it
  * again: *lost*. Otherwise it is still there to be run: P2, *unseen*.
  */
-export function checkLoss(history: History, { laneOf, unfinishedKeys }: LossOptions): Violation[] {
+export function checkLoss(
+  history: History,
+  { laneOf, unfinishedKeys, parkedKeys }: LossOptions,
+): Violation[] {
   const violations: Violation[] = [];
   for (const task of history.tasks.values()) {
     const position = task.acks[0];
@@ -21,7 +25,8 @@ export function checkLoss(history: History, { laneOf, unfinishedKeys }: LossOpti
     const lane = laneOf(task.key);
     const commit = history.commits.get(position.partition)?.find((c) => covers(c, position.offset, lane));
     const what = `${task.id} of key ${task.key}, acked at ${at(position)}, was never finished`;
-    if (commit === undefined && unfinishedKeys?.has(task.key) === true) continue;
+    const isParked = parkedKeys?.(task.key) === true;
+    if ((commit === undefined || isParked) && unfinishedKeys?.has(task.key) === true) continue;
     if (commit === undefined) {
       violations.push({
         property: 'P2 unseen',

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
@@ -25,6 +25,7 @@ export class Child {
 
   constructor(script: string, settings: WorkerSettings | ProducerSettings) {
     this.life = settings.life;
+    mkdirSync(settings.folder, { recursive: true });
     const errors = openSync(join(settings.folder, `${settings.life}.stderr`), 'a');
     const file = fileURLToPath(new URL(script, import.meta.url));
     // A process that is to run out of memory does so soon.

@@ -17,8 +17,6 @@ export class GroupView {
   readonly members = new Map<string, MemberView>();
   readonly acked = new Set<string>();
   readonly finished = new Set<string>();
-  /** Tasks finished, by key; a task that ran twice counts twice. */
-  readonly finishedOf = new Map<string, number>();
   readonly errors: string[] = [];
   /** Keys of tasks that are not tried any more. */
   readonly gaveUp = new Set<string>();
@@ -27,6 +25,7 @@ export class GroupView {
   readonly #sent = new Map<string, readonly CommitClaim[]>();
   /** Handlers under way, by process. */
   readonly running = new Map<string, number>();
+  parkedCount = 0;
   callCount = 0;
   settledCount = 0;
   startCount = 0;
@@ -81,12 +80,14 @@ export class GroupView {
         break;
       case 'task-finished':
         this.finished.add(event.id);
-        this.finishedOf.set(event.key, (this.finishedOf.get(event.key) ?? 0) + 1);
         this.#ran(event.process, -1);
         break;
       case 'task-failed':
       case 'task-aborted':
         this.#ran(event.process, -1);
+        break;
+      case 'parked':
+        this.parkedCount += 1;
         break;
       case 'commit-sent':
         this.#sent.set(event.process, event.claims);

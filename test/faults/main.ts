@@ -5,10 +5,12 @@ import type { Outcome, Scenario } from './scenario.ts';
 import { cleanStop } from './scenarios/clean-stop.ts';
 import { crashLoop } from './scenarios/crash-loop.ts';
 import { deploy } from './scenarios/deploy.ts';
+import { groups } from './scenarios/groups.ts';
 import { heldKey } from './scenarios/held-key.ts';
 import { heldMemory } from './scenarios/held-memory.ts';
 import { heldRevoke } from './scenarios/held-revoke.ts';
 import { killGap } from './scenarios/kill-gap.ts';
+import { manyParked } from './scenarios/many-parked.ts';
 import { outage } from './scenarios/outage.ts';
 import { parallelKeys } from './scenarios/parallel-keys.ts';
 import { parkKill } from './scenarios/park-kill.ts';
@@ -36,6 +38,8 @@ const scenarios: readonly Scenario[] = [
   heldMemory,
   poisonTask,
   parkKill,
+  groups,
+  manyParked,
 ];
 
 const SHOWN_PER_KIND = 8;
