@@ -45,7 +45,7 @@ const scenarios: readonly Scenario[] = [
 const SHOWN_PER_KIND = 8;
 
 const help = `npm run faults -- --scenario NAME [--seed N] [--protocol consumer|classic] [--quick] [--keep-logs]
-                [--engine-mutant NAME] [--no-check]
+                [--engine-mutant NAME] [--no-check] [--broker-config NAME=VALUE]...
 
 Scenarios
 ${scenarios.map((s) => `  ${s.name.padEnd(14)} ${s.about}`).join('\n')}
@@ -53,6 +53,7 @@ ${scenarios.map((s) => `  ${s.name.padEnd(14)} ${s.about}`).join('\n')}
 Engine mutants, each of which must turn worker-kill red
   ${engineMutants.join(', ')}
 
+--broker-config sets what the brokers of the run are started with, over the scenario's own and the tests' settings.
 --no-check turns zombie red: its store does not look at the token then.
 `;
 
@@ -63,6 +64,7 @@ const { values } = parseArgs({
     protocol: { type: 'string', default: 'consumer' },
     'engine-mutant': { type: 'string' },
     quick: { type: 'boolean', default: false },
+    'broker-config': { type: 'string', multiple: true, default: [] },
     'no-check': { type: 'boolean', default: false },
     'keep-logs': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -88,7 +90,9 @@ const given = process.env['KAFKA_BROKERS'];
 if (given === undefined || given === '') say('Starting three brokers...');
 const cluster =
   given === undefined || given === ''
-    ? await startKafka({ brokerConfig: scenario.brokerConfig ?? {} })
+    ? await startKafka({
+        brokerConfig: { ...scenario.brokerConfig, ...givenConfig(values['broker-config']) },
+      })
     : undefined;
 let outcome: Outcome;
 try {
@@ -108,6 +112,10 @@ try {
 }
 report(scenario.name, outcome);
 process.exit(outcome.problems.length + outcome.missed.length === 0 ? 0 : 1);
+
+function givenConfig(settings: readonly string[]): Record<string, string> {
+  return Object.fromEntries(settings.map((setting) => setting.split(/=(.*)/s).slice(0, 2)));
+}
 
 function report(name: string, { figures, problems, missed }: Outcome): void {
   const width = Math.max(...figures.map(([label]) => label.length));
