@@ -77,7 +77,11 @@ const mark: MarkEntry = {
 
 describe('an entry', () => {
   it('is read as it was written', () => {
-    fc.assert(fc.property(anyEntry, (given) => void expect(decodeEntry(encodeEntry(given))).toEqual(given)));
+    fc.assert(
+      fc.property(anyEntry, (given) => {
+        expect(decodeEntry(encodeEntry(given))).toEqual(given);
+      }),
+    );
   });
 
   const vectors = JSON.parse(

@@ -102,7 +102,7 @@ describe('a single task whose owner ended between its MARK and the copy', () => 
       [true, 1],
       [false, 2],
     ]);
-    for (const of of [...at.partition.marks.keys()]) at.command('k', { name: 'redrive', mark: of });
+    for (const of of Array.from(at.partition.marks.keys())) at.command('k', { name: 'redrive', mark: of });
     at.finishAll();
     expect(at.done).toEqual(['done k0', 'done k1', 'done k2']);
   });
