@@ -6,6 +6,7 @@ import type { CodecLimits } from './codec-limits.ts';
 import { checkFields, userHeaders } from './enqueue-fields.ts';
 import { type CodecName, headerNames, isReservedName } from './header-names.ts';
 import { text, wholeNumber } from './header-values.ts';
+import { notBeforeHeader } from './not-before.ts';
 
 /** A task to be written as a record. */
 export interface TaskToEncode {
@@ -19,6 +20,8 @@ export interface TaskToEncode {
   readonly enqueuedAtMs: number;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly idempotencyKey?: string | undefined;
+  /** Not to run before; for unordered types. */
+  readonly notBeforeMs?: number | undefined;
   readonly traceparent?: string | undefined;
   readonly tracestate?: string | undefined;
 }
@@ -60,6 +63,7 @@ function toRecord(task: TaskToEncode, body: WrittenBody, limits: CodecLimits): E
   ];
   if (task.idempotencyKey !== undefined)
     headers.push([headerNames.idempotencyKey, Buffer.from(task.idempotencyKey)]);
+  if (task.notBeforeMs !== undefined) headers.push(notBeforeHeader(task.notBeforeMs));
   if (task.traceparent !== undefined) headers.push([headerNames.traceparent, Buffer.from(task.traceparent)]);
   if (task.tracestate !== undefined) headers.push([headerNames.tracestate, Buffer.from(task.tracestate)]);
   if (task.headers !== undefined) headers.push(...userHeaders(task.headers));

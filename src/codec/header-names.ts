@@ -9,6 +9,7 @@ export const headerNames = {
   length: 'kl-length',
   enqueuedAt: 'kl-at',
   idempotencyKey: 'kl-ikey',
+  notBefore: 'kl-not-before',
   traceparent: 'traceparent',
   tracestate: 'tracestate',
 } as const;

@@ -18,6 +18,11 @@ export interface EnqueueOptions {
   readonly idempotencyKey?: string;
   /** Travel with the task; names must not begin with `kl-`. */
   readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * Not to run before so long from now, milliseconds, at most 7 days; for `unordered` types only. By the clocks of this
+   * process and of the worker's. Meant for some hundred tasks at a time, see docs/producing.md.
+   */
+  readonly delayMs?: number;
   /** Ends the waiting. The task is surely absent if it was not handed to Kafka yet, see the error's `outcome`. */
   readonly signal?: AbortSignal;
   /** How long this call may wait, milliseconds. Default: the producer's deliveryTimeoutMs (120,000). */

@@ -121,7 +121,7 @@ export class TaskQueue<T extends TaskMap> {
   async encode<K extends keyof T & string>(
     type: K,
     payload: PayloadInput<T, K>,
-    options?: Pick<EnqueueOptions, 'id' | 'idempotencyKey' | 'headers'>,
+    options?: Pick<EnqueueOptions, 'id' | 'idempotencyKey' | 'headers' | 'delayMs'>,
   ): Promise<OutboxRecord> {
     const { task, id, key, check, encode } = prepareTask(this.#registry, {
       type,

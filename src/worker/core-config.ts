@@ -1,4 +1,5 @@
 import { readHead } from '../codec/envelope.ts';
+import { readNotBefore } from '../codec/not-before.ts';
 import type { TaskRegistry } from '../tasks/task-registry.ts';
 import { HORIZON_MAX } from './core/commit-metadata.ts';
 import type { CoreConfig } from './core/core-state.ts';
@@ -18,6 +19,8 @@ export function coreConfig(
       const read = readHead(item.record);
       return read.kind === 'task' ? read.head.id : undefined;
     },
+    notBeforeMs: (item) =>
+      registry.forRecord(item.type)?.unordered === true ? readNotBefore(item.record) : undefined,
     afterGiveUp: (recorded) => options.ofType(nameOf(recorded)).afterGiveUp,
     concurrency: options.concurrency,
     commitIntervalMs: options.commitIntervalMs,

@@ -223,6 +223,7 @@ function newParking(
     topic: parked,
     journal,
     append,
+    appendAgain: appendParked(topics.queue.name),
     feed,
     logEnds,
     taskId: core.state.config.taskId,

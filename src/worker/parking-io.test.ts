@@ -30,6 +30,7 @@ class Rig {
       },
     };
     this.io = new ParkingIo({
+      appendAgain: () => Promise.reject(new Error('nothing is delayed')),
       group: 'g',
       topic: { name: 'q.parked', partitions: 2 },
       journal: journal as unknown as StateJournal, // nothing else of it is used

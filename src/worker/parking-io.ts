@@ -1,6 +1,7 @@
 import { encodeParkedCopy } from '../codec/parked-copy.ts';
 import type { LogEnds, OutgoingRecord } from '../kafka/port.ts';
 import { showValue } from '../options/show-value.ts';
+import type { Postponed } from './core/delaying.ts';
 import type { Item } from './core/lane.ts';
 import type { Copy, JournalWrite, MarkRequest, ParkedFound, ParkedWant } from './core/parked.ts';
 import type { PartitionState } from './core/partition-state.ts';
@@ -20,6 +21,8 @@ interface ParkingDeps {
   readonly topic: { readonly name: string; readonly partitions: number };
   readonly journal: StateJournal;
   readonly append: AppendParked;
+  /** Appends to the queue topic. */
+  readonly appendAgain: AppendParked;
   readonly feed: ParkedFeed;
   readonly logEnds: (partition: number) => Promise<LogEnds>;
   /** The id written on a record; undefined when it is no task. */
@@ -87,6 +90,19 @@ export class ParkingIo {
       records.map((one) => append({ partition: this.#parkedPartition(partition), lane, ...one })),
     );
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  }
+
+  /** Appends a delayed task at the end of its partition, as it is. */
+  async postpone(partition: PartitionState, { item }: Postponed): Promise<void> {
+    const { key, value, headers } = item.record;
+    if (value === null) throw new Error('a tombstone is no delayed task');
+    const id = this.#deps.taskId(item) ?? '';
+    await this.#deps.appendAgain({
+      partition: partition.partition,
+      lane: item.key,
+      id,
+      record: { key, value, headers },
+    });
   }
 
   async write(partition: PartitionState, write: JournalWrite): Promise<void> {

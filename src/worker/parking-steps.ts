@@ -44,6 +44,10 @@ export class ParkingSteps {
         tell((at) => core.written(at, partition, effect.write));
         if (effect.write.kind === 'cleared') this.#tellNeeded(partition);
         return;
+      case 'postpone':
+        await this.#io.postpone(partition, effect.postponed);
+        tell((at) => core.postponed(at, partition, effect.postponed));
+        return;
       case 'read-parked': {
         const found = await this.#io.readParked(partition, effect.wants);
         tell((at) => core.parkedRead(at, partition, found));

@@ -264,6 +264,7 @@ export class WorkerEngine {
       case 'copy':
       case 'write':
       case 'read-parked':
+      case 'postpone':
         this.#parking.carryOut(effect);
         return;
       case 'commit':

@@ -19,6 +19,8 @@ export interface CoreConfig {
   readonly taskId: (item: Item) => string | undefined;
   /** What becomes of a task of this type that is not tried any more. */
   readonly afterGiveUp: (type: string) => AfterGiveUp;
+  /** A task that others do not wait for is not to run before this time, as people count it. Left out: none is delayed. */
+  readonly notBeforeMs?: (item: Item) => number | undefined;
   readonly concurrency: number;
   readonly commitIntervalMs: number;
   readonly drainMs: number;
@@ -101,6 +103,8 @@ export class CoreState {
   readonly takingAgain = new Set<PartitionState>();
   /** Partitions whose reading is paused. */
   readonly paused = new Set<PartitionState>();
+  /** Full partitions that wait until delayed tasks may make room. */
+  readonly roomWanted = new Set<PartitionState>();
   /** Partitions with a lane that has run out of records. */
   readonly sweepWanted = new Set<PartitionState>();
   /** Partitions with a mark that waits to be redriven or discarded. */

@@ -1,4 +1,5 @@
 import type { ConfirmReason, ParkReason } from '../../journal/journal.ts';
+import type { Postponed } from './delaying.ts';
 import type { StopReason, TakingNote } from './judge-taking.ts';
 import type { HoldReason, Item, Lane } from './lane.ts';
 import type { Copy, JournalWrite, MarkRequest, ParkedWant } from './parked.ts';
@@ -100,11 +101,16 @@ export type Effect =
       readonly partition: PartitionState;
       readonly wants: readonly ParkedWant[];
     }
+  /** Append the task again, at the end of its partition: `postponed` or `effectFailed`. */
+  | { readonly kind: 'postpone'; readonly partition: PartitionState; readonly postponed: Postponed }
   | { readonly kind: 'answer-revoke'; readonly revocation: number }
   | { readonly kind: 'report'; readonly report: CoreReport };
 
 /** Effects that may fail and are then done again. */
-export type PartitionEffect = Extract<Effect, { kind: 'mark' | 'copy' | 'write' | 'read-parked' }>;
+export type PartitionEffect = Extract<
+  Effect,
+  { kind: 'mark' | 'copy' | 'write' | 'read-parked' | 'postpone' }
+>;
 
 /** What a user may want to know. */
 export type CoreReport =
@@ -138,7 +144,7 @@ export type CoreReport =
       readonly item: Item | undefined;
       readonly offset: number;
       readonly key: string;
-      readonly reason: HoldReason;
+      readonly reason: Exclude<HoldReason, 'delayed'>;
       readonly attempts: number;
       readonly error: unknown;
     }

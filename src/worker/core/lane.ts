@@ -23,7 +23,9 @@ export type HoldReason =
   /** The records of its unfinished tasks are gone from the log. */
   | 'data-loss'
   /** An operator holds the key or the type. */
-  | 'operator';
+  | 'operator'
+  /** Its first task is not to run before a time. */
+  | 'delayed';
 
 /**
  * - `idle`: nothing of it is unfinished that we know of
@@ -35,6 +37,7 @@ export type HoldReason =
  * - `gated`: its first task's type is in outage, or at one of its limits
  * - `parking`: its first tasks are on their way to the parked topic, or wait for their MARK
  * - `behind`: the parked tasks of its key go first
+ * - `postponing`: its first task is being appended again, at the end of the log
  * - `vetting`: its first task may have ended a process; its start is being committed
  */
 export type LaneState =
@@ -47,6 +50,7 @@ export type LaneState =
   | 'gated'
   | 'parking'
   | 'behind'
+  | 'postponing'
   | 'vetting';
 
 /** States in which a lane has something unfinished and is not in the heap of what may start. */
@@ -69,6 +73,9 @@ export class Lane {
   /** Failed attempts of the first task, and when the first of them failed. */
   attempts = 0;
   firstFailedAtMs: number | undefined;
+  /** The first task is not to run before this time, as people count it; and how long it waits in its place at most. */
+  notBeforeMs = 0;
+  delayedUntilMs: number | undefined;
   /** Starts of the first task as a suspect that ended with their process. */
   starts = 0;
   /** One more may be under way: a commit has to say so. */
@@ -198,6 +205,7 @@ export class Lane {
     this.#at += 1;
     this.attempts = 0;
     this.firstFailedAtMs = undefined;
+    this.delayedUntilMs = undefined;
     this.starts = 0;
     this.charged = false;
     if (this.#at === this.#line.length) {

@@ -106,6 +106,8 @@ export class PartitionState {
   /** Reported as full and not since relieved. */
   full = false;
   nextFullReportMs = 0;
+  /** When delayed tasks may next make room for others. */
+  nextPostponeMs = 0;
   /** Has a place in the queue of partitions that have something to start. */
   queued = false;
   /** Handlers that did not settle in time when the partition was given up. */

@@ -142,7 +142,7 @@ export function giveUp(
 function holdForGood(
   core: CoreState,
   task: { readonly partition: PartitionState; readonly lane: Lane; readonly item: Item },
-  reason: HoldReason,
+  reason: Exclude<HoldReason, 'delayed'>,
   error: unknown,
 ): void {
   const { partition, lane, item } = task;

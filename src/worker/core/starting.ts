@@ -1,6 +1,7 @@
 import { finishFirst, skipFirst, skipOf } from './commanding.ts';
 import { LANES_THAT_ALWAYS_FIT, metadataFits } from './commit-metadata.ts';
 import type { CoreState, TypeState } from './core-state.ts';
+import { askForRoomAgain, delay, makeRoomOfDelayed, waitsUnlisted } from './delaying.ts';
 import type { Run } from './effects.ts';
 import { dropIfUnwanted } from './flow.ts';
 import type { Item, Lane } from './lane.ts';
@@ -18,6 +19,7 @@ export function startReady(core: CoreState): void {
     startAlone(core);
     return;
   }
+  if (core.roomWanted.size > 0) askForRoomAgain(core);
   releaseProbes(core);
   callWaiting(core);
   do startInTurn(core);
@@ -68,6 +70,11 @@ function startFirst(core: CoreState, partition: PartitionState): boolean {
     return false;
   }
   if (!fitsOneMore(core, partition, item.offset)) {
+    if (waitsUnlisted(core, partition, lane, item)) {
+      partition.ready.pop();
+      return true;
+    }
+    if (makeRoomOfDelayed(core, partition)) return true;
     partition.full = true;
     reportFull(core, partition);
     return false;
@@ -139,6 +146,7 @@ function startLane(core: CoreState, partition: PartitionState, lane: Lane, item:
     dropIfUnwanted(core, partition, lane);
     return;
   }
+  if (delay(core, partition, lane, item)) return;
   // While the lane was ready another worker of this process may have been handling the key.
   const name = core.keyName(lane);
   if (core.liveKeys.has(name)) {

@@ -3,6 +3,7 @@ import type { CommitOutcome } from '../../kafka/port.ts';
 import { commanded, effectFailed, entryWritten, repeatDue } from './commanding.ts';
 import { commitIfDue, committed, confirmPeriodically, freeze } from './committing.ts';
 import { type CoreConfig, CoreState, type SharedByWorkers } from './core-state.ts';
+import { type Postponed, postponed } from './delaying.ts';
 import type { CommitItem, Effect, PartitionEffect, Run, Verdict } from './effects.ts';
 import { gapChecked, resumeReading, tailStalled, takeRecords, wantedCount } from './flow.ts';
 import { checkRevocations, lose, revoke, supersede } from './giving-up.ts';
@@ -156,6 +157,11 @@ export class WorkerCore {
     this.#do(at, (core) => copied(core, partition, copy));
   }
 
+  /** A delayed task is at the end of the log. */
+  postponed(at: Moment, partition: PartitionState, what: Postponed): void {
+    this.#do(at, (core) => postponed(core, partition, what));
+  }
+
   written(at: Moment, partition: PartitionState, entry: JournalWrite): void {
     this.#do(at, (core) => entryWritten(core, partition, entry));
   }
@@ -218,6 +224,7 @@ export class WorkerCore {
     confirmPeriodically(core);
     if (!core.suspects.idle) tendSuspects(core);
     startReady(core);
+    if (!core.suspects.idle) tendSuspects(core);
     if (core.sweepWanted.size > 0) planSweeps(core);
     if (core.parkedWanted.size > 0) planParkedReads(core);
     if (core.paused.size > 0) resumeReading(core);
@@ -242,6 +249,7 @@ function nextTickAtMs(core: CoreState): number | undefined {
   for (const partition of core.partitions.values()) {
     if (partition.phase === 'running') next = Math.min(next, partition.nextConfirmAtMs);
   }
+  for (const partition of core.roomWanted) next = Math.min(next, partition.nextPostponeMs);
   for (const partition of core.takingAgain) next = Math.min(next, partition.retryTakingAtMs);
   for (const type of core.types.values()) {
     if (type.outage.down && type.waiting.size > 0) next = Math.min(next, nextProbeAtMs(type));

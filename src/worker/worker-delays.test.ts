@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { many, QueueRig } from '../../test/support/queue-rig.ts';
+import { TaskQueue } from '../queue/task-queue.ts';
+import { defineTask } from '../tasks/define-task.ts';
+import { silentLogger } from '../telemetry/logger.ts';
+
+const schema = z.object({ n: z.number() });
+const tasks = {
+  loose: defineTask({ schema, unordered: true }),
+  keyed: defineTask({ schema, key: () => 'k' }),
+};
+
+function queueOf(rig: QueueRig): TaskQueue<typeof tasks> {
+  return new TaskQueue({
+    name: 'delayed',
+    tasks,
+    kafka: rig.kafka,
+    topic: { partitions: 1 },
+    logger: silentLogger,
+  });
+}
+
+it('a delayed task runs when its time has come, also after a restart, and holds up nobody', async () => {
+  await using rig = new QueueRig();
+  await using queue = queueOf(rig);
+  const seen: number[] = [];
+  const startedMs = Date.now();
+  const handlers = {
+    loose: ({ n }: { n: number }): void => {
+      seen.push(n);
+      if (n === 0) expect(Date.now() - startedMs).toBeGreaterThanOrEqual(400);
+    },
+    keyed: ({ n }: { n: number }): void => void seen.push(n),
+  };
+  const first = queue.worker(handlers, { logger: silentLogger, commitIntervalMs: 10 });
+  const two = many(first, 'task-finished', 2);
+  await first.start();
+  await queue.enqueue('loose', { n: 0 }, { delayMs: 400 });
+  await queue.enqueue('loose', { n: 1 });
+  await queue.enqueue('keyed', { n: 2 });
+  await two;
+  await first.stop();
+  expect(new Set(seen)).toEqual(new Set([1, 2]));
+  const second = queue.worker(handlers, { logger: silentLogger, commitIntervalMs: 10 });
+  const rest = many(second, 'task-finished', 1);
+  await second.start();
+  expect(await rest).toMatchObject([{ type: 'loose', attempt: 1 }]);
+  expect(seen.at(-1)).toBe(0);
+});
+
+describe('a delay is refused, and nothing sent,', () => {
+  it.each<[string, 'loose' | 'keyed', number, string]>([
+    ['for a type with a key', 'keyed', 1_000, "is for unordered types, and 'keyed' has a key"],
+    ['of more than a week', 'loose', 7 * 86_400_000 + 1, 'from 0 to 604800000 (7 days)'],
+    ['that lies in the past', 'loose', -1, 'from 0 to 604800000 (7 days)'],
+    ['that is no whole number', 'loose', 0.5, 'from 0 to 604800000 (7 days)'],
+  ])('%s', async (_what, type, delayMs, words) => {
+    await using rig = new QueueRig();
+    await using queue = queueOf(rig);
+    const error: unknown = await queue
+      .enqueue(type, { n: 1 }, { delayMs })
+      .catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: 'OPTIONS_INVALID', problems: [{ path: 'delayMs' }] });
+    expect((error as Error).message).toContain(words);
+    expect(rig.cluster.log({ topic: 'delayed', partition: 0 })).toBeUndefined();
+  });
+});
