@@ -27,6 +27,7 @@ export function coreConfig(
     drainMs: options.rebalance.drainMs,
     startAhead: { min: 32, max: HORIZON_MAX },
     suspectsAtOnce: Math.max(1, Math.min(32, options.concurrency >> 1)),
+    suspectStarts: 2,
     retry: options.ofType('').retry,
     typePolicy: (recorded) => {
       const name = nameOf(recorded);

@@ -31,6 +31,7 @@ const config: CoreConfig = {
   drainMs: 1_000,
   startAhead: { min: 256, max: 65_536 },
   suspectsAtOnce: 4,
+  suspectStarts: 2,
   retry: { minDelayMs: 200, maxDelayMs: 60_000, giveUpAfterMs: 86_400_000, maxAttempts: undefined },
   probe: { minMs: 200, maxMs: 5_000 },
   partitionBytes: 1_000_000,

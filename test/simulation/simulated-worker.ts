@@ -242,6 +242,8 @@ function configOf(scenario: Scenario): CoreConfig {
     drainMs: 200,
     startAhead: { min: 2, max: 16 },
     suspectsAtOnce: 2,
+    // Here no task ends its process. One that runs alone when its process is killed or cut off would look as if it did.
+    suspectStarts: 1_000,
     retry: {
       minDelayMs: 10,
       maxDelayMs: 100,

@@ -19,6 +19,7 @@ const baseConfig: CoreConfig = {
   drainMs: 1_000,
   startAhead: { min: 1_000_000, max: 1_000_000 },
   suspectsAtOnce: 4,
+  suspectStarts: 2,
   retry: { minDelayMs: 200, maxDelayMs: 60_000, giveUpAfterMs: 86_400_000, maxAttempts: undefined },
   probe: { minMs: 200, maxMs: 5_000 },
   partitionBytes: 1_000_000,

@@ -33,6 +33,7 @@ const baseConfig: Omit<CoreConfig, 'scope'> = {
   drainMs: 1_000,
   startAhead: { min: 2, max: 64 },
   suspectsAtOnce: 4,
+  suspectStarts: 2,
   retry: { minDelayMs: 10, maxDelayMs: 100, giveUpAfterMs: Number.POSITIVE_INFINITY, maxAttempts: undefined },
   probe: { minMs: 10, maxMs: 50 },
   partitionBytes: 1_000_000,

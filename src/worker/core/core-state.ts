@@ -28,6 +28,8 @@ export interface CoreConfig {
   readonly startAhead: { readonly min: number; readonly max: number };
   /** Suspects that may be under way at once in a process. */
   readonly suspectsAtOnce: number;
+  /** Starts of a suspect that ended with their process, after the crash that made it one: then it is given up. */
+  readonly suspectStarts: number;
   readonly retry: RetryPolicy;
   /** What holds for the tasks of a type, by the name that a record carries. Left out: no type differs. */
   readonly typePolicy?: (recorded: string) => TypePolicy;

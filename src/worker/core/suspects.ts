@@ -8,8 +8,6 @@ import { advanceLane, moveLane } from './scheduling.ts';
 import { giveUp } from './settling.ts';
 import { QUIET_PATIENCE_MS, type Suspect } from './suspect-list.ts';
 
-/** So many starts as a suspect, none of which came to an end, after the crash that made it one: given up. */
-const STARTS_BEFORE_GIVING_UP = 2;
 /**
  * Which tasks of a partition that is taken may have ended their process; returns what is unfinished, with how often each
  * was started as a suspect.
@@ -47,7 +45,7 @@ export function ownPartition(
 /** What a task below the horizon needs before it may start. False: it waits, or was given up. */
 export function admitSuspect(core: CoreState, partition: PartitionState, lane: Lane, item: Item): boolean {
   if (lane.charged && core.suspects.underWay.get(lane)?.stage === 'admitted') return true;
-  if (lane.starts >= STARTS_BEFORE_GIVING_UP) {
+  if (lane.starts >= core.config.suspectStarts) {
     const error = new Error(
       `its process ended whenever it ran, ${lane.starts + 1} times, the last time it ran alone`,
     );

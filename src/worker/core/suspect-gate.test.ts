@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest';
+import { SuspectGate } from './suspect-gate.ts';
+
+it('is closed by whoever asks first, and opened or handed on by nobody else', () => {
+  const gate = new SuspectGate();
+  const [first, second] = [{}, {}];
+  expect(gate.closed).toBe(false);
+  expect(gate.close(first)).toBe(true);
+  expect(gate.close(second)).toBe(false);
+  gate.pass(second, undefined);
+  expect(gate.isHeldBy(first)).toBe(true);
+  gate.pass(first, second);
+  expect([gate.isHeldBy(first), gate.isHeldBy(second)]).toEqual([false, true]);
+  gate.pass(second, undefined);
+  expect(gate.closed).toBe(false);
+});
+
+it('counts the suspects under way in the process', () => {
+  const gate = new SuspectGate();
+  gate.enter();
+  gate.enter();
+  gate.leave();
+  expect(gate.underWay).toBe(1);
+});
