@@ -225,7 +225,6 @@ export class WorkerCore {
     if (!core.suspects.idle) tendSuspects(core);
     startReady(core);
     if (!core.suspects.idle) tendSuspects(core);
-    if (!core.suspects.idle) tendSuspects(core);
     if (core.sweepWanted.size > 0) planSweeps(core);
     if (core.parkedWanted.size > 0) planParkedReads(core);
     if (core.paused.size > 0) resumeReading(core);
