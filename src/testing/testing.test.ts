@@ -123,3 +123,22 @@ describe('runTask', () => {
     });
   });
 });
+
+it('runTask waits for the task of a batch handler as for any other', async () => {
+  const sizes: number[] = [];
+  const worker = queue.worker({
+    'order.paid': {
+      batch: { maxSize: 10, maxWaitMs: 5 },
+      handle: (batch) => {
+        sizes.push(batch.length);
+        for (const { payload, fail } of batch) if (payload.amount < 0) fail(new DiscardError('nothing paid'));
+      },
+    },
+  });
+  await worker.start();
+  const paid = await runTask(worker, () => queue.enqueue('order.paid', { orderId: 'a', amount: 5 }));
+  expect(paid.kind).toBe('finished');
+  const none = await runTask(worker, () => queue.enqueue('order.paid', { orderId: 'b', amount: -5 }));
+  expect(none).toMatchObject({ kind: 'discarded', reason: 'nothing paid' });
+  expect(sizes).toEqual([1, 1]);
+});

@@ -14,6 +14,7 @@ import type { ParkedFeed, ParkedJob } from './reading/parked-feed.ts';
 class Rig {
   readonly entries: JournalEntry[] = [];
   readonly copies: { partition: number; lane: string; id: string; record: OutgoingRecord }[] = [];
+  readonly again: { partition: number; lane: string; id: string; record: OutgoingRecord }[] = [];
   readonly jobs: ParkedJob[] = [];
   readonly refused = new Set<string>();
   endsAsked = 0;
@@ -30,7 +31,7 @@ class Rig {
       },
     };
     this.io = new ParkingIo({
-      appendAgain: () => Promise.reject(new Error('nothing is delayed')),
+      appendAgain: async (entry) => void this.again.push(entry),
       group: 'g',
       topic: { name: 'q.parked', partitions: 2 },
       journal: journal as unknown as StateJournal, // nothing else of it is used
@@ -162,4 +163,20 @@ it('parked tasks are read where their copies are, for as long as the partition i
   await rig.io.readParked(rig.partition, [{ mark: 71, after: -1, from: 31, count: 8, bytes: 100 }]);
   expect(rig.jobs).toMatchObject([{ partition: 5, parkedPartition: 1, wants: [{ mark: 71, from: 31 }] }]);
   expect(rig.jobs[0]?.isWanted()).toBe(false); // it is not running in this test
+});
+
+it('a delayed task is appended to its partition again as it is, under its id', async () => {
+  const rig = new Rig();
+  const item = itemOf(9, 'k');
+  const headers = [['kl-not-before', Buffer.from('5')] as const];
+  const delayed = { ...item, record: { ...item.record, value: Buffer.from('{}'), headers } };
+  await rig.io.postpone(rig.partition, { lane: new Lane('k'), item: delayed });
+  expect(rig.again).toEqual([
+    {
+      partition: 5,
+      lane: 'k',
+      id: 'task-9',
+      record: { key: Buffer.from('k'), value: Buffer.from('{}'), headers },
+    },
+  ]);
 });
