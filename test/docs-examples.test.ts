@@ -18,6 +18,7 @@ const linkedPages = [
   'docs/architecture.md',
   'docs/connecting.md',
   'docs/producing.md',
+  'docs/rebalancing.md',
   'docs/tasks.md',
   'docs/testing.md',
   'docs/topics.md',
