@@ -91,8 +91,6 @@ export type WorkerEvent =
   | { readonly event: 'commit-acked'; readonly commit: number; readonly partition: number }
   /** What the group said was committed, when somebody took partitions. */
   | { readonly event: 'committed-read'; readonly claims: readonly CommitClaim[] }
-  /** A task of the key is not tried any more. */
-  | { readonly event: 'gave-up'; readonly key: string }
   /** Not acknowledged: nothing follows from it, but it helps to understand a run. */
   | {
       readonly event: 'commit-failed';

@@ -18,8 +18,8 @@ export class GroupView {
   readonly acked = new Set<string>();
   readonly finished = new Set<string>();
   readonly errors: string[] = [];
-  /** Keys of tasks that are not tried any more. */
-  readonly gaveUp = new Set<string>();
+  /** By key: why it was parked. */
+  readonly parked = new Map<string, string>();
   /** By partition: below this, an acknowledged commit says, all is finished but for the keys it lists. */
   readonly doneBelow = new Map<number, number>();
   readonly #sent = new Map<string, readonly CommitClaim[]>();
@@ -88,15 +88,13 @@ export class GroupView {
         break;
       case 'parked':
         this.parkedCount += 1;
+        this.parked.set(event.key, event.reason);
         break;
       case 'commit-sent':
         this.#sent.set(event.process, event.claims);
         break;
       case 'commit-acked':
         this.#commit(event.process, event.partition);
-        break;
-      case 'gave-up':
-        this.gaveUp.add(event.key);
         break;
       case 'process-error':
         this.errors.push(`${event.process}: ${event.text}`);

@@ -87,7 +87,6 @@ function observe(observed: Worker): void {
   observed.on('outage-began', () => log.write({ event: 'outage', began: true }));
   observed.on('outage-ended', () => log.write({ event: 'outage', began: false }));
   observed.on('key-held', ({ key, reason, error }) => {
-    if (reason === 'gave-up' && settings.killers !== undefined) log.write({ event: 'gave-up', key });
-    else if (reason !== 'retry' && reason !== 'operator') fail(`key ${key} is held for ${reason}`, error);
+    if (reason !== 'retry' && reason !== 'operator') fail(`key ${key} is held for ${reason}`, error);
   });
 }

@@ -33,13 +33,13 @@ const sizes: Readonly<Record<RunSize, Size>> = {
   tiny: { partitions: 2, keys: 10, healthy: 100, killings: ['exit'], workers: [1], quietMs: 60_000 },
 };
 
-/** A task may end so many processes before it is given up, and all together one more than that. */
+/** A task may end so many processes before it is parked, and all together one more than that. */
 const CRASHES_EACH = 3;
 
 export const crashLoop: Scenario = {
   name: 'crash-loop',
   about:
-    'tasks that end their process among healthy ones: given up after three crashes each, and no other task is',
+    'tasks that end their process among healthy ones: parked after three crashes each, and no other task is',
   brokerConfig: {
     'group.consumer.session.timeout.ms': '3000',
     'group.consumer.min.session.timeout.ms': '3000',
@@ -70,7 +70,7 @@ class Round {
   readonly #options: ScenarioOptions;
   readonly #killers: Readonly<Record<string, Killing>>;
   readonly #deaths: Killing[] = [];
-  readonly #gaveUp = new Set<string>();
+  readonly #parked = new Map<string, string>();
   #world: World | undefined;
   #ending = false;
 
@@ -113,7 +113,10 @@ class Round {
           kills: 2 * killings.length,
           reruns: 1,
         },
-        check: { unfinishedKeys: new Set(Object.keys(this.#killers)) },
+        check: {
+          parkedKeys: (key) => key in this.#killers,
+          unfinishedKeys: new Set(Object.keys(this.#killers)),
+        },
       },
       (world) => this.#work(world),
     );
@@ -128,7 +131,7 @@ class Round {
     );
     return [
       ['processes ended by tasks', `${this.#deaths.length}: ${causes.join(', ')}`],
-      ['keys given up', [...this.#gaveUp].join(', ')],
+      ['parked', [...this.#parked.keys()].join(', ')],
     ];
   }
 
@@ -138,16 +141,16 @@ class Round {
     const producer = await world.spawnProducer();
     await world.enqueue(producer, { keys: this.#keys(), everyMs: 0 });
     for (let i = 0; i < this.#workers; i += 1) world.spawnWorker();
-    const { gaveUp } = world.view;
-    const passed = (): number => world.view.finished.size + this.#deaths.length + gaveUp.size;
-    while (world.look().finished.size < healthy || gaveUp.size < killings.length) {
+    const { parked } = world.view;
+    const passed = (): number => world.view.finished.size + this.#deaths.length + parked.size;
+    while (world.look().finished.size < healthy || parked.size < killings.length) {
       const before = passed();
       world.say(`${this.#deaths.length} processes ended, ${world.view.finished.size} of ${healthy} finished`);
       await world.until('more finished', () => passed() > before, quietMs);
       const second = monotonicMs() + 1_000;
       await world.until('a second', () => monotonicMs() > second, quietMs);
     }
-    for (const key of gaveUp) this.#gaveUp.add(key);
+    for (const [key, reason] of parked) this.#parked.set(key, reason);
     this.#ending = true;
   }
 
@@ -163,12 +166,13 @@ class Round {
 
   #judge(played: Played): void {
     const { killings } = this.#size;
-    for (const key of this.#gaveUp) {
+    for (const [key, reason] of this.#parked) {
       if (this.#killers[key] === undefined)
-        this.problems.push(`crash loop: ${key} is innocent and was given up`);
+        this.problems.push(`crash loop: ${key} is innocent and was parked for ${reason}`);
     }
     for (const [key, how] of Object.entries(this.#killers)) {
-      if (!this.#gaveUp.has(key)) this.problems.push(`crash loop: ${key} was not given up`);
+      const reason = this.#parked.get(key);
+      if (reason !== 'crash-loop') this.problems.push(`crash loop: ${key} was parked for ${reason}`);
       const count = this.#deaths.filter((one) => one === how).length;
       if (count > CRASHES_EACH) this.problems.push(`crash loop: ${key} ended ${count} processes`);
     }
