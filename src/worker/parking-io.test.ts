@@ -149,7 +149,7 @@ it('what is written about a mark or a command carries the epoch', async () => {
   const parked = parkedOf('k', 9);
   await rig.io.write(rig.partition, { kind: 'progress', parked, done: 12 });
   await rig.io.write(rig.partition, { kind: 'cleared', parked, how: 'redriven', upTo: 14, command: 'c-1' });
-  await rig.io.write(rig.partition, { kind: 'done', command: 'c-2', outcome: 'skipped' });
+  await rig.io.write(rig.partition, { kind: 'done', command: 'c-2', verb: 'skip', outcome: 'skipped' });
   const place = { group: 'g', partition: 5, epoch: 40 };
   expect(rig.entries).toEqual([
     { kind: 'progress', ...place, mark: 71, done: 12 },

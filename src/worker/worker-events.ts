@@ -122,7 +122,7 @@ export interface WorkerEvents {
   'command-done': {
     readonly partition: number;
     readonly command: string;
-    /** '' when this worker does not know it any more. */
+    /** 'park', 'skip', 'redrive' or 'discard'. */
     readonly verb: string;
     readonly outcome: string;
   };

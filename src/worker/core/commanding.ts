@@ -87,7 +87,9 @@ function obey(core: CoreState, partition: PartitionState, command: Command): boo
 }
 
 function answer(core: CoreState, partition: PartitionState, command: Command, outcome: string): boolean {
-  write(core, partition, { kind: 'done', command: command.id, outcome });
+  const { name } = command.verb;
+  const verb = name === 'discard-task' ? 'discard' : name;
+  write(core, partition, { kind: 'done', command: command.id, verb, outcome });
   return true;
 }
 
@@ -202,7 +204,7 @@ export function skipFirst(
   if (lane.aside) redriveStepped(core, partition, lane, item);
   else finishFirst(core, partition, lane, item);
   for (const { id } of asked) {
-    const entry: JournalWrite = { kind: 'done', command: id, outcome: 'skipped' };
+    const entry: JournalWrite = { kind: 'done', command: id, verb: 'skip', outcome: 'skipped' };
     partition.afterCommit.push({ changes: partition.changes, write: entry });
   }
 }

@@ -164,7 +164,14 @@ export type JournalWrite =
       readonly upTo: number;
       readonly command: string;
     }
-  | { readonly kind: 'done'; readonly command: string; readonly outcome: string; readonly parked?: Parked };
+  | {
+      readonly kind: 'done';
+      readonly command: string;
+      /** What was asked for, as `command-done` names it. */
+      readonly verb: string;
+      readonly outcome: string;
+      readonly parked?: Parked;
+    };
 
 /** Parked tasks that could be used now. */
 export interface ParkedWant {

@@ -360,7 +360,10 @@ describe('operators', () => {
     expect(at.open()).toEqual([]);
     at.rig.pass(60_000);
     at.rig.ack();
-    expect(at.open()).toMatchObject([{ kind: 'write', write: { kind: 'done', outcome: 'skipped' } }]);
+    const written = at.open();
+    expect(written).toMatchObject([{ kind: 'write', write: { kind: 'done', outcome: 'skipped' } }]);
+    for (const effect of written) at.answer(effect);
+    expect(at.rig.reports('command-done')).toMatchObject([{ verb: 'skip', outcome: 'skipped' }]);
   });
 
   it('hear that there is nothing to skip once all it could be is finished', () => {
@@ -369,6 +372,7 @@ describe('operators', () => {
     at.command('k', { name: 'skip', taskId: 'id-77', below: 2 });
     at.finishAll();
     expect(at.story.at(-1)).toBe('command c1 not-found');
+    expect(at.rig.reports('command-done')).toMatchObject([{ verb: 'skip', outcome: 'not-found' }]);
   });
 
   it('may ask before the work begins', () => {

@@ -222,7 +222,7 @@ export function failRedrive(
   report(core, partition, { kind: 'redrive-failed', parked, error });
   if (parked.done !== parked.writtenDone)
     write(core, partition, { kind: 'progress', parked, done: parked.done });
-  write(core, partition, { kind: 'done', command: command.id, outcome: 'gave-up', parked });
+  write(core, partition, { kind: 'done', command: command.id, verb: 'redrive', outcome: 'gave-up', parked });
 }
 
 /** Writes down how far redrives have come: now and then, and when the partition is being given up. */
@@ -306,9 +306,9 @@ function cleared(
 function doneWritten(
   core: CoreState,
   partition: PartitionState,
-  { parked, command, outcome }: Extract<JournalWrite, { kind: 'done' }>,
+  { parked, command, verb, outcome }: Extract<JournalWrite, { kind: 'done' }>,
 ): boolean {
-  reportDone(core, partition, { id: command, verb: parked === undefined ? '' : 'redrive', outcome });
+  reportDone(core, partition, { id: command, verb, outcome });
   if (parked === undefined) return false;
   parked.move('parked');
   parked.redrive = undefined;
