@@ -25,6 +25,7 @@ describe('an outage', () => {
   it('is not a handful of poison tasks among many that are still being tried', () => {
     const outage = detector();
     expect(failMany(outage, 10, 20)).not.toContain(true);
+    expect(outage.failed('key 10', 11, 0)).toBe(false);
     expect(outage.failed('key 10', 10, 0)).toBe(true);
   });
 
