@@ -30,7 +30,7 @@ export class WorkerStuckError extends KeylaneError {
   constructor(task: { readonly id: string; readonly type: string; readonly key: string }, abortedMs: number) {
     super(
       'WORKER_STUCK',
-      `The worker has ended: the handler of task ${task.id} ('${task.type}', key '${task.key}') went on for ${abortedMs} ms ` +
+      `The worker has ended: the handler of task ${task.id} ('${task.type}', key '${task.key}') went on for ${Math.round(abortedMs)} ms ` +
         'after its signal was aborted. Only the end of the process ends it; another worker runs the task again.',
     );
     this.id = task.id;

@@ -1,4 +1,7 @@
-/** Where keylane writes what an operator should see. The shape of pino, winston and console. */
+/**
+ * Where keylane writes what an operator should see. winston and console fit as they are; pino takes the fields first, so
+ * give it in a small object that turns them round.
+ */
 export interface Logger {
   debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
   info(message: string, fields?: Readonly<Record<string, unknown>>): void;
