@@ -5,8 +5,8 @@ import { keyHash } from './key-hash.ts';
 import type { Item, Lane } from './lane.ts';
 import { type JournalWrite, Parked } from './parked.ts';
 import { park, shiftFirst } from './parking.ts';
-import type { PartitionState } from './partition-state.ts';
-import { endMark, redriveStepped, write, written } from './redriving.ts';
+import type { AfterCommit, PartitionState } from './partition-state.ts';
+import { endMark, failRedrive, redriveStepped, write, written } from './redriving.ts';
 import { advanceLane, reconsider } from './scheduling.ts';
 
 /** How long after a failure something is written or read again. */
@@ -109,9 +109,10 @@ function parkByHand(core: CoreState, partition: PartitionState, command: Command
 
 /** What waits goes on at once, whatever it waits for. A task that was given up is tried anew. */
 function releaseKey(core: CoreState, partition: PartitionState, key: string): void {
-  const lanes = [partition.lanes.get(key), partition.parkedKeys.get(key)?.redrive?.lane];
+  const lanes = [partition.lanes.get(key), partition.ending.get(key)?.redrive?.lane];
   for (const lane of lanes) {
     if (lane?.state !== 'held') continue;
+    if (lane.aside && lane.hold === 'data-loss') core.parkedWanted.add(partition);
     if (lane.hold !== 'retry' && lane.hold !== 'operator') {
       lane.attempts = 0;
       lane.starts = 0;
@@ -126,7 +127,14 @@ function endByHand(core: CoreState, partition: PartitionState, command: Command,
   const parked = partition.marks.get(mark);
   if (parked === undefined) return answer(core, partition, command, 'unknown-mark');
   if (parked.command?.id === command.id) return true;
-  if (partition.ending.has(parked.key)) return false;
+  if (partition.ending.has(parked.key)) {
+    const { redrive } = parked;
+    const isLost = redrive?.lane.state === 'held' && redrive.lane.hold === 'data-loss';
+    // It would wait for ever for records that are gone.
+    if (isLost && command.verb.name === 'discard')
+      failRedrive(core, partition, redrive, new Error('its parked tasks are gone from the log'));
+    return false;
+  }
   endMark(core, partition, { parked, command });
   return true;
 }
@@ -201,11 +209,13 @@ export function skipFirst(
       by: command.by,
     },
   });
+  const parked = partition.redrives.get(lane)?.parked;
   if (lane.aside) redriveStepped(core, partition, lane, item);
   else finishFirst(core, partition, lane, item);
+  const redriven = parked === undefined ? undefined : { parked, done: item.offset };
   for (const { id } of asked) {
     const entry: JournalWrite = { kind: 'done', command: id, verb: 'skip', outcome: 'skipped' };
-    partition.afterCommit.push({ changes: partition.changes, write: entry });
+    partition.afterCommit.push({ changes: partition.changes, write: entry, redriven });
   }
 }
 
@@ -229,13 +239,7 @@ export function finishFirst(core: CoreState, partition: PartitionState, lane: La
 
 /** A commit was acknowledged: commands that it fulfils are done, and tasks to be skipped that never came will not come. */
 export function commandsCommitted(core: CoreState, partition: PartitionState): void {
-  if (partition.afterCommit.length > 0) {
-    const due = partition.afterCommit.filter(({ changes }) => changes <= partition.committedChanges);
-    partition.afterCommit = partition.afterCommit.filter(
-      ({ changes }) => changes > partition.committedChanges,
-    );
-    for (const { write: entry } of due) write(core, partition, entry);
-  }
+  writeFulfilled(core, partition);
   for (const [taskId, commands] of partition.skips) {
     const left = commands.filter(
       ({ verb }) => verb.name === 'skip' && verb.below > partition.committedFrontier,
@@ -249,10 +253,25 @@ export function commandsCommitted(core: CoreState, partition: PartitionState): v
   }
 }
 
+function writeFulfilled(core: CoreState, partition: PartitionState): void {
+  if (partition.afterCommit.length === 0) return;
+  const waiting = partition.afterCommit;
+  partition.afterCommit = waiting.filter((one) => !isFulfilled(partition, one));
+  for (const one of waiting) if (isFulfilled(partition, one)) write(core, partition, one.write);
+}
+
+/** A parked task that was skipped would run again if its owner ended before the journal says that it is done. */
+function isFulfilled(partition: PartitionState, { changes, redriven }: AfterCommit): boolean {
+  if (changes > partition.committedChanges) return false;
+  if (redriven === undefined) return true;
+  return redriven.parked.writtenDone >= redriven.done || redriven.parked.stage === 'cleared';
+}
+
 // --- answers of the journal and the parked topic
 
 export function entryWritten(core: CoreState, partition: PartitionState, entry: JournalWrite): void {
   if (written(core, partition, entry) && partition.phase === 'running') obeyWaiting(core, partition);
+  if (partition.phase !== 'gone') writeFulfilled(core, partition);
 }
 
 /** Something was not written or read: it is done again after a while. */

@@ -25,12 +25,30 @@ export function turnOf(partition: PartitionState, lane: Lane, offset: number): L
     return { kind: 'copy', parked: single };
   const parked = partition.parkedKeys.get(lane.key);
   if (parked?.covers(offset) === true) {
-    return parked.isEnding ? { kind: 'behind' } : { kind: 'copy', parked };
+    const isCopied =
+      !parked.isEnding || (parked.stage === 'settling' && offset < settledFrom(partition, parked));
+    return isCopied ? { kind: 'copy', parked } : { kind: 'behind' };
   }
   // Before a mark that is ending come the tasks that are older than it; after a single task, none may overtake it.
   const ending = partition.ending.get(lane.key);
   const isOlder = ending === undefined || ending.scope === 'key' || offset < ending.from;
   return { kind: isOlder ? 'run' : 'behind' };
+}
+
+/**
+ * A mark is ended when its key has nothing unfinished below. An owner may have ended between copies and the commit that
+ * says so: what is discarded would then come back from the queue, unless it is copied, and committed, once more.
+ */
+export function settledFrom(partition: PartitionState, parked: Parked): number {
+  if (parked.scope === 'task') return parked.from + 1;
+  const isDiscarded = parked.command?.verb.name === 'discard';
+  return isDiscarded ? Math.max(parked.from, partition.copiedBelow) : parked.from;
+}
+
+/** A crash between copy and commit leaves a task in the queue that has been done as a parked one since. */
+export function isDoneAside(partition: PartitionState, key: string, offset: number): boolean {
+  if (partition.doneAside.size === 0 && partition.doneSingly.size === 0) return false;
+  return offset <= (partition.doneAside.get(key) ?? -1) || partition.doneSingly.has(offset);
 }
 
 /** Begins to park a key from a task on, or a single task. Nothing is copied before the MARK is written. */
@@ -98,6 +116,8 @@ export function copyFirst(
   moveLane(core, partition, lane, 'parking');
   if (parked.stage === 'marking' || parked.copying !== undefined) return;
   let items = lane.front(parked.scope === 'task' ? 1 : COPY_COUNT, COPY_BYTES);
+  const other = items.findIndex(({ offset }, at) => at > 0 && !goesOn(partition, { lane, parked, offset }));
+  if (other > 0) items = items.slice(0, other);
   const last = items.at(-1);
   if (last !== undefined && !fits(last.offset)) items = items.slice(0, 1);
   const highest = items.at(-1);
@@ -108,6 +128,17 @@ export function copyFirst(
   parked.copying = copy;
   partition.openWrites += 1;
   core.effects.push({ kind: 'copy', partition, copy });
+}
+
+/** Whether a task goes to the parked topic with those before it. What is copied is below the horizon, like all starts. */
+function goesOn(
+  partition: PartitionState,
+  what: { readonly lane: Lane; readonly parked: Parked; readonly offset: number },
+): boolean {
+  const { lane, parked, offset } = what;
+  if (offset >= partition.horizon || isDoneAside(partition, lane.key, offset)) return false;
+  const turn = turnOf(partition, lane, offset);
+  return turn.kind === 'copy' && turn.parked === parked;
 }
 
 /** The copies are durable: in the queue these tasks are finished. */

@@ -59,6 +59,13 @@ export interface Gap {
   checking: boolean;
 }
 
+/** Written once a commit with these changes is acknowledged, and what a redrive did is in the journal. */
+export interface AfterCommit {
+  readonly changes: number;
+  readonly write: JournalWrite;
+  readonly redriven: { readonly parked: Parked; readonly done: number } | undefined;
+}
+
 export class PartitionState {
   readonly partition: number;
   #phase: Phase = 'claiming';
@@ -81,6 +88,8 @@ export class PartitionState {
   maybeStartedBelow = 0;
   /** Unfinished tasks below may have ended the process of such an owner: suspects. */
   suspectBelow = 0;
+  /** Parked tasks below may have been copied by an owner that ended before it committed that. */
+  copiedBelow = 0;
   /** Nothing at or above starts: no acknowledged commit says yet that it may have been started. */
   horizon = 0;
   /** How far beyond what was started the next commit allows to start, and what was started when the last one was built. */
@@ -146,8 +155,7 @@ export class PartitionState {
   readonly skips = new Map<string, Command[]>();
   /** Commands that came before the work began, and those that wait for another one of their key. */
   commands: Command[] = [];
-  /** Written once a commit with these changes is acknowledged. */
-  afterCommit: { readonly changes: number; readonly write: JournalWrite }[] = [];
+  afterCommit: AfterCommit[] = [];
   /** Copies and journal entries under way. */
   openWrites = 0;
   retryTakingAtMs = 0;

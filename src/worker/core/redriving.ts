@@ -4,7 +4,7 @@ import { hold, letGo } from './held-bytes.ts';
 import { keyHash } from './key-hash.ts';
 import { type Item, Lane } from './lane.ts';
 import type { JournalWrite, Parked, ParkedFound, ParkedWant, Redrive } from './parked.ts';
-import { reportDone } from './parking.ts';
+import { reportDone, settledFrom } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
 import { advanceLane, holdLane, moveLane, reconsider } from './scheduling.ts';
 
@@ -47,7 +47,7 @@ export function settleMarks(core: CoreState): void {
 function isSettled(partition: PartitionState, parked: Parked): boolean {
   if (parked.copying !== undefined || parked.copiedChanges > partition.committedChanges) return false;
   // What an earlier owner left of the key is not all known yet.
-  const knownFrom = parked.scope === 'task' ? parked.from + 1 : parked.from;
+  const knownFrom = settledFrom(partition, parked);
   if (partition.nextOffset < knownFrom) return false;
   if (partition.restored.size > 0 && partition.restored.has(keyHash(parked.key))) return false;
   const lane = partition.lanes.get(parked.key);

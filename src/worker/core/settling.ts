@@ -121,10 +121,17 @@ export function giveUp(
     failRedrive(core, partition, redrive, error);
     return;
   }
+  const parkedKey = partition.parkedKeys.get(lane.key);
+  if (!lane.aside && partition.phase === 'running' && parkedKey?.covers(item.offset) === true) {
+    // Its key was parked by hand while it ran: it goes first.
+    parkedKey.cause = { offset: item.offset, attempts: lane.attempts, cause: { reason, error, command: '' } };
+    advanceLane(core, partition, lane);
+    return;
+  }
   // A handler that asks for it knows better than what was set for errors it did not judge.
   const waits = (policy === 'wait' && reason !== 'asked') || partition.phase !== 'running';
   // A key that is parked from a later task on was set back by hand: its list must not get an earlier one behind it.
-  if (waits || lane.aside || partition.parkedKeys.has(lane.key)) {
+  if (waits || lane.aside || parkedKey !== undefined) {
     holdForGood(core, task, reason === 'undecodable' ? 'undecodable' : 'gave-up', error);
     return;
   }

@@ -5,7 +5,7 @@ import { askForRoomAgain, delay, makeRoomOfDelayed, waitsUnlisted } from './dela
 import type { Run } from './effects.ts';
 import { dropIfUnwanted } from './flow.ts';
 import type { Item, Lane } from './lane.ts';
-import { copyFirst, turnOf } from './parking.ts';
+import { copyFirst, isDoneAside, turnOf } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
 import { advanceLane, holdLane, moveLane, queueUp } from './scheduling.ts';
 import { admitSuspect, admittedAlone, suspectStarted } from './suspects.ts';
@@ -117,12 +117,6 @@ function reportFull(core: CoreState, partition: PartitionState): void {
     kind: 'report',
     report: { kind: 'partition-full', partition: partition.partition, openKeys: partition.open.size },
   });
-}
-
-/** A crash between copy and commit leaves a task in the queue that has been done as a parked one since. */
-function isDoneAside(partition: PartitionState, key: string, offset: number): boolean {
-  if (partition.doneAside.size === 0 && partition.doneSingly.size === 0) return false;
-  return offset <= (partition.doneAside.get(key) ?? -1) || partition.doneSingly.has(offset);
 }
 
 /** Lines of parked tasks and those of the queue take turns. */

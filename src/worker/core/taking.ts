@@ -89,6 +89,10 @@ export function inspected(core: CoreState, partition: PartitionState, finding: T
     lanes,
   };
   partition.maybeStartedBelow = verdict.clean ? 0 : finding.logEnd;
+  const { trusted } = verdict;
+  partition.copiedBelow = verdict.clean
+    ? 0
+    : Math.min(trusted?.horizon ?? Number.POSITIVE_INFINITY, finding.logEnd);
   partition.nextOffset = verdict.doneBelow;
   partition.startedBelow = verdict.doneBelow;
   partition.startedAtCommit = verdict.doneBelow;

@@ -1,0 +1,182 @@
+import { describe, expect, it } from 'vitest';
+import { itemOf, itemsOf } from '../../../test/support/core-rig.ts';
+import { ParkedRig } from '../../../test/support/parked-rig.ts';
+import { foldJournal, type Mark, type WrittenEntry } from '../../journal/journal.ts';
+import { encodeMetadata } from './commit-metadata.ts';
+
+const pin = 'abcdefghijklmnopqrstuv';
+
+const mark: Mark = {
+  id: 7,
+  epoch: 3,
+  key: 'k',
+  scope: 'key',
+  from: 1,
+  parkedFrom: 0,
+  type: 'job',
+  taskId: '',
+  reason: 'gave-up',
+  error: '',
+  atMs: 0,
+  command: '',
+  done: -1,
+  discarded: [],
+  redrives: 0,
+  stalls: 0,
+};
+
+const place = { group: 'g', partition: 0 } as const;
+const owned: readonly WrittenEntry[] = [
+  { kind: 'claim', ...place, by: 'x', offset: 50 },
+  { kind: 'confirm', ...place, epoch: 50, frontier: 0, topicId: 'topic', reason: 'taken', offset: 51 },
+];
+
+/** The owner before ended without a word: its last commit says that nothing was finished. */
+function afterCrash(marks: readonly Mark[], horizon: number): ParkedRig {
+  const { text } = encodeMetadata({
+    frontier: 0,
+    epoch: 50,
+    clean: false,
+    statePin: pin,
+    doneBelow: 0,
+    horizon,
+    lanes: [],
+  });
+  return new ParkedRig(
+    { suspectsAtOnce: 100 },
+    { history: { ...foldJournal(owned), marks }, committed: { offset: 0, metadata: text }, statePin: pin },
+  );
+}
+
+describe('a key that is parked by hand while its task runs', () => {
+  it('is parked with that task when it gives up', () => {
+    const at = new ParkedRig();
+    at.rig.records(at.partition, itemsOf(0, ['k', 'k']));
+    at.command('k', { name: 'park' });
+    at.settle();
+    at.giveUp('k');
+    at.finishAll();
+    expect(at.story).toEqual(['mark k', 'gave up k0', 'copy k0', 'copy k1']);
+    expect(at.partition.committedFrontier).toBe(2);
+  });
+
+  it('is parked with that task when it gives up before the MARK is written', () => {
+    const at = new ParkedRig();
+    at.rig.records(at.partition, itemsOf(0, ['k', 'k']));
+    at.command('k', { name: 'park' });
+    at.giveUp('k');
+    at.finishAll();
+    expect(at.parkedLog.map(({ item }) => item.offset)).toEqual([0, 1]);
+  });
+});
+
+describe('a discarded mark', () => {
+  it('takes with it what an owner had copied that ended before it committed that', () => {
+    const at = afterCrash([mark], 3);
+    at.parkedLog.push({ mark: 7, item: itemOf(1, 'k') }, { mark: 7, item: itemOf(2, 'k') });
+    at.command('k', { name: 'discard', mark: 7 });
+    at.rig.records(at.partition, itemsOf(0, ['a', 'k', 'k', 'k']));
+    at.finishAll();
+    expect(at.done).toEqual(['done a0', 'done k3']);
+    expect(at.partition.committedFrontier).toBe(4);
+  });
+});
+
+describe('a task under its own mark', () => {
+  it('is not copied with its key when tasks before it are', () => {
+    const at = afterCrash([{ ...mark, scope: 'task' }], 3);
+    at.parkedLog.push({ mark: 7, item: itemOf(1, 'k') });
+    at.command('k', { name: 'hold' });
+    at.rig.records(at.partition, itemsOf(0, ['k', 'k', 'k']));
+    at.settle();
+    at.command('k', { name: 'park' });
+    at.settle();
+    expect(at.parkedLog.filter(({ mark: of }) => of !== 7).map(({ item }) => item.offset)).toEqual([0, 2]);
+  });
+
+  it('that was redriven is not parked with its key when a crash has left it in the queue', () => {
+    const at = afterCrash([{ ...mark, scope: 'task', from: 1 }], 3);
+    at.parkedLog.push({ mark: 7, item: itemOf(1, 'k') });
+    at.rig.records(at.partition, itemsOf(0, ['a', 'k', 'k']));
+    at.command('k', { name: 'discard', mark: 7 });
+    at.finishAll();
+    expect(at.done).toEqual(['done a0', 'done k2']);
+  });
+});
+
+describe('a held key', () => {
+  it('lets its single parked task run again when it is released', () => {
+    const at = new ParkedRig({ afterGiveUp: () => 'parkTask' });
+    at.rig.records(at.partition, itemsOf(0, ['k']));
+    at.giveUp('k');
+    at.settle();
+    at.command('k', { name: 'hold' });
+    const [of] = at.partition.marks.keys();
+    at.command('k', { name: 'redrive', mark: of ?? -1 });
+    at.settle();
+    expect(at.rig.runningKeys).toEqual([]);
+    at.command('k', { name: 'release' });
+    at.finishAll();
+    expect(at.done).toEqual(['done k0']);
+  });
+});
+
+describe('a parked task that is skipped while it is redriven', () => {
+  it('is said to be skipped only when the journal says that it is done', () => {
+    const at = new ParkedRig({ commitIntervalMs: 10 });
+    at.rig.records(at.partition, itemsOf(0, ['k', 'k']));
+    at.giveUp('k');
+    at.settle();
+    at.command('k', { name: 'redrive', mark: at.markOf('k') });
+    at.settle();
+    const skip = at.command('k', { name: 'skip', taskId: 'id-1', below: 1_000 });
+    at.finish(at.rig.runOf('k'));
+    // Progress cannot be written; commits go on.
+    const held = [];
+    for (let round = 0; round < 20; round += 1) {
+      for (const effect of at.open()) {
+        const isProgress = effect.kind === 'write' && effect.write.kind !== 'done';
+        if (isProgress) held.push(effect);
+        else at.answer(effect);
+      }
+      at.rig.settle();
+      at.rig.pass(10);
+    }
+    expect(at.story).not.toContain(`command ${skip.id} skipped`);
+    for (const effect of held) at.answer(effect);
+    at.finishAll();
+    expect(at.story).toContain(`command ${skip.id} skipped`);
+  });
+});
+
+describe('a mark whose parked tasks are gone from the log', () => {
+  it('can be discarded although somebody has tried to redrive it', () => {
+    const at = new ParkedRig();
+    at.rig.records(at.partition, itemsOf(0, ['k']));
+    at.giveUp('k');
+    at.settle();
+    const of = at.markOf('k');
+    at.command('k', { name: 'redrive', mark: of });
+    for (let round = 0; round < 10; round += 1) {
+      for (const effect of at.open()) {
+        if (effect.kind !== 'read-parked') at.answer(effect);
+        else {
+          const found = effect.wants.map((want) => ({
+            mark: want.mark,
+            items: [],
+            next: 5,
+            atEnd: false,
+            lostBelow: 5,
+          }));
+          at.rig.tell((core, now) => core.parkedRead(now, at.partition, found));
+        }
+      }
+      at.rig.pass(20);
+    }
+    at.command('k', { name: 'discard', mark: of });
+    at.rig.records(at.partition, itemsOf(1, ['k']));
+    at.finishAll();
+    expect(at.rig.reports('parked-discarded')).toHaveLength(1);
+    expect(at.done).toEqual(['done k1']);
+  });
+});
