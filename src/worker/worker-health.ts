@@ -5,7 +5,8 @@ import type { PartitionState } from './core/partition-state.ts';
 export interface WorkerHealth {
   /**
    * - `ok`: whatever can run does
-   * - `degraded`: works, but something waits for an operator: held keys, halted partitions, a type in outage
+   * - `degraded`: works, but something waits: held keys, halted partitions, a type in outage, all for a task that is
+   *   tried alone
    * - `stalled`: has tasks that could start and free slots, and starts nothing
    * - `starting`, `stopping`, `stopped`: as said
    */
@@ -44,6 +45,11 @@ export function judgeHealth(
   if (heldKeys > 0) reasons.push(`${heldKeys} keys are held`);
   for (const [type, state] of core?.types ?? [])
     if (state.outage.down) reasons.push(`'${type}' is in outage`);
+  // With keys to start and a free slot this would look stalled, and a restart would be charged to that task.
+  if (core?.suspectGate.closed === true) {
+    stalled = false;
+    reasons.push('nothing else starts while a task that may have ended its process is tried alone');
+  }
   if (stalled) reasons.unshift('tasks could start and do not');
   return {
     status: statusOf(life, stalled, reasons.length > 0),

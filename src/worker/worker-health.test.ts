@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import { CoreRig, itemsOf } from '../../test/support/core-rig.ts';
+import { judgeHealth } from './worker-health.ts';
+
+function healthOf(rig: CoreRig) {
+  return judgeHealth('running', rig.core.state, rig.nowMs);
+}
+
+describe('health', () => {
+  it('is bad when nothing starts for 30 s although something could', () => {
+    const rig = new CoreRig({ concurrency: 2 });
+    const partition = rig.take(0);
+    rig.records(partition, itemsOf(0, ['a', 'b', 'c']));
+    rig.pass(31_000);
+    expect(healthOf(rig)).toMatchObject({ status: 'ok', reasons: [], runningCount: 2 }); // no slot is free
+    partition.frozenUntil = Number.POSITIVE_INFINITY;
+    rig.finish(rig.runOf('a'));
+    rig.pass(31_000);
+    expect(healthOf(rig)).toMatchObject({ status: 'stalled', reasons: ['tasks could start and do not'] });
+  });
+
+  it('is not bad while a task that may have ended its process runs alone, however long', () => {
+    const rig = new CoreRig();
+    rig.suspectGate.close({});
+    rig.records(rig.take(0), itemsOf(0, ['a']));
+    rig.pass(31_000);
+    expect(rig.runningKeys).toEqual([]);
+    expect(healthOf(rig)).toMatchObject({
+      status: 'degraded',
+      reasons: ['nothing else starts while a task that may have ended its process is tried alone'],
+    });
+  });
+});
