@@ -180,3 +180,27 @@ describe('a mark whose parked tasks are gone from the log', () => {
     expect(at.done).toEqual(['done k1']);
   });
 });
+
+describe('redrives in a partition whose commits have no room for more keys', () => {
+  it('start all the same, each of them', () => {
+    const at = new ParkedRig({
+      concurrency: 1_000,
+      afterGiveUp: (type) => (type === 'bad' ? 'parkKey' : 'wait'),
+    });
+    at.rig.records(at.partition, itemsOf(0, ['x', 'y', 'z'], { type: 'bad' }));
+    for (const key of ['x', 'y', 'z']) at.giveUp(key);
+    at.settle();
+    const marks = ['x', 'y', 'z'].map((key) => at.markOf(key));
+    const keys = Array.from({ length: 600 }, (_, i) => `key-${i}`);
+    at.rig.records(at.partition, itemsOf(3, keys));
+    at.rig.pass(10);
+    expect(at.partition.full).toBe(true);
+    while (at.rig.core.state.commitUnderWay || at.partition.dirty) {
+      if (at.rig.core.state.commitUnderWay) at.rig.ack();
+      at.rig.pass(20);
+    }
+    for (const mark of marks) at.command('xyz'[marks.indexOf(mark)] ?? '', { name: 'redrive', mark });
+    at.settle();
+    expect(at.rig.runningKeys.filter((key) => key.length === 1)).toEqual(['x', 'y', 'z']);
+  });
+});

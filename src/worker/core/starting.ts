@@ -39,7 +39,8 @@ function startInTurn(core: CoreState): void {
     if (partition === undefined) break;
     partition.queued = false;
     if (partition.phase !== 'running' || partition.committedChanges < partition.frozenUntil) continue;
-    if (startFirst(core, partition)) queueUp(core, partition);
+    // Parked tasks that run again do not wait for what keeps the queue's next task from starting.
+    if (startFirst(core, partition) || partition.peekAside() !== undefined) queueUp(core, partition);
   }
   turn.splice(0, at);
 }
