@@ -80,6 +80,35 @@ describe('a sweep', () => {
     expect(partition.sweep?.at).toBe(1);
   });
 
+  it('brings a stretch and not one record at a time when what lies further ahead fills the memory', () => {
+    const rig = new CoreRig({ concurrency: 2, partitionBytes: 1_000, lookAheadCount: 1 });
+    const partition = rig.take(0);
+    rig.records(partition, [...line(0, 11, 'k'), itemOf(11, 'other')]);
+    rig.finish(rig.runOf('other'));
+    rig.fail(rig.runOf('k'), { delayMs: 10 });
+    rig.pass(10);
+    rig.finish(rig.runOf('k'));
+    expect(partition.sweep).toMatchObject({ at: 1, below: 11 });
+    // These come before the sweep has brought anything, and there is room for them.
+    rig.records(partition, line(12, 10, 'k'));
+    let read = 0;
+    while (partition.commitState('').frontier < 22) {
+      const { sweep } = partition;
+      if (sweep === undefined) {
+        rig.finish(rig.runOf('k'));
+        continue;
+      }
+      const swept = Array.from({ length: Math.min(10, sweep.below - sweep.at) }, (_, i) => sweep.at + i);
+      read += swept.length;
+      rig.swept(
+        partition,
+        swept.map((offset) => itemOf(offset, offset === 11 ? 'other' : 'k', { bytes: 100 })),
+      );
+    }
+    // The first sweep has room for one of the ten it reads; after it each record is read once. One at a time it were 55.
+    expect(read).toBeLessThanOrEqual(40);
+  });
+
   it('ends with its partition', () => {
     const rig = fetching();
     const partition = rig.partition(0);

@@ -15,6 +15,7 @@ export function planSweeps(core: CoreState): void {
 /** Opens a sweep when a lane needs records that were dropped, or restored keys are not known in full yet. */
 export function planSweep(core: CoreState, partition: PartitionState): void {
   if (partition.phase !== 'running' || partition.sweep !== undefined) return;
+  giveWay(core, partition);
   let from = Number.POSITIVE_INFINITY;
   let below = 0;
   const listing = new Set<Lane>();
@@ -41,6 +42,14 @@ export function planSweep(core: CoreState, partition: PartitionState): void {
   const number = partition.sweepCount;
   partition.sweep = { at: from, below, number, listing, unlessListing, gap: undefined };
   core.effects.push({ kind: 'sweep', partition, from });
+}
+
+/** Records further ahead give way to those that are next: a sweep without room would bring one record, again and again. */
+function giveWay(core: CoreState, partition: PartitionState): void {
+  if (core.budget.open && partition.bufferedBytes < core.config.partitionBytes / 2) return;
+  for (const lane of partition.open) {
+    if (lane.state === 'fetching') letGo(core, partition, lane.dropBeyond(0));
+  }
 }
 
 /** Records of a sweep, in log order. */
