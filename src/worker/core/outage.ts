@@ -9,6 +9,7 @@ export class OutageDetector {
   /** Keys that failed since the last success of the type. */
   readonly #failing = new Set<string>();
   #down = false;
+  #beganMs = 0;
   #probeAtMs = 0;
   #probeDelayMs = 0;
   readonly #minProbeMs: number;
@@ -21,6 +22,11 @@ export class OutageDetector {
 
   get down(): boolean {
     return this.#down;
+  }
+
+  /** Since when the type is down; of the last time when it is not. */
+  get beganMs(): number {
+    return this.#beganMs;
   }
 
   /** When the next probe may start; meaningful while down. */
@@ -48,6 +54,7 @@ export class OutageDetector {
     // "Most": more keys failed in a row than are still being tried.
     if (this.#failing.size < OUTAGE_MIN_KEYS || this.#failing.size <= runningKeys) return false;
     this.#down = true;
+    this.#beganMs = nowMs;
     this.#probeDelayMs = this.#minProbeMs;
     this.#probeAtMs = nowMs + this.#probeDelayMs;
     return true;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CoreRig, itemOf, itemsOf } from '../../../test/support/core-rig.ts';
+import type { CoreConfig } from './core-state.ts';
 import type { Verdict } from './effects.ts';
 
 function keys(count: number): string[] {
@@ -124,8 +125,8 @@ describe('a handler that does not want another try', () => {
 
 describe('a type in outage', () => {
   /** Twenty keys fail with their first task. */
-  function inOutage(): CoreRig {
-    const rig = new CoreRig({ concurrency: 5 });
+  function inOutage(config: Partial<CoreConfig> = {}): CoreRig {
+    const rig = new CoreRig({ concurrency: 5, ...config });
     const partition = rig.take(0);
     rig.records(partition, [...itemsOf(0, keys(20)), itemOf(20, 'fine', { type: 'fine' })]);
     while (rig.running.some((run) => run.item.type === 'job')) rig.fail(rig.runOf(rig.runningKeys[0] ?? ''));
@@ -180,6 +181,20 @@ describe('a type in outage', () => {
     expect(rig.running).toHaveLength(5);
     while (rig.running.length > 0) rig.finish(rig.runOf(rig.runningKeys[0] ?? ''));
     expect(rig.partition(0).commitState('')).toMatchObject({ frontier: 21, lanes: [] });
+  });
+
+  it('is no time in which a task could have succeeded: a failure after it gives nothing up', () => {
+    const retry = { minDelayMs: 200, maxDelayMs: 1_000, giveUpAfterMs: 60_000, maxAttempts: undefined };
+    const rig = inOutage({ retry });
+    rig.pass(120_000);
+    const probe = rig.running.find((run) => run.item.type === 'job');
+    if (probe === undefined) throw new Error('no probe');
+    rig.finish(probe);
+    const tried = rig.running.find((run) => run.lane.attempts > 0);
+    if (tried === undefined) throw new Error('nothing that had failed before is tried again');
+    rig.fail(tried);
+    expect(rig.reports('key-held')).toEqual([]);
+    expect(rig.reports('task-failed').at(-1)).toMatchObject({ counted: true });
   });
 
   it('is over also when the probe was discarded: whoever can judge a task is at work', () => {

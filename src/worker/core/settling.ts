@@ -21,7 +21,17 @@ function noteSuccess(core: CoreState, name: string): void {
   const type = core.type(name);
   if (!type.outage.succeeded()) return;
   core.effects.push({ kind: 'report', report: { kind: 'outage-ended', type: type.policy.name } });
+  forgive(core, type, core.nowMs - type.outage.beganMs);
   reopenType(core, type.waiting);
+}
+
+/** In an outage no task could succeed: for those that failed before, giving up is put off by as long as it took. */
+function forgive(core: CoreState, { waiting }: TypeState, outageMs: number): void {
+  for (const [lane, partition] of waiting) {
+    if (lane.firstFailedAtMs === undefined || partition.phase !== 'running') continue;
+    lane.firstFailedAtMs = Math.min(core.wallMs, lane.firstFailedAtMs + Math.round(outageMs));
+    partition.changes += 1;
+  }
 }
 
 /** A handler has failed, or could not be run at all. */
