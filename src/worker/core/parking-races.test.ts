@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { itemOf, itemsOf } from '../../../test/support/core-rig.ts';
 import { ParkedRig } from '../../../test/support/parked-rig.ts';
 import { foldJournal, type Mark, type WrittenEntry } from '../../journal/journal.ts';
-import { encodeMetadata } from './commit-metadata.ts';
+import { decodeMetadata, encodeMetadata } from './commit-metadata.ts';
 
 const pin = 'abcdefghijklmnopqrstuv';
 
@@ -202,5 +202,26 @@ describe('redrives in a partition whose commits have no room for more keys', () 
     for (const mark of marks) at.command('xyz'[marks.indexOf(mark)] ?? '', { name: 'redrive', mark });
     at.settle();
     expect(at.rig.runningKeys.filter((key) => key.length === 1)).toEqual(['x', 'y', 'z']);
+  });
+});
+
+describe('an owner that commits while a copy is on its way', () => {
+  it('does not say that it has ended well', () => {
+    const at = new ParkedRig();
+    at.rig.records(at.partition, itemsOf(0, ['k', 'a']));
+    at.giveUp('k');
+    at.finish(at.rig.runOf('a'));
+    const [of] = at.open();
+    if (of !== undefined) at.answer(of);
+    at.rig.settle();
+    at.rig.tell((core, now) => core.revoked(now, 1, [0]));
+    at.rig.pass(20);
+    const items = at.rig.core.state.commitUnderWay ? at.rig.ack() : [];
+    expect(items.map(({ offset, metadata }) => decodeMetadata(metadata, offset))).toMatchObject([
+      { state: { clean: false, horizon: 1 } },
+    ]);
+    for (const effect of at.open()) at.answer(effect);
+    const [last] = at.rig.ack();
+    expect(decodeMetadata(last?.metadata ?? '', last?.offset ?? 0)).toMatchObject({ state: { clean: true } });
   });
 });

@@ -217,7 +217,9 @@ export class PartitionState {
       else list({ hash, offset, attempts: 0, firstFailedAtMs: undefined, starts: 0 });
     }
     lowest = Math.min(lowest, this.#lowestReady());
-    const settled = this.#phase === 'draining' && this.runningCount === 0 && this.leftRunning === 0;
+    const copiedBelow = this.#phase === 'draining' ? this.#copyingBelow() : 0;
+    const settled =
+      this.#phase === 'draining' && this.runningCount === 0 && this.leftRunning === 0 && copiedBelow === 0;
     return {
       frontier: lowest,
       epoch: this.epoch,
@@ -225,7 +227,7 @@ export class PartitionState {
       clean: settled && lowest >= this.maybeStartedBelow,
       statePin,
       doneBelow: Math.max(startedBelow, lowest),
-      horizon: this.#horizonOf(startedBelow, lowest),
+      horizon: Math.max(copiedBelow, this.#horizonOf(startedBelow, lowest)),
       lanes: [...lanes.values()],
     };
   }
@@ -247,6 +249,14 @@ export class PartitionState {
     }
     if (this.runningCount > 0) return Math.max(this.suspectBelow, startedBelow);
     return lowest < this.suspectBelow ? this.suspectBelow : lowest;
+  }
+
+  /** What is on its way to the parked topic may get there without our hearing of it. */
+  #copyingBelow(): number {
+    let below = 0;
+    for (const { copying } of this.marks.values())
+      below = Math.max(below, (copying?.items.at(-1)?.offset ?? -1) + 1);
+    return below;
   }
 
   #lowestReady(): number {
