@@ -57,7 +57,9 @@ export function logEvents(events: Emitter<WorkerEvents>, logger: Logger): void {
     logger.warn('the group took partitions away', { partitions }),
   );
   events.on('outage-began', ({ type }) =>
-    logger.warn(`every key of '${type}' fails: its tasks wait, one probe at a time, until one succeeds`),
+    logger.warn(
+      `most keys of '${type}' fail and none succeeds: its tasks wait, one probe at a time, until one succeeds`,
+    ),
   );
   events.on('outage-ended', ({ type }) => logger.info(`'${type}' works again`));
   events.on('hook-failed', ({ hook, error }) => logger.error(`${hook} failed`, { error }));
