@@ -1,41 +1,70 @@
-import { type Mutant, mutants, scenarioOf } from './scenario.ts';
-import { simulate } from './simulate.ts';
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { addCounts, type Batch, type BatchResult, emptyResult, runBatch } from './batch.ts';
+import { type Mutant, mutants } from './scenario.ts';
 import { TransitionReport } from './transitions.ts';
 
-/** `npm run simulate -- --runs N --seed S [--mutant NAME] [--trace]`: many schedules of the worker's core; one seed replays one. */
-function main(): number {
+/**
+ * `npm run simulate -- --runs N --seed S [--processes P] [--mutant NAME] [--trace]`: many schedules of the worker's core;
+ * one seed replays one.
+ */
+async function main(): Promise<number> {
   const runs = numberOf('--runs', 10_000);
   const first = numberOf('--seed', 1);
   const mutant = mutantOf();
   const trace = process.argv.includes('--trace') ? console.log : undefined;
-  const counts = new Map<string, number>();
+  const processes = trace === undefined && runs >= 500 ? numberOf('--processes', 2) : 1;
+  const batches = Array.from({ length: processes }, (_, i): Batch => {
+    return { from: first + i, below: first + runs, step: processes, mutant };
+  });
+  const results = processes === 1 ? batches.map((batch) => runBatch(batch, trace)) : await runAll(batches);
   const report = new TransitionReport();
-  let starts = 0;
-  let reruns = 0;
-  for (let seed = first; seed < first + runs; seed += 1) {
-    const result = simulate(scenarioOf(seed, mutant), trace);
-    starts += result.starts;
-    reruns += result.reruns;
+  const sum = emptyResult(report);
+  for (const result of results) {
+    sum.runs += result.runs;
+    sum.starts += result.starts;
+    sum.reruns += result.reruns;
+    addCounts(sum.counts, result.counts);
     report.add(result.transitions);
-    for (const [name, count] of Object.entries(result.counts))
-      counts.set(name, (counts.get(name) ?? 0) + count);
-    if (result.violations.length > 0) {
-      console.error(`seed ${seed} (run ${seed - first + 1}) violates:`);
-      for (const violation of result.violations) console.error(`  ${violation}`);
-      console.error(
-        `replay: npm run simulate -- --runs 1 --seed ${seed}${mutant === 'none' ? '' : ` --mutant ${mutant}`}`,
-      );
-      return 1;
-    }
+    if (result.failed !== undefined && result.failed.seed < (sum.failed?.seed ?? Number.POSITIVE_INFINITY))
+      sum.failed = result.failed;
   }
-  console.log(`${runs} schedules clean; ${starts} starts, ${reruns} of them re-runs`);
-  for (const [name, count] of [...counts].sort(([a], [b]) => a.localeCompare(b)))
+  if (sum.failed !== undefined) {
+    const { seed, violations } = sum.failed;
+    console.error(`seed ${seed} (run ${seed - first + 1}) violates:`);
+    for (const violation of violations) console.error(`  ${violation}`);
+    const how = mutant === 'none' ? '' : ` --mutant ${mutant}`;
+    console.error(`replay: npm run simulate -- --runs 1 --seed ${seed}${how} [--trace]`);
+    return 1;
+  }
+  print(sum, report);
+  return 0;
+}
+
+function print(sum: BatchResult, report: TransitionReport): void {
+  console.log(`${sum.runs} schedules clean; ${sum.starts} starts, ${sum.reruns} of them re-runs`);
+  for (const [name, count] of Object.entries(sum.counts).sort(([a], [b]) => a.localeCompare(b)))
     console.log(`  ${name}: ${count}`);
   console.log(
     `pairs of events that followed each other on a partition: ${report.covered} of ${report.possible}`,
   );
   for (const [from, never] of report.neverSeen()) console.log(`  never after '${from}': ${never.join(', ')}`);
-  return 0;
+}
+
+function runAll(batches: readonly Batch[]): Promise<BatchResult[]> {
+  return Promise.all(
+    batches.map(
+      (batch) =>
+        new Promise<BatchResult>((resolve, reject) => {
+          const process = fork(fileURLToPath(import.meta.url), ['--batch', JSON.stringify(batch)], {
+            serialization: 'advanced',
+          });
+          process.on('message', (result) => resolve(result as BatchResult)); // what the end of this file sends
+          process.on('error', reject);
+          process.on('exit', (code) => reject(new Error(`a process of the simulation ended with ${code}`)));
+        }),
+    ),
+  );
 }
 
 function flagValue(flag: string): string | undefined {
@@ -57,4 +86,6 @@ function mutantOf(): Mutant {
   return found;
 }
 
-process.exitCode = main();
+const batch = flagValue('--batch');
+if (batch === undefined) process.exitCode = await main();
+else process.send?.(runBatch(JSON.parse(batch) as Batch)); // what the first process has given it

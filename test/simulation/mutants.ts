@@ -39,7 +39,8 @@ function withNext(worker: SimulatedWorker, effect: Effect): Effect[] {
   const log = worker.world.reference.log(run.partition.partition);
   const next = log.find((record) => record.offset > run.item.offset && record.key === run.item.key);
   if (next === undefined) return [effect];
-  return [effect, { kind: 'start', run: { ...run, item: { ...run.item, offset: next.offset } } }];
+  const record = { ...run.item.record, offset: next.offset };
+  return [effect, { kind: 'start', run: { ...run, item: { ...run.item, offset: next.offset, record } } }];
 }
 
 /** Goes on as if the group had acknowledged the taking commits already. */
@@ -74,6 +75,8 @@ export function mutateItems(
 /** Breaks what a new owner finds, or how it takes it. */
 export function mutateFinding(worker: SimulatedWorker, finding: TakingFinding): TakingFinding {
   const { committed, history } = finding;
+  if (worker.world.scenario.mutant === 'marks-forgotten')
+    return { ...finding, history: { ...history, marks: [] } };
   if (committed === undefined) return finding;
   switch (worker.world.scenario.mutant) {
     case 'no-range': {

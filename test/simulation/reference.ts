@@ -1,3 +1,4 @@
+import type { JournalHistory, Mark } from '../../src/journal/journal.ts';
 import { decodeMetadata } from '../../src/worker/core/commit-metadata.ts';
 import { keyHash } from '../../src/worker/core/key-hash.ts';
 import { type Assignment, Reruns } from './reruns.ts';
@@ -23,16 +24,20 @@ interface RunningTask {
   voided: boolean;
 }
 
-/** The assignment that starts something, and the epoch it does so under. */
+/** Who starts something: the assignment, its epoch, whether it is a parked task, and what record the handler is given. */
 interface Owner {
   readonly state: object;
   readonly epoch: number;
+  readonly aside: boolean;
+  readonly given: number;
 }
 
 interface PartitionTruth {
   readonly log: LogRecord[];
   readonly succeeded: boolean[];
-  /** Offsets of each key, and how many of them from the first on have succeeded. */
+  /** Somebody has asked that it be skipped or discarded, and it was. */
+  readonly excused: boolean[];
+  /** Offsets of each key, and how many of them from the first on are settled. */
   readonly keys: Map<string, { readonly offsets: number[]; done: number }>;
   /** The newest confirmed epoch: what is done under an older one is void. */
   newestEpoch: number;
@@ -43,6 +48,7 @@ interface PartitionTruth {
   overtaken: boolean;
   /** The last commit stored: under which epoch, where, and how many tasks it says to be finished. */
   stored: { readonly epoch: number; readonly offset: number; readonly doneCount: number } | undefined;
+  isCommitted: (offset: number) => boolean;
 }
 
 /**
@@ -58,18 +64,22 @@ export class Reference {
   readonly #storedEpochs = new Set<number>();
   readonly #confirmedEpochs = new Set<number>();
   starts = 0;
+  readonly #marks: Marks;
 
-  constructor(partitions: number) {
+  constructor(partitions: number, marks: Marks) {
+    this.#marks = marks;
     for (let i = 0; i < partitions; i += 1) {
       this.#partitions.push({
         log: [],
         succeeded: [],
+        excused: [],
         keys: new Map(),
         newestEpoch: -1,
         userOf: new Map(),
         reruns: new Reruns(),
         overtaken: false,
         stored: undefined,
+        isCommitted: () => false,
       });
     }
   }
@@ -79,10 +89,11 @@ export class Reference {
   }
 
   append(partition: number, key: string | undefined): void {
-    const { log, succeeded, keys } = this.#of(partition);
+    const { log, succeeded, excused, keys } = this.#of(partition);
     const offset = log.length;
     log.push({ partition, offset, key });
     succeeded.push(key === undefined);
+    excused.push(false);
     if (key === undefined) return;
     const known = keys.get(key);
     if (known === undefined) keys.set(key, { offsets: [offset], done: 0 });
@@ -103,8 +114,8 @@ export class Reference {
     const truth = this.#of(record.partition);
     const { epoch, state } = owner;
     const name = nameOf(record);
-    if (truth.log[record.offset]?.key !== record.key) {
-      this.#fail(`P9 payload: ${name} was handled as key ${record.key}`);
+    if (truth.log[record.offset]?.key !== record.key || owner.given !== record.offset) {
+      this.#fail(`P9 payload: ${name} was handled as key ${record.key} with the record of @${owner.given}`);
     }
     if (!this.#storedEpochs.has(epoch))
       this.#fail(`${name} started before the commit that takes epoch ${epoch} was stored`);
@@ -114,25 +125,51 @@ export class Reference {
     truth.userOf.set(epoch, state);
     // A replaced worker that does not know it yet goes on under its old epoch: void, and held to nothing but its own order.
     if (epoch >= truth.newestEpoch) {
-      this.#checkOrder(truth, record);
-      this.#checkRerun(truth, record, { process, state });
+      this.#checkOrder(truth, record, owner.aside);
+      this.#checkParked(record, owner.aside);
+      this.#checkRerun(truth, record, { process, state, aside: owner.aside });
     }
     this.#checkOverlap(process, record);
     this.#runningIn(process).set(laneOf(record), { offset: record.offset, owner, voided: false });
   }
 
-  #checkOrder(truth: PartitionTruth, record: LogRecord): void {
+  #checkOrder(truth: PartitionTruth, record: LogRecord, aside: boolean): void {
     const key = truth.keys.get(record.key ?? '');
-    const earlier = key?.offsets[key.done];
-    if (earlier === undefined || earlier >= record.offset) return;
-    this.#fail(
-      `P4 order: ${nameOf(record)} started before ${record.partition}@${earlier} of the same key succeeded`,
-    );
+    for (let i = key?.done ?? 0; ; i += 1) {
+      const earlier = key?.offsets[i];
+      if (earlier === undefined || earlier >= record.offset) return;
+      if (isSettled(truth, earlier) || this.#isParkedAlone(record, earlier)) continue;
+      // Taken out of a parked list; that this is done may be written down later.
+      if (aside && this.#marks.isUnwanted(record.partition, earlier)) continue;
+      this.#fail(
+        `P4 order: ${nameOf(record)} started before ${record.partition}@${earlier} of the same key was finished`,
+      );
+      return;
+    }
   }
 
-  #checkRerun(truth: PartitionTruth, record: LogRecord, assignment: Assignment): void {
+  #isParkedAlone({ partition, key }: LogRecord, offset: number): boolean {
+    const { marks } = this.#marks.history(partition);
+    return marks.some((mark) => mark.scope === 'task' && mark.key === key && mark.from === offset);
+  }
+
+  #checkParked(record: LogRecord, aside: boolean): void {
+    const { partition, offset, key } = record;
+    const { marks, pending } = this.#marks.history(partition);
+    const mark = marks.find((one) => one.key === key && covers(one, offset));
+    if (!aside && mark !== undefined)
+      this.#fail(`${nameOf(record)} started in the queue while it was parked under mark ${mark.id}`);
+    if (!aside) return;
+    if (mark === undefined) this.#fail(`${nameOf(record)} was redriven and is not parked`);
+    else if (mark.discarded.includes(offset))
+      this.#fail(`${nameOf(record)} was redriven and had been discarded`);
+    else if (!pending.some(({ verb }) => verb.name === 'redrive' && verb.mark === mark.id))
+      this.#fail(`${nameOf(record)} was redriven and nobody has asked for it`);
+  }
+
+  #checkRerun(truth: PartitionTruth, record: LogRecord, by: Assignment & { readonly aside: boolean }): void {
     const isFinished = truth.succeeded[record.offset] ?? false;
-    const explained = truth.reruns.started(assignment, record.offset, isFinished);
+    const explained = truth.reruns.started(by, { offset: record.offset, aside: by.aside }, isFinished);
     if (!explained && !truth.overtaken) {
       this.#fail(`P8 re-run: ${nameOf(record)} had succeeded, and nothing explains that it started again`);
     }
@@ -170,8 +207,16 @@ export class Reference {
       return;
     }
     truth.succeeded[record.offset] = true;
-    const key = truth.keys.get(record.key ?? '');
-    while (key !== undefined && truth.succeeded[key.offsets[key.done] ?? -1] === true) key.done += 1;
+    moveOn(truth, record.key);
+  }
+
+  /** An owner has skipped a task, or discarded a parked one. */
+  excused(partition: number, offset: number, why: { readonly epoch: number; readonly asked: boolean }): void {
+    const truth = this.#of(partition);
+    if (why.epoch < truth.newestEpoch) return;
+    if (!why.asked) this.#fail(`${partition}@${offset} was dropped and nobody had asked for it`);
+    truth.excused[offset] = true;
+    moveOn(truth, truth.log[offset]?.key);
   }
 
   crashed(process: SimulatedWorker): void {
@@ -201,7 +246,7 @@ export class Reference {
     for (let offset = 0; offset < read.state.doneBelow; offset += 1) {
       if (!isDone(offset)) continue;
       doneCount += 1;
-      if (truth.succeeded[offset] !== true) {
+      if (!isSettled(truth, offset) && !this.#isCopied(truth, partition, offset)) {
         this.#fail(
           `P6 commit: ${partition}@${offset} is said to be finished by a commit at ${commit.offset} and is not`,
         );
@@ -214,12 +259,39 @@ export class Reference {
       );
     }
     truth.stored = { epoch, offset: commit.offset, doneCount };
+    truth.isCommitted = isDone;
+  }
+
+  /** Whoever reads the parked topic finds it under a mark that counts. */
+  #isCopied(truth: PartitionTruth, partition: number, offset: number): boolean {
+    const key = truth.log[offset]?.key;
+    const { marks } = this.#marks.history(partition);
+    return marks.some(
+      (mark) =>
+        mark.key === key && covers(mark, offset) && this.#marks.list(partition, mark).includes(offset),
+    );
   }
 
   /** A process has seen that its commit was acknowledged. */
   acknowledged(partition: number, commit: Commit, assignment: Assignment): void {
     const truth = this.#of(partition);
-    truth.reruns.acknowledged(assignment, saidDone(commit, truth));
+    truth.reruns.acknowledged(assignment, {
+      isDone: saidDone(commit, truth),
+      isParked: (offset) => this.#isCopied(truth, partition, offset),
+    });
+  }
+
+  /** A process has seen its word written that parked tasks of a key are done. */
+  progressed(
+    partition: number,
+    { key, done }: { readonly key: string; readonly done: number },
+    assignment: Assignment,
+  ): void {
+    const truth = this.#of(partition);
+    truth.reruns.progressed(assignment, {
+      isDone: (offset) => offset <= done && truth.log[offset]?.key === key,
+      isCommitted: (offset) => truth.isCommitted(offset),
+    });
   }
 
   /** An older commit has taken the place of a newer one. */
@@ -229,11 +301,14 @@ export class Reference {
     truth.stored = undefined;
   }
 
-  /** After healing and draining. */
+  /** After healing and draining: every task is settled, or parked where it is found. */
   checkEnd(committedOf: (partition: number) => number): void {
-    for (const [partition, { log, succeeded }] of this.#partitions.entries()) {
+    for (const [partition, truth] of this.#partitions.entries()) {
+      const { log } = truth;
       const committed = committedOf(partition);
-      const unseen = log.filter(({ offset }) => succeeded[offset] !== true);
+      const unseen = log.filter(
+        ({ offset }) => !isSettled(truth, offset) && !this.#isCopied(truth, partition, offset),
+      );
       for (const record of unseen.slice(0, 3)) {
         const what = record.offset < committed ? 'P1 lost' : 'P2 unseen';
         this.#fail(`${what}: ${nameOf(record)} (key ${record.key}) was never handled`);
@@ -241,6 +316,20 @@ export class Reference {
       if (committed !== log.length) {
         this.#fail(`P10 progress: partition ${partition} ends at ${log.length}, committed is ${committed}`);
       }
+    }
+  }
+
+  /** When all that was parked has been redriven. */
+  checkNothingParked(): void {
+    for (const [partition, truth] of this.#partitions.entries()) {
+      const { marks, pending } = this.#marks.history(partition);
+      for (const mark of marks)
+        this.#fail(`P10 progress: mark ${mark.id} of partition ${partition} is still there`);
+      for (const { id, verb } of pending)
+        this.#fail(`P10 progress: command ${id} (${verb.name}) of partition ${partition} was never done`);
+      const open = truth.log.filter(({ offset }) => !isSettled(truth, offset));
+      for (const record of open.slice(0, 3))
+        this.#fail(`P1 lost: ${nameOf(record)} was parked and never redriven`);
     }
   }
 
@@ -259,9 +348,34 @@ export class Reference {
     return tasks;
   }
 
+  fail(text: string): void {
+    this.#fail(text);
+  }
+
   #fail(text: string): void {
     if (this.violations.length < 20) this.violations.push(text);
   }
+}
+
+/** What the journal and the parked topic say now. */
+interface Marks {
+  readonly history: (partition: number) => JournalHistory;
+  readonly list: (partition: number, mark: Mark) => readonly number[];
+  /** Somebody has asked that it be skipped or discarded. */
+  readonly isUnwanted: (partition: number, offset: number) => boolean;
+}
+
+function covers(mark: Mark, offset: number): boolean {
+  return mark.scope === 'key' ? offset >= mark.from : offset === mark.from;
+}
+
+function isSettled({ succeeded, excused }: PartitionTruth, offset: number): boolean {
+  return succeeded[offset] === true || excused[offset] === true;
+}
+
+function moveOn(truth: PartitionTruth, name: string | undefined): void {
+  const key = truth.keys.get(name ?? '');
+  while (key !== undefined && isSettled(truth, key.offsets[key.done] ?? -1)) key.done += 1;
 }
 
 /** What a commit says to be finished. */

@@ -8,6 +8,8 @@ interface Doubt {
   readonly process: object;
   /** Offsets it has started and no commit that it saw acknowledged says to be finished. */
   readonly offsets: Set<number>;
+  /** The same for parked tasks that it has redriven, and the progress that it saw written. */
+  readonly aside: Set<number>;
   /** Offsets whose handler has failed: whether they had succeeded before or not, they are tried again. */
   readonly failed: Set<number>;
 }
@@ -27,14 +29,19 @@ export class Reruns {
     if (process !== this.#lastClaimer)
       for (const other of this.#doubts.keys()) this.#strangersSince.add(other);
     this.#lastClaimer = process;
-    this.#doubts.set(state, { process, offsets: new Set(), failed: new Set() });
+    this.#doubts.set(state, { process, offsets: new Set(), aside: new Set(), failed: new Set() });
     this.#strangersSince.delete(state);
   }
 
   /** False when nothing explains that a task which has succeeded starts again. */
-  started({ state }: Assignment, offset: number, isFinished: boolean): boolean {
+  started(
+    { state }: Assignment,
+    task: { readonly offset: number; readonly aside: boolean },
+    isFinished: boolean,
+  ): boolean {
+    const { offset, aside } = task;
     const own = this.#doubts.get(state);
-    own?.offsets.add(offset);
+    (aside ? own?.aside : own?.offsets)?.add(offset);
     if (own?.failed.delete(offset) === true || !isFinished) return true;
     this.count += 1;
     return this.#useUp(state, offset);
@@ -45,8 +52,8 @@ export class Reruns {
   }
 
   #useUp(state: object, offset: number): boolean {
-    for (const [other, { offsets }] of this.#doubts) {
-      if (other !== state && offsets.delete(offset)) return true;
+    for (const [other, { offsets, aside }] of this.#doubts) {
+      if (other !== state && (offsets.delete(offset) || aside.delete(offset))) return true;
     }
     return false;
   }
@@ -55,10 +62,34 @@ export class Reruns {
    * A process has seen an acknowledgement. If another process has claimed the partition since, it may have looked at
    * what was committed before this was; else whoever looks next sees it.
    */
-  acknowledged({ state }: Assignment, isDone: (offset: number) => boolean): void {
+  acknowledged(
+    { state }: Assignment,
+    said: { readonly isDone: (offset: number) => boolean; readonly isParked: (offset: number) => boolean },
+  ): void {
     if (this.#strangersSince.has(state)) return;
-    for (const { offsets } of this.#doubts.values()) {
-      for (const offset of offsets) if (isDone(offset)) offsets.delete(offset);
+    for (const { offsets, aside } of this.#doubts.values()) {
+      // Done in the queue because it was copied: whoever redrives it knows no more than before.
+      for (const offset of offsets) if (said.isDone(offset) && said.isParked(offset)) aside.add(offset);
+      forget(offsets, said.isDone);
     }
   }
+
+  /**
+   * The same for the journal's word that parked tasks are done. One that the queue still lists, as a crash between copy
+   * and commit leaves it, is in doubt until a commit says so too.
+   */
+  progressed(
+    { state }: Assignment,
+    said: { readonly isDone: (offset: number) => boolean; readonly isCommitted: (offset: number) => boolean },
+  ): void {
+    if (this.#strangersSince.has(state)) return;
+    for (const { offsets, aside } of this.#doubts.values()) {
+      for (const offset of aside) if (said.isDone(offset) && !said.isCommitted(offset)) offsets.add(offset);
+      forget(aside, said.isDone);
+    }
+  }
+}
+
+function forget(offsets: Set<number>, isDone: (offset: number) => boolean): void {
+  for (const offset of offsets) if (isDone(offset)) offsets.delete(offset);
 }

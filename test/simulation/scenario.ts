@@ -17,6 +17,16 @@ export const mutants = [
   'zombie-commit-trusted',
   'position-of-a-former-assignment',
   'inspect-before-the-answer',
+  'copy-before-mark',
+  'finished-before-copy',
+  'copies-reversed',
+  'cleared-unwritten',
+  'progress-unwritten',
+  'marks-forgotten',
+  'redrive-reversed',
+  'queue-beside-redrive',
+  'dedupe-across-marks',
+  'parked-end-too-early',
 ] as const;
 
 export type Mutant = (typeof mutants)[number];
@@ -36,6 +46,13 @@ export interface Scenario {
   readonly budgetBytes: number;
   readonly concurrency: number;
   readonly commitIntervalMs: number;
+  /** Chance that a failing handler gives up, and what becomes of its task. */
+  readonly giveUpRate: number;
+  readonly afterGiveUp: 'parkKey' | 'parkTask' | 'wait';
+  /** Chance that in a step an operator acts. */
+  readonly operatorRate: number;
+  /** Some tasks end their process, and nothing else does. */
+  readonly killers: boolean;
   /** Crashes, expulsions and refused or doubtful requests happen. */
   readonly faults: boolean;
   /** A commit may arrive after a newer one: then what is finished runs again, and nothing else may happen. */
@@ -43,9 +60,29 @@ export interface Scenario {
   readonly mutant: Mutant;
 }
 
+const faulty = { faults: true, killers: false, operatorRate: 0 } as const;
+const parking = { faults: true, giveUpRate: 0.6, operatorRate: 0.06, killers: false } as const;
+
+/** Worlds in which a mutant matters. */
+const worldOf: Partial<Record<Mutant, Partial<Scenario>>> = {
+  'commit-by-its-offset': faulty,
+  'zombie-commit-trusted': { ...faulty, overtaking: true },
+  'inspect-before-the-answer': { ...faulty, overtaking: false, workers: 1, endRate: 1, slowKey: undefined },
+  'progress-unwritten': {
+    ...parking,
+    overtaking: false,
+    operatorRate: 0.12,
+    afterGiveUp: 'parkKey',
+    keys: 2,
+  },
+  'cleared-unwritten': { ...parking, overtaking: false },
+  'dedupe-across-marks': parking,
+};
+
 /** A scenario that follows from its seed alone. */
 export function scenarioOf(seed: number, mutant: Mutant = 'none'): Scenario {
   const mix = Math.imul(seed ^ 0x5bd1e995, 0x9e3779b1) >>> 0;
+  const second = Math.imul(mix ^ 0x27d4eb2f, 0x85ebca6b) >>> 0;
   return {
     seed,
     partitions: 1 + (mix % 3),
@@ -58,8 +95,13 @@ export function scenarioOf(seed: number, mutant: Mutant = 'none'): Scenario {
     budgetBytes: [600, 1_500, 100_000][(mix >>> 12) % 3] ?? 600,
     commitIntervalMs: (mix >>> 27) % 2 === 0 ? 50 : 250,
     concurrency: 1 + ((mix >>> 14) % 6),
+    giveUpRate: [0, 0.3, 0.6][second % 3] ?? 0,
+    afterGiveUp: (['parkKey', 'parkKey', 'parkTask', 'wait'] as const)[(second >>> 4) % 4] ?? 'parkKey',
+    operatorRate: [0, 0.02, 0.06][(second >>> 8) % 3] ?? 0,
+    killers: (second >>> 12) % 4 === 0,
     faults: (mix >>> 17) % 4 !== 0,
     overtaking: (mix >>> 20) % 2 === 0,
+    ...worldOf[mutant],
     mutant,
   };
 }

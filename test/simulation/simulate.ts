@@ -20,9 +20,8 @@ export function simulate(scenario: Scenario, trace?: (line: string) => void): Si
   for (let i = 0; i < scenario.workers; i += 1) world.workers.push(new SimulatedWorker(world));
   world.group.assignFree();
   try {
-    for (let step = 0; step < scenario.steps; step += 1) stepOnce(world);
-    heal(world);
-    checkEnd(world);
+    for (let step = 0; step < scenario.steps && isClean(world); step += 1) stepOnce(world);
+    if (isClean(world)) heal(world);
   } catch (error) {
     world.reference.violations.push(
       `the core threw: ${error instanceof Error ? error.stack : String(error)}`,
@@ -39,22 +38,31 @@ export function simulate(scenario: Scenario, trace?: (line: string) => void): Si
   };
 }
 
+function isClean(world: World): boolean {
+  return world.reference.violations.length === 0;
+}
+
 function stepOnce(world: World): void {
   const { random, scenario, doomed } = world;
   world.doomed = undefined;
-  if (doomed?.alive === true) crash(world, doomed);
+  if (doomed?.alive === true && !scenario.killers) crash(world, doomed);
   if (random.chance(scenario.enqueueRate)) {
     enqueue(world);
     return;
   }
+  if (random.chance(scenario.operatorRate)) {
+    world.operators.act();
+    return;
+  }
   const dice = random.next();
-  if (dice < 0.52) happen(world);
-  else if (dice < 0.69) poll(world);
+  if (dice < 0.52) {
+    for (let i = 0; i < 3; i += 1) happen(world);
+  } else if (dice < 0.69) poll(world);
   else if (dice < 0.86) {
     if (random.chance(scenario.endRate)) endSomeHandler(world);
-  } else if (dice < 0.96) pass(world, random.below(40));
-  else if (dice < 0.97) world.group.move(random.below(scenario.partitions));
-  else if (dice < 0.975) join(world);
+  } else if (dice < 0.955) pass(world, random.below(40));
+  else if (dice < 0.965) world.group.move(random.below(scenario.partitions));
+  else if (dice < 0.97) join(world);
   else if (scenario.faults) disturb(world);
 }
 
@@ -89,12 +97,19 @@ function endSomeHandler(world: World): void {
   if (chosen === undefined) return;
   const { worker, run } = chosen;
   if (run.item.key === world.scenario.slowKey && world.random.chance(0.95)) return;
+  if (!world.healed && world.isKiller(run.partition.partition, run.item.offset)) {
+    world.note(run.partition.partition, 'killed');
+    crash(world, worker);
+    return;
+  }
   worker.endHandler(run, verdictByChance(world, 0.85));
 }
 
 /** undefined = the task is done. */
 function verdictByChance(world: World, successRate: number): Verdict | undefined {
-  if (world.random.chance(successRate)) return undefined;
+  const { random, scenario, healed } = world;
+  if (random.chance(successRate)) return undefined;
+  if (!healed && random.chance(scenario.giveUpRate)) return { kind: 'give-up', error: 'useless' };
   return { kind: 'retry', delayMs: undefined, countAttempt: true, error: 'failed' };
 }
 
@@ -115,19 +130,20 @@ function disturb(world: World): void {
   const busy = alive(world).filter(({ core }) => core.state.runs.size > 0);
   const worker = world.random.pick(busy) ?? world.random.pick(alive(world));
   if (worker === undefined) return;
+  const { killers, overtaking } = world.scenario;
   switch (world.random.below(5)) {
     case 0:
-      crash(world, worker);
+      if (!killers) crash(world, worker);
       return;
     case 1:
-      expel(world, worker);
+      if (!killers || overtaking) expel(world, worker);
       return;
     case 2:
       worker.noteAll('stood still');
       worker.tell((core, at) => core.stoodStill(at));
       return;
     case 3:
-      forget(world, worker);
+      if (!killers || overtaking) forget(world, worker);
       return;
     default:
       pass(world, 300); // longer than a drain
@@ -183,13 +199,24 @@ function forget(world: World, any: SimulatedWorker): void {
   world.group.assignFree();
 }
 
-/** No more faults: whatever is open comes to its end. */
+/** No more faults: whatever is open comes to its end, and then what is parked is redriven. */
 function heal(world: World): void {
   world.healed = true;
   // A control record at the end of a log shows only when something follows it.
   for (let key = 0; key < world.scenario.partitions; key += 1) world.reference.append(key, `key-${key}`);
+  world.operators.releaseAll();
+  drain(world);
+  checkEnd(world);
+  if (!isClean(world)) return;
+  // A redrive that had begun to fail before ends by itself, and is asked for again.
+  for (let times = 0; times < 5 && world.operators.redriveAll(); times += 1) drain(world);
+  checkEnd(world);
+  world.reference.checkNothingParked();
+}
+
+function drain(world: World): void {
   world.group.assignFree();
-  for (let round = 0; round < 4_000; round += 1) {
+  for (let round = 0; round < 1_500 && isClean(world); round += 1) {
     for (const worker of alive(world)) {
       worker.tail.poll();
       worker.sweeps.poll();
@@ -199,6 +226,8 @@ function heal(world: World): void {
     world.group.assignFree();
     pass(world, 25);
     if (round > 10 && isDrained(world)) return;
+    // What was released and not committed is held again by the next owner.
+    if (round % 200 === 199) world.operators.releaseAll();
   }
 }
 
@@ -206,6 +235,7 @@ function isDrained(world: World): boolean {
   if (world.pending.length > 0) return false;
   for (let partition = 0; partition < world.scenario.partitions; partition += 1) {
     if (world.committed.get(partition)?.offset !== world.reference.log(partition).length) return false;
+    if (world.truth(partition).pending.length > 0) return false;
   }
   return alive(world).every(({ running }) => running.length === 0);
 }

@@ -69,6 +69,7 @@ export class SimulatedTaking {
     const { world } = this.#worker;
     this.#worker.later(() => {
       const finding = this.#look(partition);
+      world.trace?.(`    finds ${partition.partition}: ${JSON.stringify(finding.committed)}`);
       if (world.fault(REFUSED)) {
         this.#failed(partition);
         return;
@@ -82,6 +83,7 @@ export class SimulatedTaking {
   #look(partition: PartitionState): TakingFinding {
     const { world } = this.#worker;
     const number = partition.partition;
+    this.#worker.followTo(partition.epoch);
     return mutateFinding(this.#worker, {
       epoch: partition.epoch,
       committed: world.committed.get(number),
@@ -110,7 +112,6 @@ export class SimulatedTaking {
           topicId: 't',
           reason,
         });
-        world.tellConfirmed(number, epoch);
       }
       if (reason !== 'taken') return;
       const { newestConfirmedEpoch } = foldJournal(world.history(number, world.journal.length));
@@ -167,6 +168,7 @@ export class SimulatedTaking {
     const worker = this.#worker;
     for (const [i, { partition, offset, metadata }] of items.entries()) {
       const failure = outcomes[i]?.failure;
+      worker.world.trace?.(`    answer ${partition.partition}@${offset}: ${failure?.kind ?? 'acknowledged'}`);
       worker.world.note(partition.partition, answerEvent(partition, failure?.kind));
       if (failure !== undefined) continue;
       const assignment = { process: worker, state: partition };

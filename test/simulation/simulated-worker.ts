@@ -10,6 +10,7 @@ import { mutateEffects, mutateItems } from './mutants.ts';
 import type { LogRecord } from './reference.ts';
 import type { Scenario } from './scenario.ts';
 import { SimulatedFeed } from './simulated-feed.ts';
+import { SimulatedParking } from './simulated-parking.ts';
 import { SimulatedTaking } from './simulated-taking.ts';
 import type { SimulatedEvent } from './transitions.ts';
 import type { World } from './world.ts';
@@ -28,6 +29,9 @@ export class SimulatedWorker {
   /** The group knows it as a member. */
   known = true;
   readonly #taking: SimulatedTaking;
+  readonly #parking: SimulatedParking;
+  /** The next entry of the journal that it reads. */
+  #followed: number;
   readonly #revocations = new Map<number, readonly number[]>();
   #revocationCount = 0;
   #working = false;
@@ -37,6 +41,8 @@ export class SimulatedWorker {
     this.budget = new SharedBudget(world.scenario.budgetBytes);
     this.core = new WorkerCore(configOf(world.scenario), this);
     this.#taking = new SimulatedTaking(this);
+    this.#parking = new SimulatedParking(this);
+    this.#followed = world.journal.length;
     const later = (run: () => void): void => this.later(run);
     this.tail = new SimulatedFeed({
       world,
@@ -122,17 +128,33 @@ export class SimulatedWorker {
     this.tell((core, at) => core.lost(at, [...core.state.partitions.keys()]));
   }
 
-  hearConfirmed(partition: number, epoch: number): void {
-    const known = this.core.state.partitions.get(partition)?.epoch ?? -1;
-    if (known >= 0 && epoch > known) this.world.note(partition, 'superseded');
-    this.tell((core, at) => core.claimConfirmed(at, partition, epoch));
+  /** Reads the next entry of the journal. */
+  follow(): void {
+    const entry = this.world.journal[this.#followed];
+    if (entry === undefined) return;
+    this.#followed += 1;
+    const { partition } = entry;
+    const state = this.core.state.partitions.get(partition);
+    if (entry.kind === 'confirm') {
+      const known = state?.epoch ?? -1;
+      if (known >= 0 && entry.epoch > known) this.world.note(partition, 'superseded');
+      this.tell((core, at) => core.claimConfirmed(at, partition, entry.epoch));
+    } else if (entry.kind === 'command') {
+      if (state !== undefined) this.world.note(partition, 'heard command');
+      this.tell((core, at) => core.commanded(at, partition, entry));
+    }
+  }
+
+  /** Whoever looks at the history up to an entry has read it all. */
+  followTo(offset: number): void {
+    while (this.#followed <= offset && this.#followed < this.world.journal.length) this.follow();
   }
 
   /** A handler comes to its end. The core hears of it a moment later. */
   endHandler(run: Run, verdict: Verdict | undefined): void {
     const at = this.running.indexOf(run);
     if (at >= 0) this.running.splice(at, 1);
-    this.world.reference.ended(this, recordOf(run), verdict === undefined);
+    this.world.reference.ended(this, recordOf(run), verdict === undefined || verdict.kind === 'discard');
     this.later(() => {
       const counts = this.core.state.runOf.get(run.lane) === run;
       const event = verdict === undefined ? 'finished' : 'failed';
@@ -153,6 +175,13 @@ export class SimulatedWorker {
       case 'confirm':
       case 'commit':
         this.#taking.carryOut(effect);
+        return;
+      case 'mark':
+      case 'copy':
+      case 'write':
+      case 'read-parked':
+      case 'postpone':
+        this.#parking.carryOut(effect);
         return;
       case 'read':
         this.tail.read(effect.partition, effect.offset);
@@ -225,12 +254,45 @@ export class SimulatedWorker {
   }
 
   #report(report: CoreReport): void {
-    this.world.count(`report ${report.kind}`);
-    if (report.kind !== 'partition-halted') return;
-    const { partition, reason, from, to } = report;
-    this.world.reference.violations.push(
-      `partition ${partition} was halted for ${reason} [${from}, ${to}) without cause`,
-    );
+    const { world } = this;
+    world.count(`report ${report.kind}`);
+    switch (report.kind) {
+      case 'partition-halted': {
+        const { partition, reason, from, to } = report;
+        world.reference.fail(
+          `partition ${partition} was halted for ${reason} [${from}, ${to}) without cause`,
+        );
+        return;
+      }
+      case 'parked':
+        world.note(report.partition, 'parked');
+        if (report.reason === 'crash-loop') world.condemned(report.partition, report.offset);
+        return;
+      case 'redrive-began':
+        world.note(report.partition, 'redrive began');
+        return;
+      case 'redriven':
+        world.note(report.partition, 'redriven');
+        return;
+      case 'redrive-failed':
+        world.note(report.partition, 'redrive failed');
+        return;
+      case 'parked-discarded':
+        world.note(report.partition, 'parked discarded');
+        return;
+      case 'key-held':
+        world.note(report.partition, 'held');
+        return;
+      case 'task-skipped': {
+        const { partition, item } = report;
+        world.note(partition, 'skipped');
+        const epoch = this.core.state.partitions.get(partition)?.epoch ?? -1;
+        const asked = world.operators.haveAskedFor(partition, item.offset);
+        world.reference.excused(partition, item.offset, { epoch, asked });
+        return;
+      }
+      default:
+    }
   }
 }
 
@@ -257,7 +319,7 @@ function configOf(scenario: Scenario): CoreConfig {
     listedTasks: 4,
     confirmIntervalMs: 2_000,
     taskId: ({ offset }) => `task-${offset}`,
-    afterGiveUp: () => 'parkKey',
+    afterGiveUp: () => scenario.afterGiveUp,
   };
 }
 
@@ -265,8 +327,13 @@ function recordOf(run: Run): LogRecord {
   return { partition: run.partition.partition, offset: run.item.offset, key: run.item.key };
 }
 
-function ownerOf(run: Run): { state: PartitionState; epoch: number } {
-  return { state: run.partition, epoch: run.partition.epoch };
+function ownerOf({ partition, lane, item }: Run): {
+  state: PartitionState;
+  epoch: number;
+  aside: boolean;
+  given: number;
+} {
+  return { state: partition, epoch: partition.epoch, aside: lane.aside, given: item.record.offset };
 }
 
 function describe(effect: Effect): string {

@@ -41,6 +41,27 @@ export const simulatedEvents = [
   'failed',
   'late end',
   'key freed',
+  // parking
+  'marked',
+  'mark failed',
+  'copied',
+  'copy failed',
+  'written',
+  'write failed',
+  'parked read',
+  'parked read failed',
+  'late parking answer',
+  'parked',
+  'redrive began',
+  'redriven',
+  'redrive failed',
+  'parked discarded',
+  // operators and suspects
+  'commanded',
+  'heard command',
+  'held',
+  'skipped',
+  'killed',
   // time
   'ticked',
 ] as const;
@@ -78,6 +99,10 @@ export class TransitionReport {
     for (let i = 0; i < this.#counts.length; i += 1) {
       this.#counts[i] = (this.#counts[i] ?? 0) + (counts[i] ?? 0);
     }
+  }
+
+  get counts(): Float64Array {
+    return this.#counts;
   }
 
   count(from: SimulatedEvent, to: SimulatedEvent): number {

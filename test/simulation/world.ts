@@ -1,9 +1,17 @@
-import type { JournalEntry, WrittenEntry } from '../../src/journal/journal.ts';
+import {
+  foldJournal,
+  type JournalEntry,
+  type JournalHistory,
+  type Mark,
+  type WrittenEntry,
+} from '../../src/journal/journal.ts';
 import type { CommitOutcome } from '../../src/kafka/port.ts';
 import { decodeMetadata } from '../../src/worker/core/commit-metadata.ts';
 import type { CommitItem } from '../../src/worker/core/effects.ts';
 import { SeededRandom } from '../checker/seeded-random.ts';
 import { Group } from './group.ts';
+import { Operators } from './operators.ts';
+import { ParkedLog } from './parked-log.ts';
 import { Reference } from './reference.ts';
 import type { Scenario } from './scenario.ts';
 import type { SimulatedWorker } from './simulated-worker.ts';
@@ -22,7 +30,9 @@ export class World {
   readonly scenario: Scenario;
   readonly group: Group;
   readonly transitions = new Transitions();
+  readonly operators = new Operators(this);
   readonly journal: WrittenEntry[] = [];
+  readonly parked = new ParkedLog();
   readonly committed = new Map<number, Stored>();
   readonly workers: SimulatedWorker[] = [];
   /** Things under way; which one happens next is chance. */
@@ -30,6 +40,7 @@ export class World {
   /** Crashes with the next step. */
   doomed: SimulatedWorker | undefined;
   readonly #pastCommits = new Map<number, Stored[]>();
+  readonly #truth = new Map<number, { readonly entries: number; readonly history: JournalHistory }>();
   nowMs = 1_000;
   healed = false;
   readonly counts: Record<string, number> = {};
@@ -40,7 +51,11 @@ export class World {
     this.trace = trace;
     this.scenario = scenario;
     this.random = new SeededRandom(scenario.seed);
-    this.reference = new Reference(scenario.partitions);
+    this.reference = new Reference(scenario.partitions, {
+      history: (partition) => this.truth(partition),
+      list: (partition, mark) => this.parked.list(partition, mark),
+      isUnwanted: (partition, offset) => this.operators.haveAskedFor(partition, offset),
+    });
     this.group = new Group(this, scenario.partitions);
   }
 
@@ -64,15 +79,77 @@ export class World {
     return this.scenario.faults && !this.healed && this.random.chance(probability);
   }
 
+  /** Whoever follows the journal reads the entry some time later; who is cut off, much later. */
   appendEntry(entry: JournalEntry): number {
+    const before = this.truth(entry.partition);
     const offset = this.journal.length;
     this.journal.push({ ...entry, offset });
+    this.trace?.(`    journal ${offset}: ${JSON.stringify(entry)}`);
+    this.#noteDropped(entry, before);
+    for (const worker of this.workers) {
+      if (worker.alive) worker.laterBy(worker.known ? 0 : this.random.below(200), () => worker.follow());
+    }
     return offset;
+  }
+
+  /** What the journal says of a partition now. */
+  truth(partition: number): JournalHistory {
+    const known = this.#truth.get(partition);
+    if (known?.entries === this.journal.length) return known.history;
+    const history = foldJournal(this.journal.filter((entry) => entry.partition === partition));
+    this.#truth.set(partition, { entries: this.journal.length, history });
+    return history;
+  }
+
+  /** Parked tasks that are not wanted any more. */
+  #noteDropped(entry: JournalEntry, before: JournalHistory): void {
+    const { partition } = entry;
+    if (entry.kind === 'cleared') {
+      const mark = before.marks.find(({ id }) => id === entry.mark);
+      if (mark !== undefined && entry.how === 'redriven') this.#dropWanted(mark, entry);
+      if (entry.how === 'redriven') return;
+      const alone = mark?.scope === 'task' ? [mark.from] : []; // copied yet or not
+      if (mark !== undefined) this.#drop(mark, entry, [...this.parked.list(partition, mark), ...alone]);
+    }
+    if (entry.kind !== 'done' || entry.outcome !== 'discarded') return;
+    const verb = before.pending.find(({ id }) => id === entry.command)?.verb;
+    const mark = before.marks.find((one) => verb !== undefined && 'mark' in verb && one.id === verb.mark);
+    if (verb?.name === 'discard-task' && mark !== undefined) this.#drop(mark, entry, [verb.offset]);
+  }
+
+  /** A parked task that was taken out may be told of after the end of its mark. */
+  #dropWanted(mark: Mark, by: { partition: number; epoch: number }): void {
+    const list = this.parked.list(by.partition, mark);
+    const wanted = list.filter((offset) => this.operators.haveAskedFor(by.partition, offset));
+    this.#drop(mark, by, wanted);
+  }
+
+  #drop(mark: Mark, by: { partition: number; epoch: number }, offsets: readonly number[]): void {
+    const { partition, epoch } = by;
+    for (const offset of offsets) {
+      const asked = this.operators.haveAskedFor(partition, offset, mark.id);
+      this.reference.excused(partition, offset, { epoch, asked });
+    }
   }
 
   history(partition: number, upTo: number): WrittenEntry[] {
     const all = this.scenario.mutant === 'fold-all-partitions';
     return this.journal.filter((entry) => entry.offset <= upTo && (all || entry.partition === partition));
+  }
+
+  /** Its process does not survive it. */
+  isKiller(partition: number, offset: number): boolean {
+    if (!this.scenario.killers) return false;
+    return (Math.imul(offset * 31 + partition + this.scenario.seed, 0x9e3779b1) >>> 0) / 2 ** 32 < 0.02;
+  }
+
+  /** A task was given up because its process has ended again and again. */
+  condemned(partition: number, offset: number): void {
+    // A successor cannot tell a process that was cut off from one that ended, and a commit that was overtaken may have
+    // said that the start came to its end.
+    const doubtful = this.counts['expelled'] ?? this.counts['lost'] ?? this.counts['overtaken'];
+    if (this.scenario.killers && doubtful === undefined && !this.isKiller(partition, offset))
+      this.reference.fail(`${partition}@${offset} was given up as one that ends its process, and never did`);
   }
 
   /** The brokers check that a member is known, not that it owns the partition. */
@@ -134,15 +211,6 @@ export class World {
     this.note(partition, 'overtaken');
     if (this.fault(0.5)) this.doomed = this.group.ownerOf(partition);
     this.reference.overtaken(partition);
-  }
-
-  /** Whoever follows the journal sees a CONFIRM some time later; who is cut off, much later. */
-  tellConfirmed(partition: number, epoch: number): void {
-    for (const worker of this.workers) {
-      if (!worker.alive) continue;
-      const moments = worker.known ? 0 : this.random.below(200);
-      worker.laterBy(moments, () => worker.hearConfirmed(partition, epoch));
-    }
   }
 }
 

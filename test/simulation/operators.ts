@@ -1,0 +1,99 @@
+import type { Mark, Verb } from '../../src/journal/journal.ts';
+import type { World } from './world.ts';
+
+/** People who park, hold, skip, redrive and discard at any moment. */
+export class Operators {
+  readonly #world: World;
+  #commands = 0;
+  /** What they have asked to be dropped. */
+  readonly #skipped = new Set<string>();
+  readonly #discardedMarks = new Set<number>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** Somebody does something. */
+  act(): void {
+    const { random, scenario } = this.#world;
+    const partition = random.below(scenario.partitions);
+    const marks = this.#world.truth(partition).marks;
+    const mark = random.pick(marks);
+    if (mark !== undefined && random.chance(0.6)) this.#actOn(partition, mark);
+    else this.#actOnPending(partition);
+  }
+
+  #actOn(partition: number, mark: Mark): void {
+    const { random } = this.#world;
+    const dice = random.next();
+    if (dice < 0.7) this.#command(partition, mark.key, { name: 'redrive', mark: mark.id });
+    else if (dice < 0.8) this.#command(partition, mark.key, { name: 'discard', mark: mark.id });
+    else {
+      const offset = random.pick(this.#world.parked.list(partition, mark));
+      if (offset !== undefined)
+        this.#command(partition, mark.key, { name: 'discard-task', mark: mark.id, offset });
+    }
+  }
+
+  #actOnPending(partition: number): void {
+    const { random, reference } = this.#world;
+    const record = random.pick(reference.log(partition).filter(({ key }) => key !== undefined));
+    if (record?.key === undefined) return;
+    const { key, offset } = record;
+    const dice = random.next();
+    if (dice < 0.3) this.#command(partition, key, { name: 'park' });
+    else if (dice < 0.45) this.#command(partition, key, { name: 'hold' });
+    else if (dice < 0.7) this.#command(partition, key, { name: 'release' });
+    else if (dice < 0.75) this.#command(partition, '', { name: 'hold-type', type: 'task' });
+    else if (dice < 0.85) this.#command(partition, '', { name: 'release-type', type: 'task' });
+    else {
+      const below = reference.log(partition).length;
+      this.#command(partition, key, { name: 'skip', taskId: `task-${offset}`, below });
+    }
+  }
+
+  /** Whether somebody wants this task dropped. */
+  haveAskedFor(partition: number, offset: number, mark?: number): boolean {
+    if (mark !== undefined && this.#discardedMarks.has(mark)) return true;
+    return this.#skipped.has(`${partition} task-${offset}`);
+  }
+
+  /** Everything that is held goes on. */
+  releaseAll(): void {
+    this.#eachPartition((partition) => {
+      this.#command(partition, '', { name: 'release-type', type: 'task' });
+      const keys = new Set(this.#world.reference.log(partition).map(({ key }) => key));
+      for (const key of keys) if (key !== undefined) this.#command(partition, key, { name: 'release' });
+    });
+  }
+
+  /** True when there was something to redrive. */
+  redriveAll(): boolean {
+    let some = false;
+    this.#eachPartition((partition) => {
+      for (const mark of this.#world.truth(partition).marks) {
+        some = true;
+        this.#command(partition, mark.key, { name: 'redrive', mark: mark.id });
+      }
+    });
+    return some;
+  }
+
+  #eachPartition(act: (partition: number) => void): void {
+    for (let partition = 0; partition < this.#world.scenario.partitions; partition += 1) act(partition);
+  }
+
+  #command(partition: number, key: string, verb: Verb): void {
+    const world = this.#world;
+    const id = `c${this.#commands}`;
+    this.#commands += 1;
+    if (verb.name === 'skip') this.#skipped.add(`${partition} ${verb.taskId}`);
+    if (verb.name === 'discard') this.#discardedMarks.add(verb.mark);
+    if (verb.name === 'discard-task') this.#skipped.add(`${partition} task-${verb.offset}`);
+    // Whoever did not hear of the first sends it again.
+    for (let times = world.fault(0.1) ? 2 : 1; times > 0; times -= 1) {
+      world.appendEntry({ kind: 'command', group: 'g', partition, id, verb, key, by: 'sim', atMs: 0 });
+    }
+    world.note(partition, 'commanded');
+  }
+}

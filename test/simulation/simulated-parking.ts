@@ -1,0 +1,204 @@
+import type { JournalEntry } from '../../src/journal/journal.ts';
+import type { PartitionEffect } from '../../src/worker/core/effects.ts';
+import type { JournalWrite } from '../../src/worker/core/parked.ts';
+import type { PartitionState } from '../../src/worker/core/partition-state.ts';
+import { answerEarly, isDropped, isForgotten, mutateCopies, mutateFound } from './parking-mutants.ts';
+import type { SimulatedWorker } from './simulated-worker.ts';
+import type { SimulatedEvent } from './transitions.ts';
+
+type EffectOf<Kind extends PartitionEffect['kind']> = Extract<PartitionEffect, { kind: Kind }>;
+
+/** How often a request fails, how often its answer is lost, and how often it takes long. */
+const REFUSED = 0.08;
+const UNHEARD = 0.08;
+const SLOW = 0.1;
+
+/** The parked topic and the journal, as one process reaches them. */
+export class SimulatedParking {
+  readonly #worker: SimulatedWorker;
+
+  constructor(worker: SimulatedWorker) {
+    this.#worker = worker;
+  }
+
+  carryOut(effect: PartitionEffect): void {
+    answerEarly(this.#worker, effect);
+    switch (effect.kind) {
+      case 'mark':
+        this.#mark(effect);
+        return;
+      case 'copy':
+        this.#copy(effect);
+        return;
+      case 'write':
+        this.#write(effect);
+        return;
+      case 'read-parked':
+        this.#read(effect);
+        return;
+      case 'postpone':
+        throw new Error('no type of task is unordered here');
+    }
+  }
+
+  /** A request is on its way; one that is cut off may still arrive, long after. */
+  #request(request: () => void): void {
+    const { world } = this.#worker;
+    this.#worker.laterBy(world.fault(SLOW) ? world.random.below(30) : 0, request);
+  }
+
+  #mark(effect: EffectOf<'mark'>): void {
+    const { world } = this.#worker;
+    const { partition, mark } = effect;
+    const { epoch } = partition;
+    this.#request(() => {
+      const parkedFrom = world.parked.end;
+      this.#request(() => {
+        if (world.fault(REFUSED)) {
+          this.#failed(effect);
+          return;
+        }
+        const id = world.appendEntry({
+          kind: 'mark',
+          group: 'g',
+          partition: partition.partition,
+          epoch,
+          key: mark.parked.key,
+          scope: mark.parked.scope,
+          from: mark.parked.from,
+          parkedFrom,
+          type: 'task',
+          id: '',
+          reason: mark.cause.reason,
+          error: '',
+          atMs: mark.atMs,
+          command: mark.cause.command,
+        });
+        if (world.fault(UNHEARD)) this.#failed(effect);
+        else
+          this.#answer(partition, 'marked', (core, at) =>
+            core.marked(at, partition, mark, { mark: id, parkedFrom }),
+          );
+      });
+    });
+  }
+
+  #copy(effect: EffectOf<'copy'>): void {
+    const { world } = this.#worker;
+    const { partition, copy } = effect;
+    this.#request(() => {
+      const items = mutateCopies(world, copy.items);
+      // A request may fail after some of it was written, and may be written twice.
+      const times = world.fault(0.05) ? 2 : 1;
+      const refused = world.fault(REFUSED);
+      for (let time = 0; time < times; time += 1) {
+        const written = refused ? items.slice(0, world.random.below(items.length + 1)) : items;
+        for (const [i, item] of written.entries()) {
+          const record = {
+            partition: partition.partition,
+            offset: item.offset,
+            mark: copy.parked.mark,
+            key: item.key,
+            previous: items[i - 1]?.offset ?? -1,
+            item,
+          };
+          if (!isDropped(world, record)) world.parked.append(record);
+        }
+      }
+      if (refused || world.fault(UNHEARD)) this.#failed(effect);
+      else this.#answer(partition, 'copied', (core, at) => core.copied(at, partition, copy));
+    });
+  }
+
+  #write(effect: EffectOf<'write'>): void {
+    const { world } = this.#worker;
+    const { partition, write } = effect;
+    const { epoch } = partition;
+    this.#request(() => {
+      if (world.fault(REFUSED)) {
+        this.#failed(effect);
+        return;
+      }
+      if (!isForgotten(world, write)) world.appendEntry(entryOf(partition, epoch, write));
+      if (world.fault(UNHEARD)) {
+        this.#failed(effect);
+        return;
+      }
+      this.#answer(partition, 'written', (core, at) => {
+        if (write.kind !== 'done') this.#acknowledged(partition, write);
+        core.written(at, partition, write);
+      });
+    });
+  }
+
+  #acknowledged(partition: PartitionState, write: Exclude<JournalWrite, { kind: 'done' }>): void {
+    const { key } = write.parked;
+    const done = write.kind === 'progress' ? write.done : write.upTo;
+    this.#worker.world.reference.progressed(
+      partition.partition,
+      { key, done },
+      { process: this.#worker, state: partition },
+    );
+  }
+
+  #read(effect: EffectOf<'read-parked'>): void {
+    const { world } = this.#worker;
+    const { partition, wants } = effect;
+    this.#request(() => {
+      if (world.fault(REFUSED)) {
+        this.#failed(effect);
+        return;
+      }
+      // A job may end before it has all that it was asked for.
+      const found = wants.map((want) =>
+        world.parked.read(partition.partition, {
+          ...want,
+          count: Math.min(want.count, 1 + world.random.below(4)),
+        }),
+      );
+      const brought = mutateFound(world, found);
+      this.#answer(partition, 'parked read', (core, at) => core.parkedRead(at, partition, brought));
+    });
+  }
+
+  #failed(effect: PartitionEffect): void {
+    const event = failureEvents[effect.kind];
+    this.#answer(effect.partition, event, (core, at) => core.effectFailed(at, effect));
+  }
+
+  #answer(
+    partition: PartitionState,
+    event: SimulatedEvent,
+    tell: Parameters<SimulatedWorker['tell']>[0],
+  ): void {
+    this.#worker.later(() => {
+      this.#worker.world.note(
+        partition.partition,
+        partition.phase === 'gone' ? 'late parking answer' : event,
+      );
+      this.#worker.tell(tell);
+    });
+  }
+}
+
+const failureEvents = {
+  mark: 'mark failed',
+  copy: 'copy failed',
+  write: 'write failed',
+  'read-parked': 'parked read failed',
+  postpone: 'copy failed',
+} as const satisfies Record<PartitionEffect['kind'], SimulatedEvent>;
+
+function entryOf({ partition }: PartitionState, epoch: number, write: JournalWrite): JournalEntry {
+  const place = { group: 'g', partition, epoch };
+  switch (write.kind) {
+    case 'progress':
+      return { kind: 'progress', ...place, mark: write.parked.mark, done: write.done };
+    case 'cleared': {
+      const { parked, how, upTo, command } = write;
+      return { kind: 'cleared', ...place, mark: parked.mark, how, upTo, command };
+    }
+    case 'done':
+      return { kind: 'done', ...place, command: write.command, outcome: write.outcome };
+  }
+}
