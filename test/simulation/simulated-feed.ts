@@ -3,7 +3,7 @@ import type { PartitionState } from '../../src/worker/core/partition-state.ts';
 import type { LogRecord } from './reference.ts';
 import type { World } from './world.ts';
 
-export const RECORD_BYTES = 100;
+const RECORD_BYTES = 100;
 
 /** Where a reader stands in a partition, for one assignment. */
 interface Position {
