@@ -6,6 +6,7 @@ import type {
   JournalHistory,
   Mark,
   MarkEntry,
+  ProgressEntry,
   WrittenEntry,
 } from './journal.ts';
 
@@ -25,6 +26,8 @@ export class JournalSummary {
   #marks = new Map<number, Mark>();
   /** Live marks by what they are of. */
   #markOf = new Map<string, number>();
+  /** By mark: whose begin was counted last as one that did not get on. */
+  #stalledIn = new Map<number, number>();
   #pending = new Map<string, Command>();
   #heldKeys = new Set<string>();
   #heldTypes = new Set<string>();
@@ -36,6 +39,7 @@ export class JournalSummary {
     copy.#newestConfirm = this.#newestConfirm;
     copy.#marks = new Map(this.#marks);
     copy.#markOf = new Map(this.#markOf);
+    copy.#stalledIn = new Map(this.#stalledIn);
     copy.#pending = new Map(this.#pending);
     copy.#heldKeys = new Set(this.#heldKeys);
     copy.#heldTypes = new Set(this.#heldTypes);
@@ -113,11 +117,7 @@ export class JournalSummary {
         this.#addMark(entry);
         return;
       case 'progress': {
-        const mark = this.#marks.get(entry.mark);
-        if (mark === undefined) return;
-        const changed =
-          entry.done > mark.done ? { done: entry.done, stalls: 0 } : { stalls: mark.stalls + 1 };
-        this.#marks.set(mark.id, { ...mark, ...changed });
+        this.#addProgress(entry);
         return;
       }
       case 'cleared': {
@@ -126,10 +126,24 @@ export class JournalSummary {
         if (mark === undefined) return;
         this.#marks.delete(mark.id);
         this.#markOf.delete(subjectOf(mark));
+        this.#stalledIn.delete(mark.id);
         return;
       }
       case 'done':
         this.#addDone(entry);
+    }
+  }
+
+  #addProgress({ mark: id, done, epoch }: ProgressEntry): void {
+    const mark = this.#marks.get(id);
+    if (mark === undefined) return;
+    if (done > mark.done) {
+      this.#stalledIn.delete(id);
+      this.#marks.set(id, { ...mark, done, stalls: 0 });
+    } else if (this.#stalledIn.get(id) !== epoch) {
+      // An owner writes again what it was not told the outcome of: that is one begin.
+      this.#stalledIn.set(id, epoch);
+      this.#marks.set(id, { ...mark, stalls: mark.stalls + 1 });
     }
   }
 
@@ -189,6 +203,7 @@ export class JournalSummary {
     const mark = this.#marks.get(verb.mark);
     if (mark === undefined) return;
     if (verb.name === 'redrive' && outcome === 'gave-up') {
+      this.#stalledIn.delete(mark.id);
       this.#marks.set(mark.id, { ...mark, redrives: mark.redrives + 1, stalls: 0 });
     }
     if (verb.name === 'discard-task' && outcome === 'discarded') {

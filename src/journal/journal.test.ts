@@ -202,7 +202,10 @@ describe('what is parked', () => {
   it('knows how far redriving has come, and how often it began there', () => {
     const begun = [mark(5, 1), progress(6, 1, 5, -1), progress(7, 1, 5, 12), progress(8, 1, 5, 11)];
     expect(marksOf(...begun)).toMatchObject([{ done: 12, stalls: 1 }]);
-    expect(marksOf(...begun, progress(9, 1, 5, 12))).toMatchObject([{ done: 12, stalls: 2 }]);
+    // Written again by the same owner, which was not told the outcome.
+    expect(marksOf(...begun, progress(9, 1, 5, 12))).toMatchObject([{ done: 12, stalls: 1 }]);
+    const next = [claim(9), confirm(10, 9), progress(11, 9, 5, 12)];
+    expect(marksOf(...begun, ...next)).toMatchObject([{ done: 12, stalls: 2 }]);
     expect(marksOf(...begun, progress(9, 1, 5, 13))).toMatchObject([{ done: 13, stalls: 0 }]);
   });
 

@@ -133,7 +133,7 @@ export interface Mark {
   readonly discarded: readonly number[];
   /** Redrive commands that ended with the outcome 'gave-up'. */
   readonly redrives: number;
-  /** How often `done` was restated since it last rose or a redrive last gave up: redriving began and did not get on. */
+  /** Owners that restated `done` since it last rose or a redrive last gave up: redriving began and did not get on. */
   readonly stalls: number;
 }
 
