@@ -110,7 +110,8 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
       rackId: options.rebalance.rackId,
     });
   const [tailReader, journalReader] = await bothReaders(open('tail'), open('journal'));
-  const core = new WorkerCore(coreConfig(options, `${deps.queue}\n${group}`, deps), deps);
+  const config = coreConfig(options, `${deps.queue}\n${group}`, deps);
+  const core = new WorkerCore(config, deps);
   const meanBytes = (): number => core.state.meanBytes;
   const topic = topics.queue.name;
   const journal = new StateJournal({
@@ -147,6 +148,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     topic,
     clock,
     meanBytes,
+    partitionBytes: config.partitionBytes,
     deliver: (partition, items) => engine.onSwept(partition, items),
     onBroken: (error) => engine.break(error),
   });

@@ -12,6 +12,7 @@ function record(partition: number, offset: number): IncomingRecord {
 class ScriptedReader implements Reader {
   readonly polls: IncomingRecord[][] = [];
   readonly assigned: Position[] = [];
+  readonly asked: number[] = [];
   readonly unassigned: TopicPartition[] = [];
   closed = false;
   readable: () => void = () => {};
@@ -28,7 +29,8 @@ class ScriptedReader implements Reader {
 
   async resume(): Promise<void> {}
 
-  async poll(): Promise<readonly IncomingRecord[]> {
+  async poll(maxRecords: number): Promise<readonly IncomingRecord[]> {
+    this.asked.push(maxRecords);
     return this.polls.shift() ?? [];
   }
 
@@ -56,6 +58,7 @@ function feedOn(
     topic: 'q',
     clock: new ManualClock(),
     meanBytes: () => 1_000,
+    partitionBytes: 8_000,
     deliver: (partition, items) =>
       deliver(
         partition,
@@ -123,6 +126,18 @@ describe('sweeps', () => {
     expect(reader.assigned).toEqual([{ topic: 'q', partition: 0, offset: 0 }]);
     await feed.close();
     expect(reader.closed).toBe(true);
+  });
+
+  it('ask for no more records than their partition has room for, and for the usual number when it has none', async () => {
+    const reader = new ScriptedReader();
+    const feed = feedOn(async () => reader);
+    const partition = new PartitionState(0);
+    partition.bufferedBytes = 5_500;
+    await feed.sweep(partition, 0);
+    partition.bufferedBytes = 8_000;
+    reader.readable();
+    await settle();
+    expect(reader.asked).toEqual([3, 64]);
   });
 
   it('of which none could be opened close', async () => {

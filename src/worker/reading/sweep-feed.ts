@@ -7,12 +7,17 @@ import { TailFeed } from './tail-feed.ts';
 /** Records that one poll of a sweep takes at most. */
 const POLL_COUNT = 64;
 
+/** Bytes that one poll aims at: what it brings beyond the end of a sweep is read in vain, and again. */
+const POLL_BYTES = 512 * 1024;
+
 interface SweepDeps {
   /** Made when the first sweep is opened: most workers never need one. */
   readonly openReader: () => Promise<Reader>;
   readonly topic: string;
   readonly clock: Clock;
   readonly meanBytes: () => number;
+  /** What a partition may hold. */
+  readonly partitionBytes: number;
   readonly deliver: (partition: PartitionState, items: readonly Item[]) => void;
   readonly onBroken: (error: unknown) => void;
 }
@@ -60,6 +65,17 @@ export class SweepFeed {
     await feed?.close();
   }
 
+  /** No more than there is room for, where there is any: a sweep that refills lanes ends when there is none. */
+  #wantedCount(): number {
+    if (this.#open.size === 0) return 0;
+    let bytes = POLL_BYTES;
+    for (const { bufferedBytes } of this.#open.keys()) {
+      const room = this.#deps.partitionBytes - bufferedBytes;
+      if (room > 0) bytes = Math.min(bytes, room);
+    }
+    return Math.max(1, Math.min(POLL_COUNT, Math.ceil(bytes / this.#deps.meanBytes())));
+  }
+
   #opening(): Promise<TailFeed> {
     this.#feed ??= this.#openFeed().then(
       (feed) => {
@@ -80,7 +96,7 @@ export class SweepFeed {
     return new TailFeed({
       reader,
       topic: this.#deps.topic,
-      wantedCount: () => (this.#open.size > 0 ? POLL_COUNT : 0),
+      wantedCount: () => this.#wantedCount(),
       meanBytes: this.#deps.meanBytes,
       deliver: (partition, items) => {
         const sweep = this.#open.get(partition);
