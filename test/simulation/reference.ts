@@ -1,6 +1,7 @@
 import type { JournalHistory, Mark } from '../../src/journal/journal.ts';
 import { decodeMetadata } from '../../src/worker/core/commit-metadata.ts';
 import { keyHash } from '../../src/worker/core/key-hash.ts';
+import type { Parked } from '../../src/worker/core/parked.ts';
 import { type Assignment, Reruns } from './reruns.ts';
 import type { SimulatedWorker } from './simulated-worker.ts';
 
@@ -284,12 +285,12 @@ export class Reference {
   /** A process has seen its word written that parked tasks of a key are done. */
   progressed(
     partition: number,
-    { key, done }: { readonly key: string; readonly done: number },
+    { parked, done }: { readonly parked: Parked; readonly done: number },
     assignment: Assignment,
   ): void {
     const truth = this.#of(partition);
     truth.reruns.progressed(assignment, {
-      isDone: (offset) => offset <= done && truth.log[offset]?.key === key,
+      isDone: (offset) => offset <= done && parked.covers(offset) && truth.log[offset]?.key === parked.key,
       isCommitted: (offset) => truth.isCommitted(offset),
     });
   }

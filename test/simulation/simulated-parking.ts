@@ -132,11 +132,11 @@ export class SimulatedParking {
   }
 
   #acknowledged(partition: PartitionState, write: Exclude<JournalWrite, { kind: 'done' }>): void {
-    const { key } = write.parked;
+    const { parked } = write;
     const done = write.kind === 'progress' ? write.done : write.upTo;
     this.#worker.world.reference.progressed(
       partition.partition,
-      { key, done },
+      { parked, done },
       { process: this.#worker, state: partition },
     );
   }
