@@ -1,6 +1,6 @@
+import type { Command, Verb } from '../../src/journal/journal.ts';
 import type { CoreConfig } from '../../src/worker/core/core-state.ts';
 import type { Effect, PartitionEffect, Run } from '../../src/worker/core/effects.ts';
-import type { Command, Verb } from '../../src/journal/journal.ts';
 import type { TakingFinding } from '../../src/worker/core/judge-taking.ts';
 import type { Item } from '../../src/worker/core/lane.ts';
 import type { ParkedFound, ParkedWant } from '../../src/worker/core/parked.ts';
