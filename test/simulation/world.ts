@@ -174,7 +174,7 @@ export class World {
   #isOvertaken(item: CommitItem): boolean {
     const { partition } = item.partition;
     if (storedOf(item).epoch >= (this.committed.get(partition)?.epoch ?? -1)) return false;
-    if (!this.scenario.overtaking) return true;
+    if (!this.scenario.overtaking || this.healed) return true;
     this.#overtaken(partition);
     return false;
   }
