@@ -99,12 +99,25 @@ function parkByHand(core: CoreState, partition: PartitionState, command: Command
   if (known?.isEnding === true) return false;
   if (known !== undefined) return answer(core, partition, command, 'already-parked');
   const lane = partition.lanes.get(key);
+  // What a mark covers is only ever copied, by every owner: the list of copies has no hole then, whoever wrote them. So a
+  // task that runs comes to its end first.
+  if (lane?.state === 'running') {
+    core.parkWaiting.add(partition);
+    return false;
+  }
   // What is restored and not read yet may be of this key: everything from there on is.
   const restored = partition.restored.size === 0 ? undefined : partition.restored.get(keyHash(key));
   const from = restored?.from ?? lane?.firstOffset ?? partition.nextOffset;
   const cause = { reason: 'operator', error: undefined, command: command.id } as const;
   park(core, partition, { key, scope: 'key', from, item: undefined, attempts: 0, cause });
   return true;
+}
+
+/** Keys that an operator parks while one of their tasks runs: perhaps it has come to its end. */
+export function parkAfterRuns(core: CoreState): void {
+  const waiting = [...core.parkWaiting];
+  core.parkWaiting.clear();
+  for (const partition of waiting) if (partition.phase === 'running') obeyWaiting(core, partition);
 }
 
 /** What waits goes on at once, whatever it waits for. A task that was given up is tried anew. */

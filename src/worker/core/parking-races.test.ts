@@ -56,7 +56,7 @@ describe('a key that is parked by hand while its task runs', () => {
     at.settle();
     at.giveUp('k');
     at.finishAll();
-    expect(at.story).toEqual(['mark k', 'gave up k0', 'copy k0', 'copy k1']);
+    expect(at.story).toEqual(['gave up k0', 'mark k', 'command c1 already-parked', 'copy k0', 'copy k1']);
     expect(at.partition.committedFrontier).toBe(2);
   });
 
@@ -67,6 +67,29 @@ describe('a key that is parked by hand while its task runs', () => {
     at.giveUp('k');
     at.finishAll();
     expect(at.parkedLog.map(({ item }) => item.offset)).toEqual([0, 1]);
+  });
+});
+
+describe('what a mark covers', () => {
+  it('is only ever copied: a key that is parked by hand gets its mark when its running task has ended', () => {
+    const at = new ParkedRig();
+    at.rig.records(at.partition, itemsOf(0, ['k', 'k']));
+    at.command('k', { name: 'park' });
+    at.settle();
+    expect(at.rig.of('mark')).toHaveLength(0);
+    at.finish(at.rig.runOf('k'));
+    expect(at.rig.of('mark')).toMatchObject([{ mark: { parked: { from: 1 } } }]);
+    expect(at.rig.running).toEqual([]);
+  });
+
+  it('is only ever copied: a key that is parked by hand while its task waits for a retry is parked with it', () => {
+    const at = new ParkedRig();
+    at.rig.records(at.partition, itemsOf(0, ['k', 'k']));
+    at.command('k', { name: 'park' });
+    at.rig.fail(at.rig.runOf('k'));
+    at.finishAll();
+    expect(at.parkedLog.map(({ item }) => item.offset)).toEqual([0, 1]);
+    expect(at.done).toEqual([]);
   });
 });
 

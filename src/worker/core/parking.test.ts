@@ -322,7 +322,7 @@ describe('operators', () => {
     at.command('k', { name: 'park' });
     at.settle();
     at.finishAll();
-    expect(at.story).toEqual(['mark k', 'done k0', 'copy k1', 'copy k2']);
+    expect(at.story).toEqual(['done k0', 'mark k', 'copy k1', 'copy k2']);
     expect(at.rig.reports('command-done')).toMatchObject([{ outcome: 'parked' }]);
   });
 

@@ -1,6 +1,6 @@
 import type { Command } from '../../journal/journal.ts';
 import type { CommitOutcome } from '../../kafka/port.ts';
-import { commanded, effectFailed, entryWritten, repeatDue } from './commanding.ts';
+import { commanded, effectFailed, entryWritten, parkAfterRuns, repeatDue } from './commanding.ts';
 import { commitIfDue, committed, confirmPeriodically, freeze } from './committing.ts';
 import { type CoreConfig, CoreState, type SharedByWorkers } from './core-state.ts';
 import { type Postponed, postponed } from './delaying.ts';
@@ -218,6 +218,7 @@ export class WorkerCore {
     releaseDue(core);
     if (core.takingAgain.size > 0) retryTaking(core);
     repeatDue(core);
+    if (core.parkWaiting.size > 0) parkAfterRuns(core);
     if (core.redriving.size > 0) noteProgress(core);
     if (core.revocations.size > 0) checkRevocations(core);
     if (core.settling.size > 0) settleMarks(core);
