@@ -107,10 +107,17 @@ function parkByHand(core: CoreState, partition: PartitionState, command: Command
   }
   // What is restored and not read yet may be of this key: everything from there on is.
   const restored = partition.restored.size === 0 ? undefined : partition.restored.get(keyHash(key));
-  const from = restored?.from ?? lane?.firstOffset ?? partition.nextOffset;
+  const from = restored?.from ?? firstUnmarked(partition, lane) ?? partition.nextOffset;
   const cause = { reason: 'operator', error: undefined, command: command.id } as const;
   park(core, partition, { key, scope: 'key', from, item: undefined, attempts: 0, cause });
   return true;
+}
+
+/** The first unfinished task of a lane, unless that is on its way to the parked topic under a mark of its own. */
+function firstUnmarked(partition: PartitionState, lane: Lane | undefined): number | undefined {
+  const first = lane?.firstOffset;
+  if (first === undefined || partition.parkedTasks.get(first)?.key !== lane?.key) return first;
+  return first + 1;
 }
 
 /** Keys that an operator parks while one of their tasks runs: perhaps it has come to its end. */

@@ -93,6 +93,25 @@ describe('what a mark covers', () => {
   });
 });
 
+describe('a key that is parked by hand while one of its tasks is parked alone', () => {
+  it('is parked from the next task on: each task is under one mark', () => {
+    const at = new ParkedRig({ afterGiveUp: () => 'parkTask' });
+    at.rig.records(at.partition, itemsOf(0, ['k', 'k']));
+    at.command('k', { name: 'park' });
+    at.giveUp('k');
+    at.finishAll();
+    const marks = [...at.partition.marks.values()].map(({ scope, from }) => [scope, from]);
+    expect(marks).toEqual(
+      expect.arrayContaining([
+        ['task', 0],
+        ['key', 1],
+      ]),
+    );
+    expect(at.parkedLog.map(({ item }) => item.offset)).toEqual([0, 1]);
+    expect(new Set(at.parkedLog.map(({ mark }) => mark)).size).toBe(2);
+  });
+});
+
 describe('a discarded mark', () => {
   it('takes with it what an owner had copied that ended before it committed that', () => {
     const at = afterCrash([mark], 3);
