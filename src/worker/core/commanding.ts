@@ -3,8 +3,8 @@ import type { CoreState } from './core-state.ts';
 import type { PartitionEffect } from './effects.ts';
 import { keyHash } from './key-hash.ts';
 import type { Item, Lane } from './lane.ts';
-import { type JournalWrite, Parked } from './parked.ts';
-import { park, shiftFirst } from './parking.ts';
+import { type JournalWrite, type MarkRequest, Parked } from './parked.ts';
+import { marked, park, shiftFirst } from './parking.ts';
 import type { AfterCommit, PartitionState } from './partition-state.ts';
 import { endMark, failRedrive, redriveStepped, write, written } from './redriving.ts';
 import { advanceLane, reconsider } from './scheduling.ts';
@@ -31,12 +31,15 @@ export function restoreMarks(partition: PartitionState, history: JournalHistory,
     if (command.offset > partition.epoch && !partition.commands.some(({ id }) => id === command.id))
       partition.commands.push(command);
   }
+  for (const { id } of partition.commands) partition.heard.add(id);
 }
 
 /** An operator's command has come into the journal. */
 export function commanded(core: CoreState, number: number, command: Command): void {
   const partition = core.partitions.get(number);
-  if (partition === undefined) return;
+  // One whose first append had no answer is in the journal twice.
+  if (partition === undefined || partition.heard.has(command.id)) return;
+  partition.heard.add(command.id);
   if (partition.phase !== 'running') {
     partition.commands.push(command); // obeyed once the work begins; whoever takes the partition next finds it as well
     return;
@@ -143,9 +146,17 @@ function releaseKey(core: CoreState, partition: PartitionState, key: string): vo
   }
 }
 
+/** A mark of ours may be in the journal, and known to operators, before we hear that it is. */
+function answerUnknown(core: CoreState, partition: PartitionState, command: Command): boolean {
+  for (const parked of [...partition.parkedKeys.values(), ...partition.parkedTasks.values()]) {
+    if (parked.stage === 'marking' && parked.key === command.key) return false;
+  }
+  return answer(core, partition, command, 'unknown-mark');
+}
+
 function endByHand(core: CoreState, partition: PartitionState, command: Command, mark: number): boolean {
   const parked = partition.marks.get(mark);
-  if (parked === undefined) return answer(core, partition, command, 'unknown-mark');
+  if (parked === undefined) return answerUnknown(core, partition, command);
   if (parked.command?.id === command.id) return true;
   if (partition.ending.has(parked.key)) {
     const { redrive } = parked;
@@ -166,7 +177,7 @@ function discardTask(
   { mark, offset }: { readonly mark: number; readonly offset: number },
 ): boolean {
   const parked = partition.marks.get(mark);
-  if (parked === undefined) return answer(core, partition, command, 'unknown-mark');
+  if (parked === undefined) return answerUnknown(core, partition, command);
   if (parked.isEnding) return false;
   if (parked.scope === 'task') {
     if (partition.ending.has(parked.key)) return false;
@@ -288,6 +299,16 @@ function isFulfilled(partition: PartitionState, { changes, redriven }: AfterComm
 }
 
 // --- answers of the journal and the parked topic
+
+export function markWritten(
+  core: CoreState,
+  partition: PartitionState,
+  request: MarkRequest,
+  where: { readonly mark: number; readonly parkedFrom: number },
+): void {
+  marked(core, partition, request, where);
+  if (partition.phase === 'running' && partition.commands.length > 0) obeyWaiting(core, partition);
+}
 
 export function entryWritten(core: CoreState, partition: PartitionState, entry: JournalWrite): void {
   if (written(core, partition, entry) && partition.phase === 'running') obeyWaiting(core, partition);

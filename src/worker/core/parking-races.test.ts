@@ -112,6 +112,42 @@ describe('a key that is parked by hand while one of its tasks is parked alone', 
   });
 });
 
+describe('a command', () => {
+  it('that is in the journal twice is obeyed once', () => {
+    const at = new ParkedRig();
+    at.rig.records(at.partition, itemsOf(0, ['k']));
+    at.giveUp('k');
+    at.finishAll();
+    const command = at.command('k', { name: 'redrive', mark: at.markOf('k') });
+    at.settle();
+    at.giveUp('k');
+    at.finishAll();
+    at.rig.tell((core, now) => core.commanded(now, 0, { ...command, offset: command.offset + 1 }));
+    at.finishAll();
+    expect(at.story.filter((line) => line.startsWith('command'))).toEqual(['command c1 gave-up']);
+    expect(at.rig.running).toEqual([]);
+  });
+
+  it('about a mark that is in the journal, and not yet known to be, waits for that', () => {
+    const at = new ParkedRig();
+    at.rig.records(at.partition, itemsOf(0, ['k']));
+    at.giveUp('k');
+    const [marking] = at.open();
+    at.command('k', { name: 'redrive', mark: 1_002 }); // the rig gives marks and commands the next number
+    expect(at.open()).toEqual([]);
+    if (marking !== undefined) at.answer(marking);
+    at.finishAll();
+    expect(at.story).toEqual([
+      'gave up k0',
+      'mark k',
+      'copy k0',
+      'progress k -1',
+      'done k0',
+      'cleared k redriven',
+    ]);
+  });
+});
+
 describe('a discarded mark', () => {
   it('takes with it what an owner had copied that ended before it committed that', () => {
     const at = afterCrash([mark], 3);

@@ -153,6 +153,8 @@ export class PartitionState {
   heldTypes = new Set<string>();
   /** The commands to skip a task, by its id. */
   readonly skips = new Map<string, Command[]>();
+  /** Ids of commands that were heard. */
+  readonly heard = new Set<string>();
   /** Commands that came before the work began, and those that wait for another one of their key. */
   commands: Command[] = [];
   afterCommit: AfterCommit[] = [];

@@ -1,6 +1,13 @@
 import type { Command } from '../../journal/journal.ts';
 import type { CommitOutcome } from '../../kafka/port.ts';
-import { commanded, effectFailed, entryWritten, parkAfterRuns, repeatDue } from './commanding.ts';
+import {
+  commanded,
+  effectFailed,
+  entryWritten,
+  markWritten,
+  parkAfterRuns,
+  repeatDue,
+} from './commanding.ts';
 import { commitIfDue, committed, confirmPeriodically, freeze } from './committing.ts';
 import { type CoreConfig, CoreState, type SharedByWorkers } from './core-state.ts';
 import { type Postponed, postponed } from './delaying.ts';
@@ -10,7 +17,7 @@ import { checkRevocations, lose, revoke, supersede } from './giving-up.ts';
 import type { TakingFinding } from './judge-taking.ts';
 import type { Item, Lane } from './lane.ts';
 import type { Copy, JournalWrite, MarkRequest, ParkedFound } from './parked.ts';
-import { copied, marked } from './parking.ts';
+import { copied } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
 import { noteProgress, parkedRead, planParkedReads, settleMarks } from './redriving.ts';
 import { advanceLane, releaseDue } from './scheduling.ts';
@@ -150,7 +157,7 @@ export class WorkerCore {
     request: MarkRequest,
     where: { readonly mark: number; readonly parkedFrom: number },
   ): void {
-    this.#do(at, (core) => marked(core, partition, request, where));
+    this.#do(at, (core) => markWritten(core, partition, request, where));
   }
 
   copied(at: Moment, partition: PartitionState, copy: Copy): void {
