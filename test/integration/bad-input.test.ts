@@ -43,7 +43,7 @@ beforeAll(async () => {
         changed();
       },
     },
-    { logger: silentLogger, commitIntervalMs: 50 },
+    { logger: silentLogger, commitIntervalMs: 50, afterGiveUp: 'wait' },
   );
   worker.on('key-held', ({ key, reason, error }) => {
     held.push({ key, reason, error });
@@ -289,7 +289,10 @@ it('what was held is still there and still said after all of that', async () => 
   // Whoever takes the partition next finds the same keys unfinished, and runs none of the good tasks again.
   const again: number[] = [];
   const heldAgain: string[] = [];
-  const successor = queue.worker({ work: ({ n }) => void again.push(n) }, { logger: silentLogger });
+  const successor = queue.worker(
+    { work: ({ n }) => void again.push(n) },
+    { logger: silentLogger, afterGiveUp: 'wait' },
+  );
   const all = new Promise<void>((resolve) => {
     successor.on('key-held', ({ key }) => {
       heldAgain.push(key);
