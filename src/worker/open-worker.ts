@@ -140,7 +140,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     topic,
     wantedCount: () => core.wantedCount(),
     meanBytes,
-    deliver: (partition, items) => engine.onRecords(partition, items),
+    deliver: (reading, items) => engine.onRecords(reading, items),
     onBroken: (error) => engine.break(error),
   });
   const sweeps = new SweepFeed({
@@ -149,7 +149,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     clock,
     meanBytes,
     partitionBytes: config.partitionBytes,
-    deliver: (partition, items) => engine.onSwept(partition, items),
+    deliver: (reading, items) => engine.onSwept(reading, items),
     onBroken: (error) => engine.break(error),
   });
   tailReader.onProblem((failure) => events.emit('problem', { failure }));

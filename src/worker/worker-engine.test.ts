@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { itemOf } from '../../test/support/core-rig.ts';
+import { itemOf, readingOf } from '../../test/support/core-rig.ts';
 import type { Clock } from '../clock/clock.ts';
 import { ManualClock } from '../clock/manual-clock.ts';
 import { foldJournal } from '../journal/journal.ts';
@@ -143,10 +143,10 @@ it('starts nothing after a standstill before a commit is acknowledged, whatever 
   );
   const stoodStill: number[] = [];
   events.on('stood-still', ({ gapMs }) => void stoodStill.push(gapMs));
-  engine.onRecords(partition, [itemOf(0, 'a'), itemOf(1, 'a')]);
+  engine.onRecords(readingOf(partition), [itemOf(0, 'a'), itemOf(1, 'a')]);
   expect(started).toHaveLength(1);
   nowMs += 100;
-  engine.onRecords(partition, []);
+  engine.onRecords(readingOf(partition), []);
   await settle();
 
   silent = true;
@@ -165,13 +165,13 @@ it('starts nothing after a standstill before a commit is acknowledged, whatever 
 it('ends with its core: when that throws, nothing is told to it any more and nothing of it is carried out', async () => {
   const rig = await runningEngine(async (offsets) => allStored(offsets));
   const { engine, core, partition, budget, liveKeys, started } = rig;
-  engine.onRecords(partition, [itemOf(0, 'a'), itemOf(1, 'a'), itemOf(2, 'b')]);
+  engine.onRecords(readingOf(partition), [itemOf(0, 'a'), itemOf(1, 'a'), itemOf(2, 'b')]);
   expect(started).toHaveLength(2);
   const bug = new Error('the core is wrong');
   core.records = () => {
     throw bug;
   };
-  engine.onRecords(partition, [itemOf(3, 'c')]);
+  engine.onRecords(readingOf(partition), [itemOf(3, 'c')]);
   expect(rig.broken).toEqual([bug]);
   expect(rig.aborted).toEqual(['partition-lost']);
   // What runs keeps its memory and its key until it ends; other workers of the process get the rest now.
@@ -193,7 +193,7 @@ it('does not wait for ever for what is under way when it closes', async () => {
     taken = true;
     return allStored(offsets);
   }, clock);
-  rig.engine.onRecords(rig.partition, [itemOf(0, 'a')]);
+  rig.engine.onRecords(readingOf(rig.partition), [itemOf(0, 'a')]);
   const [run] = rig.started;
   if (run === undefined) throw new Error('nothing runs');
   rig.engine.onTaskEnded(run, { kind: 'finished' });
@@ -222,7 +222,7 @@ it('ends when what it does in the background throws', async () => {
     },
     stillClock(() => nowMs),
   );
-  rig.engine.onRecords(rig.partition, [itemOf(0, 'a')]);
+  rig.engine.onRecords(readingOf(rig.partition), [itemOf(0, 'a')]);
   const [run] = rig.started;
   if (run === undefined) throw new Error('nothing runs');
   nowMs += 100;

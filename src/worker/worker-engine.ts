@@ -5,7 +5,7 @@ import type { Emitter } from '../telemetry/emitter.ts';
 import { releaseRun, releaseWaiting } from './core/breaking.ts';
 import type { CommitItem, Effect, Run } from './core/effects.ts';
 import type { LiveKeys } from './core/live-keys.ts';
-import type { PartitionState } from './core/partition-state.ts';
+import type { PartitionState, Reading } from './core/partition-state.ts';
 import type { Moment, WorkerCore } from './core/worker-core.ts';
 import { type EngineLink, emitProblem } from './engine-link.ts';
 import { Handover } from './handover.ts';
@@ -117,12 +117,12 @@ export class WorkerEngine {
     }
   }
 
-  onRecords(partition: PartitionState, items: Parameters<WorkerCore['records']>[2]): void {
-    this.#tell((at) => this.#deps.core.records(at, partition, items));
+  onRecords(reading: Reading, items: Parameters<WorkerCore['records']>[2]): void {
+    this.#tell((at) => this.#deps.core.records(at, reading, items));
   }
 
-  onSwept(partition: PartitionState, items: Parameters<WorkerCore['swept']>[2]): void {
-    this.#tell((at) => this.#deps.core.swept(at, partition, items));
+  onSwept(reading: Reading, items: Parameters<WorkerCore['swept']>[2]): void {
+    this.#tell((at) => this.#deps.core.swept(at, reading, items));
   }
 
   onJournalEntry(entry: WrittenEntry): void {
@@ -224,7 +224,7 @@ export class WorkerEngine {
 
   #carryOut(effects: readonly Effect[]): void {
     const inspect: PartitionState[] = [];
-    const read: { partition: PartitionState; offset: number }[] = [];
+    const read: Reading[] = [];
     const stop: PartitionState[] = [];
     for (const effect of effects) {
       if (this.#broken) return;
@@ -236,7 +236,7 @@ export class WorkerEngine {
           inspect.push(effect.partition);
           break;
         case 'read':
-          read.push(effect);
+          read.push(effect.reading);
           break;
         case 'stop-reading':
           stop.push(effect.partition);
@@ -280,7 +280,7 @@ export class WorkerEngine {
         this.#quietly(tail.resume(effect.partition));
         return;
       case 'sweep':
-        this.#quietly(sweeps.sweep(effect.partition, effect.from));
+        this.#quietly(sweeps.sweep(effect.reading));
         return;
       case 'stop-sweep':
         this.#quietly(sweeps.stop(effect.partition));

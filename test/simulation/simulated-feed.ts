@@ -1,13 +1,13 @@
 import type { Item } from '../../src/worker/core/lane.ts';
-import type { PartitionState } from '../../src/worker/core/partition-state.ts';
+import type { PartitionState, Reading } from '../../src/worker/core/partition-state.ts';
 import type { LogRecord } from './reference.ts';
 import type { World } from './world.ts';
 
 const RECORD_BYTES = 100;
 
-/** Where a reader stands in a partition, for one assignment. */
+/** Where a reader stands in a partition, for one order. */
 interface Position {
-  readonly state: PartitionState;
+  readonly reading: Reading;
   at: number;
 }
 
@@ -15,7 +15,7 @@ interface FeedDeps {
   readonly world: World;
   readonly later: (run: () => void) => void;
   readonly wantedCount: () => number;
-  readonly deliver: (state: PartitionState, items: readonly Item[]) => void;
+  readonly deliver: (reading: Reading, items: readonly Item[]) => void;
 }
 
 /**
@@ -36,19 +36,20 @@ export class SimulatedFeed {
     this.#deps = deps;
   }
 
-  read(state: PartitionState, offset: number): void {
-    const position = { state, at: this.#startOf(state, offset) };
-    this.#live.delete(state.partition);
-    this.#paused.delete(state.partition);
-    this.#ordered.set(state.partition, position);
-    this.#last.set(state.partition, position);
+  read(reading: Reading): void {
+    const number = reading.partition.partition;
+    const position = { reading, at: this.#startOf(reading) };
+    this.#live.delete(number);
+    this.#paused.delete(number);
+    this.#ordered.set(number, position);
+    this.#last.set(number, position);
     this.#deps.later(() => {
-      if (this.#ordered.get(state.partition) === position) this.#live.set(state.partition, position);
+      if (this.#ordered.get(number) === position) this.#live.set(number, position);
     });
   }
 
-  #startOf(state: PartitionState, offset: number): number {
-    const former = this.#last.get(state.partition);
+  #startOf({ partition, offset }: Reading): number {
+    const former = this.#last.get(partition.partition);
     const goesOn = this.#deps.world.scenario.mutant === 'position-of-a-former-assignment';
     return goesOn && former !== undefined ? Math.max(former.at, offset) : offset;
   }
@@ -71,9 +72,11 @@ export class SimulatedFeed {
     const { world, later, wantedCount } = this.#deps;
     if (this.#polling || this.#live.size === 0) return;
     const position = world.random.take([...this.#live.values()]);
-    if (position === undefined || this.#paused.has(position.state.partition)) return;
+    if (position === undefined || this.#paused.has(position.reading.partition.partition)) return;
     const count = Math.min(wantedCount(), 1 + world.random.below(6));
-    const records = world.reference.log(position.state.partition).slice(position.at, position.at + count);
+    const records = world.reference
+      .log(position.reading.partition.partition)
+      .slice(position.at, position.at + count);
     if (records.length === 0) return;
     position.at += records.length;
     this.#polling = true;
@@ -94,16 +97,17 @@ export class SimulatedFeed {
 
   #handOn(position: Position, items: readonly Item[]): void {
     const { world, deliver } = this.#deps;
-    const live = this.#live.get(position.state.partition);
+    const { reading } = position;
+    const number = reading.partition.partition;
+    const live = this.#live.get(number);
     if (live !== undefined && live !== position && world.fault(0.3)) {
-      // A shell that takes what it asked for at an earlier position for an answer about the present one: it looks as if
-      // offsets were missing, or as what is known already.
-      world.note(position.state.partition, 'records of before');
-      deliver(live.state, items);
+      // A shell that hands on what it asked for at an earlier position.
+      world.note(number, 'records of before');
+      deliver(reading, items);
     } else if (live === position) {
-      deliver(position.state, items);
+      deliver(reading, items);
     } else {
-      world.note(position.state.partition, 'late records');
+      world.note(number, 'late records');
     }
   }
 }

@@ -2,7 +2,7 @@ import type { CoreConfig } from '../../src/worker/core/core-state.ts';
 import type { CoreReport, Effect, Run, Verdict } from '../../src/worker/core/effects.ts';
 import type { Item } from '../../src/worker/core/lane.ts';
 import { LiveKeys } from '../../src/worker/core/live-keys.ts';
-import type { PartitionState } from '../../src/worker/core/partition-state.ts';
+import type { PartitionState, Reading } from '../../src/worker/core/partition-state.ts';
 import { SharedBudget } from '../../src/worker/core/shared-budget.ts';
 import { SuspectGate } from '../../src/worker/core/suspect-gate.ts';
 import { type Moment, WorkerCore } from '../../src/worker/core/worker-core.ts';
@@ -48,21 +48,21 @@ export class SimulatedWorker {
       world,
       later,
       wantedCount: () => this.core.wantedCount(),
-      deliver: (state, items) => this.#deliver(state, mutateItems(this, items, 'tail')),
+      deliver: (reading, items) => this.#deliver(reading, mutateItems(this, items, 'tail')),
     });
     this.sweeps = new SimulatedFeed({
       world,
       later,
       wantedCount: () => 100,
-      deliver: (state, items) =>
-        this.hear(state, ['swept', 'late records'], (at) =>
-          this.core.swept(at, state, mutateItems(this, items, 'sweep')),
+      deliver: (reading, items) =>
+        this.hear(reading.partition, ['swept', 'late records'], (at) =>
+          this.core.swept(at, reading, mutateItems(this, items, 'sweep')),
         ),
     });
   }
 
-  #deliver(state: PartitionState, items: readonly Item[]): void {
-    this.hear(state, ['records', 'late records'], (at) => this.core.records(at, state, items));
+  #deliver(reading: Reading, items: readonly Item[]): void {
+    this.hear(reading.partition, ['records', 'late records'], (at) => this.core.records(at, reading, items));
   }
 
   get #at(): Moment {
@@ -184,7 +184,7 @@ export class SimulatedWorker {
         this.#parking.carryOut(effect);
         return;
       case 'read':
-        this.tail.read(effect.partition, effect.offset);
+        this.tail.read(effect.reading);
         return;
       case 'stop-reading':
         this.tail.stop(effect.partition);
@@ -198,7 +198,7 @@ export class SimulatedWorker {
         this.tail.resume(effect.partition);
         return;
       case 'sweep':
-        this.sweeps.read(effect.partition, effect.from);
+        this.sweeps.read(effect.reading);
         return;
       case 'stop-sweep':
         this.sweeps.stop(effect.partition);

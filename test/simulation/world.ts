@@ -104,9 +104,14 @@ export class World {
   /** Parked tasks that are not wanted any more. */
   #noteDropped(entry: JournalEntry, before: JournalHistory): void {
     const { partition } = entry;
+    if (entry.kind === 'progress') {
+      const mark = before.marks.find(({ id }) => id === entry.mark);
+      if (mark !== undefined) this.#dropWanted(mark, entry, entry.done);
+    }
     if (entry.kind === 'cleared') {
       const mark = before.marks.find(({ id }) => id === entry.mark);
-      if (mark !== undefined && entry.how === 'redriven') this.#dropWanted(mark, entry);
+      if (mark !== undefined && entry.how === 'redriven')
+        this.#dropWanted(mark, entry, Number.POSITIVE_INFINITY);
       if (entry.how === 'redriven') return;
       const alone = mark?.scope === 'task' ? [mark.from] : []; // copied yet or not
       if (mark !== undefined) this.#drop(mark, entry, [...this.parked.list(partition, mark), ...alone]);
@@ -117,10 +122,10 @@ export class World {
     if (verb?.name === 'discard-task' && mark !== undefined) this.#drop(mark, entry, [verb.offset]);
   }
 
-  /** A parked task that was taken out may be told of after the end of its mark. */
-  #dropWanted(mark: Mark, by: { partition: number; epoch: number }): void {
-    const list = this.parked.list(by.partition, mark);
-    const wanted = list.filter((offset) => this.operators.haveAskedFor(by.partition, offset));
+  /** A parked task that was taken out may be told of after the redrive has passed it, or the mark has ended. */
+  #dropWanted(mark: Mark, by: { partition: number; epoch: number }, upTo: number): void {
+    const passed = this.parked.list(by.partition, mark).filter((offset) => offset <= upTo);
+    const wanted = passed.filter((offset) => this.operators.haveAskedFor(by.partition, offset));
     this.#drop(mark, by, wanted);
   }
 

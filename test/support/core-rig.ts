@@ -5,7 +5,7 @@ import type { CommitItem, CoreReport, Effect, Run, Verdict } from '../../src/wor
 import type { TakingFinding } from '../../src/worker/core/judge-taking.ts';
 import type { Item } from '../../src/worker/core/lane.ts';
 import { LiveKeys } from '../../src/worker/core/live-keys.ts';
-import type { PartitionState } from '../../src/worker/core/partition-state.ts';
+import type { PartitionState, Reading } from '../../src/worker/core/partition-state.ts';
 import { SharedBudget } from '../../src/worker/core/shared-budget.ts';
 import { SuspectGate } from '../../src/worker/core/suspect-gate.ts';
 import { type Moment, WorkerCore } from '../../src/worker/core/worker-core.ts';
@@ -62,6 +62,15 @@ export function itemOf(
 /** Items of one partition with rising offsets: one a key. */
 export function itemsOf(from: number, keys: readonly string[], more?: Parameters<typeof itemOf>[2]): Item[] {
   return keys.map((key, i) => itemOf(from + i, key, more));
+}
+
+/** Where nothing was ordered, records come for an order that is not known. */
+export function readingOf(partition: PartitionState): Reading {
+  return partition.reading ?? { partition, offset: 0 };
+}
+
+function sweepingOf(partition: PartitionState): Reading {
+  return partition.sweep?.reading ?? { partition, offset: 0 };
 }
 
 /** A worker's core, its effects noted instead of carried out. */
@@ -152,11 +161,11 @@ export class CoreRig {
   }
 
   records(partition: PartitionState, items: readonly Item[]): readonly Effect[] {
-    return this.tell((core, at) => core.records(at, partition, items));
+    return this.tell((core, at) => core.records(at, readingOf(partition), items));
   }
 
   swept(partition: PartitionState, items: readonly Item[]): readonly Effect[] {
-    return this.tell((core, at) => core.swept(at, partition, items));
+    return this.tell((core, at) => core.swept(at, sweepingOf(partition), items));
   }
 
   /** The run of a key that was started last and has not ended. */

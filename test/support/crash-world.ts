@@ -4,7 +4,7 @@ import { decodeMetadata } from '../../src/worker/core/commit-metadata.ts';
 import type { CoreConfig } from '../../src/worker/core/core-state.ts';
 import type { CommitItem, Effect, Run } from '../../src/worker/core/effects.ts';
 import { LiveKeys } from '../../src/worker/core/live-keys.ts';
-import type { PartitionState } from '../../src/worker/core/partition-state.ts';
+import type { PartitionState, Reading } from '../../src/worker/core/partition-state.ts';
 import { SharedBudget } from '../../src/worker/core/shared-budget.ts';
 import { SuspectGate } from '../../src/worker/core/suspect-gate.ts';
 import { type Moment, WorkerCore } from '../../src/worker/core/worker-core.ts';
@@ -64,6 +64,12 @@ class Shard {
     this.number = number;
     this.name = `${queue}/${number}`;
   }
+}
+
+/** Where a reader stands. */
+interface Feed {
+  readonly reading: Reading;
+  at: number;
 }
 
 /** Processes that are killed by tasks and from outside, around real worker cores. Chance decides what happens next. */
@@ -210,8 +216,8 @@ class SimulatedCore {
   readonly process: SimulatedProcess;
   readonly queue: number;
   readonly core: WorkerCore;
-  readonly #tails = new Map<PartitionState, number>();
-  readonly #sweeps = new Map<PartitionState, number>();
+  readonly #tails = new Map<PartitionState, Feed>();
+  readonly #sweeps = new Map<PartitionState, Feed>();
   #commit:
     | { readonly items: readonly CommitItem[]; outcomes: readonly CommitOutcome[] | undefined }
     | undefined;
@@ -259,25 +265,21 @@ class SimulatedCore {
   /** Brings some records. */
   read(): void {
     const { random } = this.process.world;
-    const tail = random.pick([...this.#tails.keys()]);
+    const tail = random.pick([...this.#tails.values()]);
     if (tail !== undefined)
-      this.#bring(this.#tails, tail, (items) => this.tell((c, at) => c.records(at, tail, items)));
-    const sweep = random.pick([...this.#sweeps.keys()]);
+      this.#bring(tail, (items) => this.tell((c, at) => c.records(at, tail.reading, items)));
+    const sweep = random.pick([...this.#sweeps.values()]);
     if (sweep !== undefined)
-      this.#bring(this.#sweeps, sweep, (items) => this.tell((c, at) => c.swept(at, sweep, items)));
+      this.#bring(sweep, (items) => this.tell((c, at) => c.swept(at, sweep.reading, items)));
   }
 
-  #bring(
-    from: Map<PartitionState, number>,
-    partition: PartitionState,
-    deliver: (items: ReturnType<typeof itemOf>[]) => void,
-  ): void {
-    const at = from.get(partition) ?? 0;
-    const { log } = this.shard(partition.partition);
+  #bring(feed: Feed, deliver: (items: ReturnType<typeof itemOf>[]) => void): void {
+    const { at } = feed;
+    const { log } = this.shard(feed.reading.partition.partition);
     const items = log
       .slice(at, at + 1 + this.process.world.random.below(8))
       .map(({ key }, i) => itemOf(at + i, key));
-    from.set(partition, at + items.length);
+    feed.at += items.length;
     if (items.length > 0) deliver(items);
   }
 
@@ -340,13 +342,13 @@ class SimulatedCore {
         this.#commit = { items: effect.items, outcomes: undefined };
         return;
       case 'read':
-        this.#tails.set(effect.partition, effect.offset);
+        this.#tails.set(effect.reading.partition, { reading: effect.reading, at: effect.reading.offset });
         return;
       case 'stop-reading':
         this.#tails.delete(effect.partition);
         return;
       case 'sweep':
-        this.#sweeps.set(effect.partition, effect.from);
+        this.#sweeps.set(effect.reading.partition, { reading: effect.reading, at: effect.reading.offset });
         return;
       case 'stop-sweep':
         this.#sweeps.delete(effect.partition);

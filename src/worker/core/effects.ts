@@ -3,7 +3,7 @@ import type { Postponed } from './delaying.ts';
 import type { StopReason, TakingNote } from './judge-taking.ts';
 import type { HoldReason, Item, Lane } from './lane.ts';
 import type { Copy, JournalWrite, MarkRequest, ParkedWant } from './parked.ts';
-import type { PartitionState } from './partition-state.ts';
+import type { PartitionState, Reading } from './partition-state.ts';
 
 /**
  * One start of a task. It is its own identity: what arrives late is compared with the run its lane has now, so the end
@@ -68,11 +68,11 @@ export type Effect =
   /** The group acknowledged this; for whoever wants to know. */
   | { readonly kind: 'committed'; readonly item: CommitItem }
   /** Read the tail from here: records come by `records`. */
-  | { readonly kind: 'read'; readonly partition: PartitionState; readonly offset: number }
+  | { readonly kind: 'read'; readonly reading: Reading }
   | { readonly kind: 'stop-reading'; readonly partition: PartitionState }
   | { readonly kind: 'pause' | 'resume'; readonly partition: PartitionState }
-  /** Read [from, to) again: records come by `swept`. Replaces an earlier sweep of the partition. */
-  | { readonly kind: 'sweep'; readonly partition: PartitionState; readonly from: number }
+  /** Read again from here on: records come by `swept`. Replaces an earlier sweep of the partition. */
+  | { readonly kind: 'sweep'; readonly reading: Reading }
   | { readonly kind: 'stop-sweep'; readonly partition: PartitionState }
   /** Offsets are missing from what was read, of the tail or of a sweep: `gapChecked` or `sweepGapChecked`. */
   | {

@@ -2,14 +2,16 @@ import type { CoreState } from './core-state.ts';
 import { halt } from './halting.ts';
 import { hold, letGo } from './held-bytes.ts';
 import { type Item, Lane, type LaneState } from './lane.ts';
-import type { Gap, PartitionState } from './partition-state.ts';
+import type { Gap, PartitionState, Reading } from './partition-state.ts';
 import { advanceLane } from './scheduling.ts';
 
 /** Asks for the tail of a partition from the first offset that is not known. What is read anew flows, paused or not. */
 export function startReading(core: CoreState, partition: PartitionState): void {
   partition.paused = false;
   core.paused.delete(partition);
-  core.effects.push({ kind: 'read', partition, offset: partition.nextOffset });
+  const reading = { partition, offset: partition.nextOffset };
+  partition.reading = reading;
+  core.effects.push({ kind: 'read', reading });
 }
 
 /** How many records to ask for now; 0 = none. Memory is the gate: what is here already is never dropped for it. */
@@ -24,8 +26,10 @@ export function wantedCount(core: CoreState): number {
 }
 
 /** Records from the tail of a partition, in log order. */
-export function takeRecords(core: CoreState, partition: PartitionState, items: readonly Item[]): void {
-  if (partition.phase !== 'running' || partition.gap?.checking === true) return;
+export function takeRecords(core: CoreState, reading: Reading, items: readonly Item[]): void {
+  const { partition } = reading;
+  if (partition.phase !== 'running' || partition.reading !== reading) return;
+  if (partition.gap?.checking === true) return;
   for (const item of items) {
     if (item.offset < partition.nextOffset) continue;
     if (item.offset > partition.nextOffset) {

@@ -39,8 +39,18 @@ export interface RestoredRange {
   readonly starts: number;
 }
 
+/**
+ * An order to read a partition from an offset on. What is read counts only while its order is the partition's latest:
+ * records asked for earlier, taken for an answer to it, would look as if offsets were missing.
+ */
+export interface Reading {
+  readonly partition: PartitionState;
+  readonly offset: number;
+}
+
 /** Reading a stretch of the log again. */
 export interface Sweep {
+  reading: Reading | undefined;
   /** The next offset it brings. */
   at: number;
   below: number;
@@ -97,7 +107,8 @@ export class PartitionState {
   startedAtCommit = 0;
   /** One past the highest offset that had to wait for the horizon. */
   wantedBelow = 0;
-  /** The offset the next record from the tail must have. */
+  /** The latest order to read its tail, and the offset the next record must have. */
+  reading: Reading | undefined;
   nextOffset = 0;
   /** One past the highest offset ever started or restored as finished. Below it, what is not listed is finished. */
   startedBelow = 0;

@@ -42,12 +42,12 @@ describe('a sweep', () => {
     const rig = fetching();
     const partition = rig.partition(0);
     rig.swept(partition, [itemOf(2, 'k', { bytes: 800 })]);
-    expect(rig.of('sweep').at(-1)?.from).toBe(1);
+    expect(rig.of('sweep').at(-1)?.reading.offset).toBe(1);
     rig.swept(partition, [itemOf(2, 'k', { bytes: 800 })]);
     expect(rig.of('check-gap')).toMatchObject([{ of: 'sweep', found: 2 }]);
     expect(rig.reports('key-held')).toEqual([]);
     rig.tell((core, at) => core.sweepGapChecked(at, partition, { start: 0, found: 2 }));
-    expect(rig.of('sweep').at(-1)?.from).toBe(2);
+    expect(rig.of('sweep').at(-1)?.reading.offset).toBe(2);
     rig.swept(partition, [itemOf(2, 'k', { bytes: 800 })]);
     expect(rig.reports('key-held')).toMatchObject([{ key: 'k', reason: 'data-loss', offset: 1 }]);
   });
@@ -61,13 +61,27 @@ describe('a sweep', () => {
     expect(rig.reports('key-held')).toEqual([]);
   });
 
+  it('takes nothing that was asked for before its latest order', () => {
+    const rig = fetching();
+    const partition = rig.partition(0);
+    const before = rig.of('sweep').at(-1)?.reading;
+    if (before === undefined) throw new Error('nothing is swept');
+    rig.swept(partition, [itemOf(2, 'k', { bytes: 800 })]);
+    rig.tell((core, at) => core.swept(at, before, [itemOf(2, 'k', { bytes: 800 })]));
+    rig.tell((core, at) => core.swept(at, before, line(1, 2, 'k', 800)));
+    expect(rig.of('check-gap')).toEqual([]);
+    expect(rig.runningKeys).not.toContain('k');
+    rig.swept(partition, line(1, 2, 'k', 800));
+    expect(rig.runOf('k').item.offset).toBe(1);
+  });
+
   it('that brings nothing is begun anew where it stands, also while it was asked about a gap', () => {
     const rig = fetching();
     const partition = rig.partition(0);
     rig.swept(partition, [itemOf(2, 'k', { bytes: 800 })]);
     rig.swept(partition, [itemOf(2, 'k', { bytes: 800 })]);
     rig.tell((core, at) => core.sweepStalled(at, partition, 0));
-    expect(rig.of('sweep').at(-1)?.from).toBe(1);
+    expect(rig.of('sweep').at(-1)?.reading.offset).toBe(1);
     rig.swept(partition, line(1, 2, 'k', 800));
     expect(rig.runOf('k').item.offset).toBe(1);
   });

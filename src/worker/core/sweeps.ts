@@ -3,7 +3,7 @@ import { isSeenAgain } from './flow.ts';
 import { halt } from './halting.ts';
 import { hold, letGo } from './held-bytes.ts';
 import { type Item, Lane } from './lane.ts';
-import type { PartitionState, RestoredRange, Sweep } from './partition-state.ts';
+import type { PartitionState, Reading, RestoredRange, Sweep } from './partition-state.ts';
 import { advanceLane, holdLane, queueUp } from './scheduling.ts';
 
 /** Opens the sweeps that lanes have come to need. */
@@ -40,8 +40,16 @@ export function planSweep(core: CoreState, partition: PartitionState): void {
   }
   partition.sweepCount += 1;
   const number = partition.sweepCount;
-  partition.sweep = { at: from, below, number, listing, unlessListing, gap: undefined };
-  core.effects.push({ kind: 'sweep', partition, from });
+  const sweep = { reading: undefined, at: from, below, number, listing, unlessListing, gap: undefined };
+  partition.sweep = sweep;
+  readFrom(core, partition, sweep);
+}
+
+/** Asks for what the sweep brings next. */
+function readFrom(core: CoreState, partition: PartitionState, sweep: Sweep): void {
+  const reading = { partition, offset: sweep.at };
+  sweep.reading = reading;
+  core.effects.push({ kind: 'sweep', reading });
 }
 
 /** Records further ahead give way to those that are next: a sweep without room would bring one record, again and again. */
@@ -53,10 +61,11 @@ function giveWay(core: CoreState, partition: PartitionState): void {
 }
 
 /** Records of a sweep, in log order. */
-export function takeSwept(core: CoreState, partition: PartitionState, items: readonly Item[]): void {
+export function takeSwept(core: CoreState, reading: Reading, items: readonly Item[]): void {
+  const { partition } = reading;
   for (const item of items) {
     const { sweep } = partition;
-    if (partition.phase !== 'running' || sweep === undefined || sweep.gap?.checking === true) return;
+    if (partition.phase !== 'running' || sweep?.reading !== reading || sweep.gap?.checking === true) return;
     if (item.offset < sweep.at) continue;
     if (item.offset > sweep.at) {
       sweepMisses(core, partition, sweep, item.offset);
@@ -75,7 +84,7 @@ function sweepMisses(core: CoreState, partition: PartitionState, sweep: Sweep, f
     return;
   }
   sweep.gap = { at: sweep.at, found, checking: false };
-  core.effects.push({ kind: 'sweep', partition, from: sweep.at });
+  readFrom(core, partition, sweep);
 }
 
 /** Reading again has shown the same offsets missing from the sweep; this is where the log starts. */
@@ -93,8 +102,7 @@ export function sweepGapChecked(
     return;
   }
   // What is missing is passed; the sweep may end with it.
-  if (passed(core, partition, sweep, found)) return;
-  core.effects.push({ kind: 'sweep', partition, from: found });
+  if (!passed(core, partition, sweep, found)) readFrom(core, partition, sweep);
 }
 
 /** The sweep has come to an offset. True when that is its end. */
@@ -255,7 +263,7 @@ export function sweepStalled(core: CoreState, partition: PartitionState, logStar
   if (partition.phase !== 'running' || sweep === undefined) return;
   sweep.gap = undefined;
   if (logStart > sweep.at) sweepLost(core, partition, logStart);
-  else core.effects.push({ kind: 'sweep', partition, from: sweep.at });
+  else readFrom(core, partition, sweep);
 }
 
 /** The log no longer holds [.., logStart): lanes whose tasks were there are held, and said to be lost. */

@@ -54,7 +54,7 @@ describe('taking a partition', () => {
         kind: 'report',
         report: { kind: 'partition-started', partition: 3, epoch: partition.epoch, offset: 0 },
       },
-      { kind: 'read', offset: 0 },
+      { kind: 'read', reading: { offset: 0 } },
     ]);
   });
 
@@ -181,8 +181,8 @@ describe('a key that the owner before left unfinished', () => {
 
   it('is read again from its first unfinished task; the tail goes on behind all that is known', () => {
     const rig = takenOver();
-    expect(rig.of('read')).toMatchObject([{ offset: 20 }]);
-    expect(rig.of('sweep')).toMatchObject([{ from: 10 }]);
+    expect(rig.of('read')).toMatchObject([{ reading: { offset: 20 } }]);
+    expect(rig.of('sweep')).toMatchObject([{ reading: { offset: 10 } }]);
   });
 
   it('runs nothing from the tail before the sweep has passed', () => {
@@ -237,7 +237,7 @@ describe('a key that the owner before left unfinished', () => {
     const rig = takenOver();
     const partition = rig.partition(0);
     rig.swept(partition, [itemOf(12, 'done')]);
-    expect(rig.of('sweep').at(-1)?.from).toBe(10);
+    expect(rig.of('sweep').at(-1)?.reading.offset).toBe(10);
     rig.swept(partition, [itemOf(10, held), itemOf(11, 'done')]);
     expect(rig.runningKeys).toEqual([held]);
     rig.swept(partition, [itemOf(14, 'done')]);

@@ -18,7 +18,7 @@ import type { TakingFinding } from './judge-taking.ts';
 import type { Item, Lane } from './lane.ts';
 import type { Copy, JournalWrite, MarkRequest, ParkedFound } from './parked.ts';
 import { copied } from './parking.ts';
-import type { PartitionState } from './partition-state.ts';
+import type { PartitionState, Reading } from './partition-state.ts';
 import { noteProgress, parkedRead, planParkedReads, settleMarks } from './redriving.ts';
 import { advanceLane, releaseDue } from './scheduling.ts';
 import { runsOf, settleFailed, settleFinished } from './settling.ts';
@@ -99,12 +99,12 @@ export class WorkerCore {
     return wantedCount(this.#core);
   }
 
-  records(at: Moment, partition: PartitionState, items: readonly Item[]): void {
-    this.#do(at, (core) => takeRecords(core, partition, items));
+  records(at: Moment, reading: Reading, items: readonly Item[]): void {
+    this.#do(at, (core) => takeRecords(core, reading, items));
   }
 
-  swept(at: Moment, partition: PartitionState, items: readonly Item[]): void {
-    this.#do(at, (core) => takeSwept(core, partition, items));
+  swept(at: Moment, reading: Reading, items: readonly Item[]): void {
+    this.#do(at, (core) => takeSwept(core, reading, items));
   }
 
   gapChecked(

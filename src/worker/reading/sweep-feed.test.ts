@@ -59,7 +59,7 @@ function feedOn(
     clock: new ManualClock(),
     meanBytes: () => 1_000,
     partitionBytes: 8_000,
-    deliver: (partition, items) =>
+    deliver: ({ partition }, items) =>
       deliver(
         partition,
         items.map(({ offset }) => offset),
@@ -83,12 +83,12 @@ describe('sweeps', () => {
         // What the core does when a sweep has reached its end and a lane needs an older record again.
         if (offsets.includes(9)) {
           void feed.stop(swept);
-          void feed.sweep(swept, 3);
+          void feed.sweep({ partition: swept, offset: 3 });
         }
       },
     );
-    await feed.sweep(swept, 8);
-    await feed.sweep(other, 0);
+    await feed.sweep({ partition: swept, offset: 8 });
+    await feed.sweep({ partition: other, offset: 0 });
     // The client brings what it fetched in whatever pieces it came.
     reader.polls.push([record(0, 8), record(0, 9), record(1, 0), record(0, 10)]);
     reader.readable();
@@ -105,7 +105,11 @@ describe('sweeps', () => {
     });
     const partition = new PartitionState(0);
     const feed = feedOn(() => opened.then(() => reader));
-    const orders = [feed.sweep(partition, 8), feed.stop(partition), feed.sweep(partition, 3)];
+    const orders = [
+      feed.sweep({ partition, offset: 8 }),
+      feed.stop(partition),
+      feed.sweep({ partition, offset: 3 }),
+    ];
     open();
     await Promise.all(orders);
     expect(reader.assigned.at(-1)?.offset).toBe(3);
@@ -121,8 +125,8 @@ describe('sweeps', () => {
       return reader;
     });
     const partition = new PartitionState(0);
-    await expect(feed.sweep(partition, 0)).rejects.toThrow('no broker answers');
-    await feed.sweep(partition, 0);
+    await expect(feed.sweep({ partition, offset: 0 })).rejects.toThrow('no broker answers');
+    await feed.sweep({ partition, offset: 0 });
     expect(reader.assigned).toEqual([{ topic: 'q', partition: 0, offset: 0 }]);
     await feed.close();
     expect(reader.closed).toBe(true);
@@ -133,7 +137,7 @@ describe('sweeps', () => {
     const feed = feedOn(async () => reader);
     const partition = new PartitionState(0);
     partition.bufferedBytes = 5_500;
-    await feed.sweep(partition, 0);
+    await feed.sweep({ partition, offset: 0 });
     partition.bufferedBytes = 8_000;
     reader.readable();
     await settle();
@@ -142,7 +146,7 @@ describe('sweeps', () => {
 
   it('of which none could be opened close', async () => {
     const feed = feedOn(() => Promise.reject(new Error('no broker answers')));
-    const order = feed.sweep(new PartitionState(0), 0);
+    const order = feed.sweep({ partition: new PartitionState(0), offset: 0 });
     const closed = feed.close();
     await expect(order).rejects.toThrow('no broker answers');
     await closed;

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock/clock.ts';
 import type { Reader } from '../../kafka/port.ts';
 import type { Item } from '../core/lane.ts';
-import type { PartitionState } from '../core/partition-state.ts';
+import type { PartitionState, Reading } from '../core/partition-state.ts';
 import { TailFeed } from './tail-feed.ts';
 
 /** Records that one poll of a sweep takes at most. */
@@ -18,7 +18,7 @@ interface SweepDeps {
   readonly meanBytes: () => number;
   /** What a partition may hold. */
   readonly partitionBytes: number;
-  readonly deliver: (partition: PartitionState, items: readonly Item[]) => void;
+  readonly deliver: (reading: Reading, items: readonly Item[]) => void;
   readonly onBroken: (error: unknown) => void;
 }
 
@@ -43,13 +43,14 @@ export class SweepFeed {
   }
 
   /** Rejects when no reader could be opened; the next sweep tries to open one again. */
-  async sweep(partition: PartitionState, from: number): Promise<void> {
+  async sweep(reading: Reading): Promise<void> {
     if (this.#closed) return;
+    const { partition } = reading;
     const order = { lastProgressMs: this.#deps.clock.monotonicMs() };
     this.#open.set(partition, order);
     // Without a pause once there is a feed: records from the earlier position may be on their way to us right now.
     const feed = this.#opened ?? (await this.#opening());
-    if (this.#open.get(partition) === order) await feed.read([{ partition, offset: from }]);
+    if (this.#open.get(partition) === order) await feed.read([reading]);
   }
 
   async stop(partition: PartitionState): Promise<void> {
@@ -98,11 +99,11 @@ export class SweepFeed {
       topic: this.#deps.topic,
       wantedCount: () => this.#wantedCount(),
       meanBytes: this.#deps.meanBytes,
-      deliver: (partition, items) => {
-        const sweep = this.#open.get(partition);
+      deliver: (reading, items) => {
+        const sweep = this.#open.get(reading.partition);
         if (sweep === undefined) return;
         sweep.lastProgressMs = this.#deps.clock.monotonicMs();
-        this.#deps.deliver(partition, items);
+        this.#deps.deliver(reading, items);
       },
       onBroken: this.#deps.onBroken,
     });

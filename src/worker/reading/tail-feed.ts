@@ -1,6 +1,6 @@
 import type { IncomingRecord, Reader } from '../../kafka/port.ts';
 import type { Item } from '../core/lane.ts';
-import type { PartitionState } from '../core/partition-state.ts';
+import type { PartitionState, Reading } from '../core/partition-state.ts';
 import { itemOf } from './item-of.ts';
 
 /**
@@ -16,7 +16,7 @@ interface FeedDeps {
   /** How many records may be taken now; 0 = none. */
   readonly wantedCount: () => number;
   readonly meanBytes: () => number;
-  readonly deliver: (partition: PartitionState, items: readonly Item[]) => void;
+  readonly deliver: (reading: Reading, items: readonly Item[]) => void;
   /** Nothing is read from here on, for no reason that a reader could have. */
   readonly onBroken: (error: unknown) => void;
 }
@@ -28,9 +28,9 @@ interface FeedDeps {
  */
 export class TailFeed {
   readonly #deps: FeedDeps;
-  /** Partitions whose records are wanted, once their assign has completed. */
-  readonly #live = new Map<number, PartitionState>();
-  readonly #ordered = new Map<number, object>();
+  /** What is wanted of a partition: ordered, and live once its assign has completed. */
+  readonly #live = new Map<number, Reading>();
+  readonly #ordered = new Map<number, Reading>();
   #polling = false;
   #closed = false;
   /** The last poll ended because nothing more was wanted, not because nothing more was there. */
@@ -41,23 +41,21 @@ export class TailFeed {
     deps.reader.onReadable(() => this.poll());
   }
 
-  async read(
-    positions: readonly { readonly partition: PartitionState; readonly offset: number }[],
-  ): Promise<void> {
-    const order = {};
-    for (const { partition } of positions) {
-      this.#live.delete(partition.partition);
-      this.#ordered.set(partition.partition, order);
+  async read(readings: readonly Reading[]): Promise<void> {
+    for (const reading of readings) {
+      this.#live.delete(reading.partition.partition);
+      this.#ordered.set(reading.partition.partition, reading);
     }
     await this.#deps.reader.assign(
-      positions.map(({ partition, offset }) => ({
+      readings.map(({ partition, offset }) => ({
         topic: this.#deps.topic,
         partition: partition.partition,
         offset,
       })),
     );
-    for (const { partition } of positions) {
-      if (this.#ordered.get(partition.partition) === order) this.#live.set(partition.partition, partition);
+    for (const reading of readings) {
+      const number = reading.partition.partition;
+      if (this.#ordered.get(number) === reading) this.#live.set(number, reading);
     }
     this.poll();
   }
@@ -129,8 +127,8 @@ export class TailFeed {
       const number = records[from]?.partition;
       let to = from + 1;
       while (to < records.length && records[to]?.partition === number) to += 1;
-      const state = number === undefined ? undefined : this.#live.get(number);
-      if (state !== undefined) this.#deps.deliver(state, records.slice(from, to).map(itemOf));
+      const reading = number === undefined ? undefined : this.#live.get(number);
+      if (reading !== undefined) this.#deps.deliver(reading, records.slice(from, to).map(itemOf));
       from = to;
     }
   }
