@@ -23,6 +23,7 @@ export class JournalSummary {
   #claims = new Set<number>();
   #newestConfirmedEpoch: number | undefined;
   #newestConfirm: JournalHistory['newestConfirm'];
+  #lastWord = -1;
   #marks = new Map<number, Mark>();
   /** Live marks by what they are of. */
   #markOf = new Map<string, number>();
@@ -37,6 +38,7 @@ export class JournalSummary {
     copy.#claims = new Set(this.#claims);
     copy.#newestConfirmedEpoch = this.#newestConfirmedEpoch;
     copy.#newestConfirm = this.#newestConfirm;
+    copy.#lastWord = this.#lastWord;
     copy.#marks = new Map(this.#marks);
     copy.#markOf = new Map(this.#markOf);
     copy.#stalledIn = new Map(this.#stalledIn);
@@ -66,6 +68,7 @@ export class JournalSummary {
       claims: new Set(this.#claims),
       newestConfirmedEpoch: this.#newestConfirmedEpoch,
       newestConfirm: this.#newestConfirm,
+      lastWord: this.#lastWord,
       marks: [...this.#marks.values()],
       pending: [...this.#pending.values()],
       heldKeys: new Set(this.#heldKeys),
@@ -106,6 +109,7 @@ export class JournalSummary {
   }
 
   #add(entry: OwnedEntry): void {
+    if (entry.kind !== 'confirm') this.#lastWord = entry.offset;
     switch (entry.kind) {
       case 'confirm': {
         const { epoch, frontier, topicId } = entry;

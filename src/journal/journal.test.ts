@@ -26,11 +26,23 @@ describe('the history of a partition', () => {
       claims: new Set(),
       newestConfirmedEpoch: undefined,
       newestConfirm: undefined,
+      lastWord: -1,
       marks: [],
       pending: [],
       heldKeys: new Set(),
       heldTypes: new Set(),
     });
+  });
+
+  it.each<[string, readonly WrittenEntry[], number]>([
+    ['nothing but who owned it', [claim(1), confirm(2, 1)], -1],
+    ['a mark', [claim(1), confirm(2, 1), mark(3, 1)], 3],
+    ['a newer claim that was not confirmed is none', [claim(1), confirm(2, 1), mark(3, 1), claim(4)], 3],
+    ['what was said after such a claim', [claim(1), confirm(2, 1), mark(3, 1), claim(4), mark(5, 1)], 5],
+    ['not what is void', [claim(1), confirm(2, 1), mark(3, 1), claim(4), mark(5, 1), confirm(6, 4)], 3],
+    ['the end of a command', [claim(1), confirm(2, 1), done(4, 1, 'c', 'done')], 4],
+  ])('knows the last word of an owner: %s', (_what, entries, lastWord) => {
+    expect(foldJournal(entries).lastWord).toBe(lastWord);
   });
 
   it.each<[string, readonly WrittenEntry[], number | undefined, number | undefined]>([

@@ -157,6 +157,8 @@ export interface JournalHistory {
   readonly newestConfirm:
     | { readonly epoch: number; readonly frontier: number; readonly topicId: string }
     | undefined;
+  /** The offset of what an owner said last of parked tasks and commands, if that is not void; -1 = nothing. */
+  readonly lastWord: number;
   /** What is parked, oldest first. */
   readonly marks: readonly Mark[];
   /** Commands without a valid end, oldest first; holds and releases are never among them. */

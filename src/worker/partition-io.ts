@@ -62,6 +62,8 @@ export class PartitionIo {
     ]);
     const topicId = topics.get(this.#deps.topic)?.id ?? '';
     const statePin = topics.get(this.#deps.stateTopic)?.id ?? '';
+    // Only now: what the committed offset speaks of was in the journal before it was committed.
+    const lastWords = await this.#lastWords(partitions);
     const findings = new Map<PartitionState, TakingFinding>();
     await Promise.all(
       partitions.map(async (partition) => {
@@ -72,6 +74,7 @@ export class PartitionIo {
           epoch: partition.epoch,
           committed: committedOf(own, partition.partition),
           history,
+          lastWord: lastWords.get(partition) ?? -1,
           logStart: endsOf(log, partition.partition).start,
           logEnd: endsOf(log, partition.partition).end,
           topicId,
@@ -80,6 +83,26 @@ export class PartitionIo {
       }),
     );
     return findings;
+  }
+
+  async #lastWords(partitions: readonly PartitionState[]): Promise<ReadonlyMap<PartitionState, number>> {
+    const { admin, journal, stateTopic } = this.#deps;
+    const numbers = [...new Set(partitions.map(({ partition }) => journal.statePartition(partition)))];
+    const ends = await (await admin()).logEnds(
+      numbers.map((partition) => ({ topic: stateTopic, partition })),
+    );
+    const lastWords = await Promise.all(
+      partitions.map(async (partition) => {
+        const number = journal.statePartition(partition.partition);
+        const { end } = endsOf(
+          ends.find((one) => one.partition === number),
+          number,
+        );
+        const { lastWord } = await journal.historyUpTo(partition.partition, end - 1);
+        return [partition, lastWord] as const;
+      }),
+    );
+    return new Map(lastWords);
   }
 
   async logEnds(partitions: readonly PartitionState[]): Promise<readonly LogEnds[]> {

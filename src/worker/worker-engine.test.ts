@@ -45,6 +45,7 @@ const config: CoreConfig = {
 const fresh: Omit<TakingFinding, 'epoch'> = {
   committed: undefined,
   history: foldJournal([]),
+  lastWord: -1,
   logStart: 0,
   logEnd: 2,
   topicId: 'topic',

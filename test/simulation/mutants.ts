@@ -75,6 +75,7 @@ export function mutateItems(
 /** Breaks what a new owner finds, or how it takes it. */
 export function mutateFinding(worker: SimulatedWorker, finding: TakingFinding): TakingFinding {
   const { committed, history } = finding;
+  if (worker.world.scenario.mutant === 'last-word-unheard') return { ...finding, lastWord: -1 };
   if (worker.world.scenario.mutant === 'marks-forgotten')
     return { ...finding, history: { ...history, marks: [] } };
   if (committed === undefined) return finding;

@@ -17,6 +17,7 @@ export const mutants = [
   'zombie-commit-trusted',
   'position-of-a-former-assignment',
   'inspect-before-the-answer',
+  'last-word-unheard',
   'copy-before-mark',
   'finished-before-copy',
   'copies-reversed',
@@ -57,6 +58,10 @@ export interface Scenario {
   readonly faults: boolean;
   /** A commit may arrive after a newer one: then what is finished runs again, and nothing else may happen. */
   readonly overtaking: boolean;
+  /** Chance that a commit of a worker that was expelled does not reach the coordinator. */
+  readonly cutOff: number;
+  /** Chance that who takes a partition waits long for what it reads. */
+  readonly slowAnswers: number;
   readonly mutant: Mutant;
 }
 
@@ -68,6 +73,14 @@ const worldOf: Partial<Record<Mutant, Partial<Scenario>>> = {
   'commit-by-its-offset': faulty,
   'zombie-commit-trusted': { ...faulty, overtaking: true },
   'inspect-before-the-answer': { ...faulty, overtaking: false, workers: 1, endRate: 1, slowKey: undefined },
+  'last-word-unheard': {
+    ...parking,
+    overtaking: true,
+    workers: 2,
+    operatorRate: 0.12,
+    cutOff: 0,
+    slowAnswers: 0.5,
+  },
   'progress-unwritten': {
     ...parking,
     overtaking: false,
@@ -101,6 +114,8 @@ export function scenarioOf(seed: number, mutant: Mutant = 'none'): Scenario {
     killers: (second >>> 12) % 4 === 0,
     faults: (mix >>> 17) % 4 !== 0,
     overtaking: (mix >>> 20) % 2 === 0,
+    cutOff: (second >>> 16) % 2 === 0 ? 0.9 : 0.2,
+    slowAnswers: (second >>> 18) % 4 === 0 ? 0.5 : 0,
     ...worldOf[mutant],
     mutant,
   };

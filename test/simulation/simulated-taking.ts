@@ -67,7 +67,8 @@ export class SimulatedTaking {
 
   #inspect(partition: PartitionState): void {
     const { world } = this.#worker;
-    this.#worker.later(() => {
+    // Brokers may take their time to answer: meanwhile a replaced owner that does not know it goes on.
+    this.#worker.laterBy(world.fault(world.scenario.slowAnswers) ? world.random.below(60) : 0, () => {
       const finding = this.#look(partition);
       world.trace?.(`    finds ${partition.partition}: ${JSON.stringify(finding.committed)}`);
       if (world.fault(REFUSED)) {
@@ -88,6 +89,7 @@ export class SimulatedTaking {
       epoch: partition.epoch,
       committed: world.committed.get(number),
       history: foldJournal(world.history(number, partition.epoch)),
+      lastWord: world.truth(number).lastWord,
       logStart: 0,
       logEnd: world.reference.log(number).length,
       topicId: 't',
@@ -151,7 +153,7 @@ export class SimulatedTaking {
     const { world } = worker;
     worker.laterBy(moments, () => {
       // Who is cut off hears nothing, or its client keeps the request until it is a member again.
-      if (!worker.known && world.fault(0.9)) {
+      if (!worker.known && world.fault(world.scenario.cutOff)) {
         for (const item of items) world.keep(item);
         if (world.fault(0.4)) this.#send(items, 4);
         else worker.later(() => this.#answered(items, unreachable(items)));

@@ -35,6 +35,7 @@ function freshFinding(partition: PartitionState, logEnd = 1_000_000): TakingFind
     epoch: partition.epoch,
     committed: undefined,
     history: foldJournal([]),
+    lastWord: -1,
     logStart: 0,
     logEnd,
     topicId: 'topic',

@@ -383,6 +383,7 @@ class SimulatedCore {
         epoch: partition.epoch,
         committed: stored,
         history: foldJournal(journal),
+        lastWord: foldJournal(journal).lastWord,
         logStart: 0,
         logEnd: log.length,
         topicId: 't',

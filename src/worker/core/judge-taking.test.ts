@@ -38,6 +38,7 @@ function judge(
     epoch: ownEpoch,
     committed: undefined,
     history: foldJournal([...journal, claim(ownEpoch)]),
+    lastWord: foldJournal(journal).lastWord,
     logStart: 0,
     logEnd: 1_000,
     topicId: 'topic',
@@ -103,6 +104,16 @@ test.each<[string, Parameters<typeof judge>[0], TakingVerdict]>([
     'a commit under a newer claim than ours',
     { committed: commit({ frontier: 60, epoch: 95 }) },
     { kind: 'superseded' },
+  ],
+  [
+    'an owner that was replaced said something after our claim: its commit may speak of that',
+    { committed: commit({ frontier: 60 }), lastWord: ownEpoch + 1 },
+    { kind: 'superseded' },
+  ],
+  [
+    'what it said before our claim is known',
+    { committed: commit({ frontier: 60 }), lastWord: ownEpoch - 1 },
+    { ...start, frontier: 60, doneBelow: 60, trusted },
   ],
   [
     'somebody set the group back: obeyed',

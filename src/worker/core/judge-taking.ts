@@ -7,6 +7,8 @@ export interface TakingFinding {
   /** undefined = the group never committed here. */
   readonly committed: { readonly offset: number; readonly metadata: string } | undefined;
   readonly history: JournalHistory;
+  /** {@link JournalHistory.lastWord} of the whole journal, read after the committed offset. */
+  readonly lastWord: number;
   readonly logStart: number;
   readonly logEnd: number;
   /** Ids of the queue topic and the state topic as they are now; '' where topics have none. */
@@ -50,7 +52,7 @@ export type TakingVerdict =
       readonly clean: boolean;
       readonly note: TakingNote | undefined;
     }
-  /** Somebody has claimed and taken the partition since our claim: only a new claim can tell what is true. */
+  /** Since our claim somebody has taken the partition, or its owner has gone on: only a new claim tells what is true. */
   | { readonly kind: 'superseded' }
   | { readonly kind: 'stop'; readonly reason: StopReason; readonly from: number; readonly to: number };
 
@@ -62,6 +64,10 @@ export type TakingVerdict =
 export function judgeTaking(finding: TakingFinding): TakingVerdict {
   const { history, topicId, logStart, logEnd } = finding;
   if ((history.newestConfirmedEpoch ?? -1) > finding.epoch) return { kind: 'superseded' };
+  // An owner that does not know yet that it was replaced goes on, and its commits are stored until ours is:
+  // (1) we claim, (2) it parks a task: its mark is above our claim, (3) it commits that the task is finished,
+  // (4) we read that commit. Our CONFIRM would make the mark void, and nobody would find the task any more.
+  if (finding.lastWord > finding.epoch) return { kind: 'superseded' };
   const confirm = history.newestConfirm;
   if (confirm !== undefined && confirm.topicId !== topicId) {
     return { kind: 'stop', reason: 'topic-recreated', from: confirm.frontier, to: logEnd };

@@ -64,19 +64,24 @@ export class StateJournal {
     this.#reader.onReadable(() => void this.#poll());
   }
 
+  /** Where the entries of a partition are. */
+  statePartition(partition: number): number {
+    return partition % this.#partitionCount;
+  }
+
   /** Resolves with the entry's offset. For a claim that is the epoch. */
   async append(entry: JournalEntry): Promise<number> {
     return await this.#append({
-      partition: this.#statePartition(entry.partition),
+      partition: this.statePartition(entry.partition),
       // One immutable key an entry: nothing overwrites anything, even on a topic that somebody made compacted.
       key: `${this.#group}/${entry.partition}/${this.#newId()}`,
       value: Buffer.from(encodeEntry(entry)),
     });
   }
 
-  /** What the journal said of a partition up to an entry of ours. Rejects when it cannot be read in time. */
+  /** What the journal said of a partition up to an entry of ours, or up to its end. Rejects when it cannot be read in time. */
   async historyUpTo(partition: number, offset: number): Promise<JournalHistory> {
-    const statePartition = this.#statePartition(partition);
+    const statePartition = this.statePartition(partition);
     if (!this.#reached.has(statePartition)) {
       this.#reached.set(statePartition, 0);
       await this.#follow(statePartition);
@@ -90,10 +95,6 @@ export class StateJournal {
     this.#closed = true;
     this.#wake();
     await this.#reader.close();
-  }
-
-  #statePartition(partition: number): number {
-    return partition % this.#partitionCount;
   }
 
   async #follow(statePartition: number): Promise<void> {

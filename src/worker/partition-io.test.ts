@@ -1,0 +1,99 @@
+import { expect, it } from 'vitest';
+import { foldJournal, type JournalEntry, type WrittenEntry } from '../journal/journal.ts';
+import type { Admin, Membership } from '../kafka/port.ts';
+import { PartitionState } from './core/partition-state.ts';
+import type { StateJournal } from './journal/state-journal.ts';
+import { PartitionIo } from './partition-io.ts';
+
+/** A group whose state topic has one partition, and a partition that a worker is about to take. */
+class Rig {
+  readonly entries: WrittenEntry[] = [];
+  readonly partition = new PartitionState(5);
+  /** Happens while the group's offset is read. */
+  onCommittedRead = (): void => {};
+  /** State partitions whose end was asked for. */
+  readonly endsAsked: number[] = [];
+  readonly io: PartitionIo;
+
+  constructor() {
+    this.partition.epoch = this.write({ kind: 'claim', group: 'g', partition: 5, by: 'w' });
+    const journal = {
+      append: async (entry: JournalEntry) => this.write(entry),
+      statePartition: () => 0,
+      historyUpTo: async (_partition: number, offset: number) =>
+        foldJournal(this.entries.filter((entry) => entry.offset <= offset)),
+    };
+    const admin = {
+      describeTopics: async () => new Map([['q', { id: 'Q' }]]),
+      logEnds: async (places: readonly { topic: string; partition: number }[]) =>
+        places.map(({ topic, partition }) => {
+          if (topic !== 'q.state') return { topic, partition, start: 2, end: 9 };
+          this.endsAsked.push(partition);
+          return { topic, partition, start: 0, end: this.entries.length };
+        }),
+    };
+    const membership = {
+      committed: async () => {
+        this.onCommittedRead();
+        return [{ topic: 'q', partition: 5, offset: 4, metadata: 'm' }];
+      },
+    };
+    this.io = new PartitionIo({
+      group: 'g',
+      topic: 'q',
+      stateTopic: 'q.state',
+      workerName: 'w',
+      // Nothing else of these three is used.
+      journal: journal as unknown as StateJournal,
+      admin: async () => admin as unknown as Admin,
+      membership: membership as unknown as Membership,
+    });
+  }
+
+  write(entry: JournalEntry): number {
+    this.entries.push({ ...entry, offset: this.entries.length });
+    return this.entries.length - 1;
+  }
+}
+
+it('finds what decides where a partition starts', async () => {
+  const { io, partition } = new Rig();
+  const found = await io.inspect([partition]);
+  expect(found.get(partition)).toMatchObject({
+    epoch: 0,
+    committed: { offset: 4, metadata: 'm' },
+    history: { claims: new Set([0]) },
+    lastWord: -1,
+    logStart: 2,
+    logEnd: 9,
+    topicId: 'Q',
+    statePin: '',
+  });
+});
+
+it('reads the journal to its end after the committed offset: the commit may speak of what was said last', async () => {
+  const rig = new Rig();
+  const former = rig.partition.epoch;
+  rig.write({
+    kind: 'confirm',
+    group: 'g',
+    partition: 5,
+    epoch: former,
+    frontier: 0,
+    topicId: 'Q',
+    reason: 'taken',
+  });
+  rig.partition.epoch = rig.write({ kind: 'claim', group: 'g', partition: 5, by: 'w' });
+  rig.onCommittedRead = () =>
+    void rig.write({ kind: 'progress', group: 'g', partition: 5, epoch: former, mark: 1, done: 3 });
+  const found = (await rig.io.inspect([rig.partition])).get(rig.partition);
+  expect(found?.lastWord).toBe(3);
+  expect(found?.history.lastWord).toBe(-1);
+});
+
+it('asks once for the end of a part of the journal, however many partitions are taken', async () => {
+  const rig = new Rig();
+  rig.onCommittedRead = () => {};
+  await rig.io.inspect([rig.partition, rig.partition]);
+  expect(rig.endsAsked).toEqual([0]);
+});
