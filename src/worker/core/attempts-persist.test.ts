@@ -92,6 +92,7 @@ describe.each(waysOut)('after %s', (_how, leave) => {
     expect(second.reports('key-held')).toEqual([]);
     leave(second);
     const third = successor(second, config, 25 * MINUTE);
+    third.pass(1);
     third.fail(third.runOf('bad'));
     expect(third.reports('key-held')).toMatchObject([{ reason: 'gave-up', attempts: 4 }]);
   });
@@ -130,4 +131,47 @@ it('a key that gave up and waits is tried once by its next owner, and gives up a
   const second = successor(first, config);
   second.fail(second.runOf('bad'));
   expect(second.reports('key-held')).toMatchObject([{ reason: 'gave-up', attempts: 3 }]);
+});
+
+describe('an owner that begins while no task of a type succeeds', () => {
+  const retry = { minDelayMs: 1_000, maxDelayMs: 10_000, giveUpAfterMs: 60 * MINUTE, maxAttempts: undefined };
+
+  /** A task that has failed for longer than it may, and fails again in the hands of its next owner. */
+  function failedForLong(finishFirst: boolean): CoreRig {
+    const first = new CoreRig({ retry });
+    first.records(first.take(0), itemsOf(0, keys));
+    first.fail(first.runOf('bad'));
+    first.settle();
+    const rig = successor(first, { retry }, 90 * MINUTE);
+    if (finishFirst) rig.finish(rig.runOf('a'));
+    rig.fail(rig.runOf('bad'));
+    return rig;
+  }
+
+  it('gives up none for what was before, as long as not all had the time for another try', () => {
+    const rig = failedForLong(false);
+    expect(rig.reports('key-held')).toEqual([]);
+    rig.pass(9_000);
+    rig.settle(); // it may have ended the process, as far as one knows
+    rig.fail(rig.runOf('bad'));
+    expect(rig.reports('key-held')).toEqual([]);
+    rig.pass(10_000);
+    rig.settle();
+    rig.fail(rig.runOf('bad'));
+    expect(rig.reports('key-held')).toMatchObject([{ reason: 'gave-up', attempts: 4 }]);
+  });
+
+  it('gives up what has failed for too long once another one has succeeded', () => {
+    expect(failedForLong(true).reports('key-held')).toMatchObject([{ reason: 'gave-up', attempts: 2 }]);
+  });
+
+  it('gives up what fails for too long in its own hands', () => {
+    const brief = { ...retry, giveUpAfterMs: 3_000 };
+    const rig = new CoreRig({ retry: brief });
+    rig.records(rig.take(0), itemsOf(0, ['bad']));
+    rig.fail(rig.runOf('bad'));
+    rig.pass(3_500);
+    rig.fail(rig.runOf('bad'));
+    expect(rig.reports('key-held')).toMatchObject([{ reason: 'gave-up' }]);
+  });
 });

@@ -117,3 +117,28 @@ describe('a single task whose owner ended between its MARK and the copy', () => 
     expect(at.partition.committedFrontier).toBe(3);
   });
 });
+
+describe('what an owner remembers', () => {
+  it('of commands has an end: the second append of one comes soon after the first', () => {
+    const at = new ParkedRig();
+    for (let i = 0; i <= 10_000; i += 1) at.command('k', { name: 'release' });
+    expect(at.partition.heard.size).toBe(10_000);
+    const [last] = [...at.partition.heard].slice(-1);
+    expect(last).toBe('c10001');
+  });
+
+  it('of parked tasks that are done is what the queue may still bring', () => {
+    const at = new ParkedRig();
+    const keys = Array.from({ length: 1_000 }, (_, i) => `k${i}`);
+    at.rig.records(at.partition, itemsOf(0, [...keys, 'end']));
+    for (const [i, key] of keys.entries()) at.partition.doneAside.set(key, i < 600 ? 0 : 2_000);
+    at.finishAll();
+    expect(at.partition.committedFrontier).toBe(1_001);
+    expect(at.partition.doneAside.size).toBe(400);
+    expect(at.partition.forgetDoneAtCount).toBe(1_000);
+    for (let i = 0; i < 600; i += 1) at.partition.doneSingly.add(i === 0 ? 5_000 : i);
+    at.rig.records(at.partition, itemsOf(1_001, ['end']));
+    at.finishAll();
+    expect([at.partition.doneAside.size, at.partition.doneSingly.size]).toEqual([400, 1]);
+  });
+});

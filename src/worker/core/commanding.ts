@@ -4,13 +4,16 @@ import type { PartitionEffect } from './effects.ts';
 import { keyHash } from './key-hash.ts';
 import type { Item, Lane } from './lane.ts';
 import { type JournalWrite, type MarkRequest, Parked } from './parked.ts';
-import { marked, park, shiftFirst } from './parking.ts';
+import { forgetDoneAside, marked, park, shiftFirst } from './parking.ts';
 import type { AfterCommit, PartitionState } from './partition-state.ts';
 import { endMark, failRedrive, redriveStepped, write, written } from './redriving.ts';
 import { advanceLane, reconsider } from './scheduling.ts';
 
 /** How long after a failure something is written or read again. */
 const REPEAT_MS = 500;
+
+/** The second append of a command follows the first within the time of a request: so many may come between. */
+const MOST_HEARD = 10_000;
 
 /** What the journal says of parked keys, holds and open commands when a partition is taken. */
 export function restoreMarks(partition: PartitionState, history: JournalHistory, endedWell: boolean): void {
@@ -40,11 +43,19 @@ export function commanded(core: CoreState, number: number, command: Command): vo
   // One whose first append had no answer is in the journal twice.
   if (partition === undefined || partition.heard.has(command.id)) return;
   partition.heard.add(command.id);
+  if (partition.heard.size > MOST_HEARD) forgetOldest(partition.heard);
   if (partition.phase !== 'running') {
     partition.commands.push(command); // obeyed once the work begins; whoever takes the partition next finds it as well
     return;
   }
   if (!obey(core, partition, command)) partition.commands.push(command);
+}
+
+function forgetOldest(ids: Set<string>): void {
+  for (const id of ids) {
+    ids.delete(id);
+    return;
+  }
 }
 
 /** Obeys what has waited, in order. */
@@ -105,7 +116,7 @@ function parkByHand(core: CoreState, partition: PartitionState, command: Command
   // What a mark covers is only ever copied, by every owner: the list of copies has no hole then, whoever wrote them. So a
   // task that runs comes to its end first.
   if (lane?.state === 'running') {
-    core.parkWaiting.add(partition);
+    core.parkWaiting.set(lane, partition);
     return false;
   }
   // What is restored and not read yet may be of this key: everything from there on is.
@@ -125,9 +136,11 @@ function firstUnmarked(partition: PartitionState, lane: Lane | undefined): numbe
 
 /** Keys that an operator parks while one of their tasks runs: perhaps it has come to its end. */
 export function parkAfterRuns(core: CoreState): void {
-  const waiting = [...core.parkWaiting];
-  core.parkWaiting.clear();
-  for (const partition of waiting) if (partition.phase === 'running') obeyWaiting(core, partition);
+  for (const [lane, partition] of [...core.parkWaiting]) {
+    if (partition.phase === 'running' && lane.state === 'running') continue;
+    core.parkWaiting.delete(lane);
+    if (partition.phase === 'running') obeyWaiting(core, partition);
+  }
 }
 
 /** What waits goes on at once, whatever it waits for. A task that was given up is tried anew. */
@@ -141,6 +154,7 @@ function releaseKey(core: CoreState, partition: PartitionState, key: string): vo
       lane.starts = 0;
       lane.firstFailedAtMs = undefined;
       partition.changes += 1;
+      core.commitUrgent = true; // the journal says nothing of it to whoever is next
     }
     reconsider(core, partition, lane);
   }
@@ -271,6 +285,7 @@ export function finishFirst(core: CoreState, partition: PartitionState, lane: La
 /** A commit was acknowledged: commands that it fulfils are done, and tasks to be skipped that never came will not come. */
 export function commandsCommitted(core: CoreState, partition: PartitionState): void {
   writeFulfilled(core, partition);
+  forgetDoneAside(partition);
   for (const [taskId, commands] of partition.skips) {
     const left = commands.filter(
       ({ verb }) => verb.name === 'skip' && verb.below > partition.committedFrontier,

@@ -109,8 +109,8 @@ export class CoreState {
   readonly roomWanted = new Set<PartitionState>();
   /** Partitions with a lane that has run out of records. */
   readonly sweepWanted = new Set<PartitionState>();
-  /** Partitions with a command to park a key whose task is running. */
-  readonly parkWaiting = new Set<PartitionState>();
+  /** Lanes with a task that runs, and a command to park their key. */
+  readonly parkWaiting = new Map<Lane, PartitionState>();
   /** Partitions with a mark that waits to be redriven or discarded. */
   readonly settling = new Set<PartitionState>();
   /** Partitions with a redrive that has run out of records. */

@@ -66,6 +66,7 @@ describe('a release', () => {
     at.command('k', { name: 'release' });
     expect(at.rig.runOf('k').attempt).toBe(1);
     expect(at.partition.changes).toBeGreaterThan(changes);
+    expect(at.rig.commit()).toMatchObject([{ offset: 0 }]); // at once: whoever is next must not wait again
   });
 
   it('starts at once what is redriven and waits to be tried again', () => {

@@ -9,6 +9,7 @@ export class OutageDetector {
   /** Keys that failed since the last success of the type. */
   readonly #failing = new Set<string>();
   #down = false;
+  #proven = false;
   #beganMs = 0;
   #probeAtMs = 0;
   #probeDelayMs = 0;
@@ -24,6 +25,11 @@ export class OutageDetector {
     return this.#down;
   }
 
+  /** A task of the type has succeeded here. */
+  get proven(): boolean {
+    return this.#proven;
+  }
+
   /** Since when the type is down; of the last time when it is not. */
   get beganMs(): number {
     return this.#beganMs;
@@ -37,6 +43,7 @@ export class OutageDetector {
   /** True when this success ended an outage. */
   succeeded(): boolean {
     this.#failing.clear();
+    this.#proven = true;
     const ended = this.#down;
     this.#down = false;
     return ended;

@@ -2,7 +2,7 @@ import type { CoreState } from './core-state.ts';
 import { letGo } from './held-bytes.ts';
 import type { Item, Lane } from './lane.ts';
 import { type Copy, type MarkRequest, type ParkCause, Parked } from './parked.ts';
-import type { PartitionState } from './partition-state.ts';
+import { FORGET_DONE_COUNT, type PartitionState } from './partition-state.ts';
 import { advanceLane, moveLane, reconsider } from './scheduling.ts';
 
 /** How many tasks of a key are on their way to the parked topic at once. */
@@ -49,6 +49,16 @@ export function settledFrom(partition: PartitionState, parked: Parked): number {
 export function isDoneAside(partition: PartitionState, key: string, offset: number): boolean {
   if (partition.doneAside.size === 0 && partition.doneSingly.size === 0) return false;
   return offset <= (partition.doneAside.get(key) ?? -1) || partition.doneSingly.has(offset);
+}
+
+/** What is below the committed offset is not read from the queue again. */
+export function forgetDoneAside(partition: PartitionState): void {
+  const { doneAside, doneSingly, committedFrontier } = partition;
+  if (doneAside.size + doneSingly.size < partition.forgetDoneAtCount) return;
+  for (const [key, upTo] of doneAside) if (upTo < committedFrontier) doneAside.delete(key);
+  for (const offset of doneSingly) if (offset < committedFrontier) doneSingly.delete(offset);
+  // So that what must be kept is not looked through with every commit.
+  partition.forgetDoneAtCount = Math.max(FORGET_DONE_COUNT, 2 * (doneAside.size + doneSingly.size));
 }
 
 /** Begins to park a key from a task on, or a single task. Nothing is copied before the MARK is written. */

@@ -76,6 +76,9 @@ export interface AfterCommit {
   readonly redriven: { readonly parked: Parked; readonly done: number } | undefined;
 }
 
+/** Parked tasks that are done are looked through for what can be forgotten when there are this many. */
+export const FORGET_DONE_COUNT = 1_000;
+
 export class PartitionState {
   readonly partition: number;
   #phase: Phase = 'claiming';
@@ -159,6 +162,8 @@ export class PartitionState {
   /** Tasks of a key up to this source offset were done as parked ones, although the queue still lists them. */
   readonly doneAside = new Map<string, number>();
   readonly doneSingly = new Set<number>();
+  /** With so many of both, those that are committed are forgotten. */
+  forgetDoneAtCount = FORGET_DONE_COUNT;
   /** What operators hold. */
   heldKeys = new Set<string>();
   heldTypes = new Set<string>();

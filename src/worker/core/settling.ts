@@ -69,7 +69,7 @@ function retry(core: CoreState, run: Run, verdict: Extract<Verdict, { kind: 'ret
   if (counted) countFailure(core, lane);
   const failure = {
     attempts: lane.attempts,
-    firstFailedAtMs: lane.firstFailedAtMs ?? core.wallMs,
+    firstFailedAtMs: failingSinceMs(core, run, type),
     nowMs: core.wallMs,
   };
   if (counted && !began && isGivenUp(policy, failure)) {
@@ -89,6 +89,18 @@ function retry(core: CoreState, run: Run, verdict: Extract<Verdict, { kind: 'ret
   }
   dropIfUnwanted(core, partition, lane);
   if (began) beginOutage(core, type);
+}
+
+/**
+ * Since when a task has failed, as far as that makes it give up. An owner that begins while a dependency is down learns
+ * that from the first keys that fail: they must not pay for having failed for long. So until the type has succeeded here,
+ * or every key has had the time for another try, what was before this owner does not count.
+ */
+function failingSinceMs(core: CoreState, { partition, lane }: Run, { outage, policy }: TypeState): number {
+  const sinceMs = lane.firstFailedAtMs ?? core.wallMs;
+  const ownedForMs = core.nowMs - partition.startedAtMs;
+  if (outage.proven || ownedForMs >= policy.retry.maxDelayMs) return sinceMs;
+  return Math.max(sinceMs, core.wallMs - ownedForMs);
 }
 
 /** Keys of the type that wait for their next try wait for the end of the outage instead: then all go on at once. */
