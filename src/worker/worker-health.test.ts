@@ -30,4 +30,13 @@ describe('health', () => {
       reasons: ['nothing else starts while a task that may have ended its process is tried alone'],
     });
   });
+
+  it('counts held keys as one says it', () => {
+    const rig = new CoreRig();
+    rig.records(rig.take(0), itemsOf(0, ['a', 'b']));
+    rig.end(rig.runOf('a'), { kind: 'hold', reason: 'unknown-type', error: undefined });
+    expect(healthOf(rig)).toMatchObject({ heldKeys: 1, reasons: ['1 key is held'] });
+    rig.end(rig.runOf('b'), { kind: 'hold', reason: 'unknown-type', error: undefined });
+    expect(healthOf(rig)).toMatchObject({ heldKeys: 2, reasons: ['2 keys are held'] });
+  });
 });

@@ -42,7 +42,7 @@ export function judgeHealth(
     }
     stalled ||= isStalled(core, partition, nowMs);
   }
-  if (heldKeys > 0) reasons.push(`${heldKeys} keys are held`);
+  if (heldKeys > 0) reasons.push(heldKeys === 1 ? '1 key is held' : `${heldKeys} keys are held`);
   for (const [type, state] of core?.types ?? [])
     if (state.outage.down) reasons.push(`'${type}' is in outage`);
   // With keys to start and a free slot this would look stalled, and a restart would be charged to that task.

@@ -92,7 +92,7 @@ it('holds the key of a task that is given up because it failed too often, when i
   await rig.enqueue('bad', 'a', 'bad', 'b');
   expect(await held).toMatchObject({ key: 'bad', reason: 'gave-up', type: 'work', attempts: 3 });
   await others;
-  expect(worker.health()).toMatchObject({ status: 'degraded', heldKeys: 1, reasons: ['1 keys are held'] });
+  expect(worker.health()).toMatchObject({ status: 'degraded', heldKeys: 1, reasons: ['1 key is held'] });
 });
 
 it('tells a handler that its time is up, and starts nothing of the key while the old promise lives', async () => {
