@@ -2,12 +2,14 @@ import type { Command, JournalHistory } from '../../journal/journal.ts';
 import type { CoreState } from './core-state.ts';
 import type { PartitionEffect } from './effects.ts';
 import { keyHash } from './key-hash.ts';
-import type { Item, Lane } from './lane.ts';
+import type { Lane } from './lane.ts';
+
 import { type JournalWrite, type MarkRequest, Parked } from './parked.ts';
-import { forgetDoneAside, marked, park, shiftFirst } from './parking.ts';
-import type { AfterCommit, PartitionState } from './partition-state.ts';
-import { endMark, failRedrive, redriveStepped, write, written } from './redriving.ts';
+import { marked, park } from './parking.ts';
+import type { PartitionState } from './partition-state.ts';
+import { answer, endMark, failRedrive, written } from './redriving.ts';
 import { advanceLane, reconsider } from './scheduling.ts';
+import { skip, writeFulfilled } from './skipping.ts';
 
 /** How long after a failure something is written or read again. */
 const REPEAT_MS = 500;
@@ -100,13 +102,6 @@ function obey(core: CoreState, partition: PartitionState, command: Command): boo
   }
 }
 
-function answer(core: CoreState, partition: PartitionState, command: Command, outcome: string): boolean {
-  const { name } = command.verb;
-  const verb = name === 'discard-task' ? 'discard' : name;
-  write(core, partition, { kind: 'done', command: command.id, verb, outcome });
-  return true;
-}
-
 function parkByHand(core: CoreState, partition: PartitionState, command: Command): boolean {
   const { key } = command;
   const known = partition.parkedKeys.get(key);
@@ -136,7 +131,7 @@ function firstUnmarked(partition: PartitionState, lane: Lane | undefined): numbe
 
 /** Keys that an operator parks while one of their tasks runs: perhaps it has come to its end. */
 export function parkAfterRuns(core: CoreState): void {
-  for (const [lane, partition] of [...core.parkWaiting]) {
+  for (const [lane, partition] of core.parkWaiting) {
     if (partition.phase === 'running' && lane.state === 'running') continue;
     core.parkWaiting.delete(lane);
     if (partition.phase === 'running') obeyWaiting(core, partition);
@@ -200,117 +195,6 @@ function discardTask(
   }
   parked.discarded.add(offset);
   return answer(core, partition, command, 'discarded');
-}
-
-// --- skipping
-
-function skip(
-  core: CoreState,
-  partition: PartitionState,
-  command: Command,
-  { taskId, below }: { readonly taskId: string; readonly below: number },
-): void {
-  if (below <= partition.committedFrontier) {
-    answer(core, partition, command, 'not-found');
-    return;
-  }
-  const others = partition.skips.get(taskId)?.filter(({ id }) => id !== command.id) ?? [];
-  partition.skips.set(taskId, [...others, command]);
-  const lane = partition.lanes.get(command.key);
-  // A lane that waits is looked at when it is the task in front, or when that is not in memory.
-  const first = lane?.first;
-  if (first === undefined || (typeof first === 'object' && core.config.taskId(first) !== taskId)) return;
-  reconsider(core, partition, lane);
-}
-
-/** A command to skip this task, if there is one. */
-export function skipOf(
-  core: CoreState,
-  partition: PartitionState,
-  lane: Lane,
-  item: Item,
-): Command | undefined {
-  if (partition.skips.size === 0) return undefined;
-  const commands = partition.skips.get(core.config.taskId(item) ?? '');
-  return commands?.find(({ key }) => key === lane.key);
-}
-
-/** Finishes the first task of a lane without running it. Whoever asked for it is told once a commit says so. */
-export function skipFirst(
-  core: CoreState,
-  partition: PartitionState,
-  what: { readonly lane: Lane; readonly item: Item; readonly command: Command },
-): void {
-  const { lane, item, command } = what;
-  const asked = takeSkips(partition, command);
-  partition.changes += 1;
-  core.effects.push({
-    kind: 'report',
-    report: {
-      kind: 'task-skipped',
-      partition: partition.partition,
-      item,
-      command: command.id,
-      by: command.by,
-    },
-  });
-  const parked = partition.redrives.get(lane)?.parked;
-  if (lane.aside) redriveStepped(core, partition, lane, item);
-  else finishFirst(core, partition, lane, item);
-  const redriven = parked === undefined ? undefined : { parked, done: item.offset };
-  for (const { id } of asked) {
-    const entry: JournalWrite = { kind: 'done', command: id, verb: 'skip', outcome: 'skipped' };
-    partition.afterCommit.push({ changes: partition.changes, write: entry, redriven });
-  }
-}
-
-/** Takes out the commands that asked for the same as this one. */
-function takeSkips(partition: PartitionState, { verb, key }: Command): readonly Command[] {
-  if (verb.name !== 'skip') return [];
-  const all = partition.skips.get(verb.taskId) ?? [];
-  const left = all.filter((command) => command.key !== key);
-  if (left.length === 0) partition.skips.delete(verb.taskId);
-  else partition.skips.set(verb.taskId, left);
-  return all.filter((command) => command.key === key);
-}
-
-/** The first task of a lane that does not run is finished. */
-export function finishFirst(core: CoreState, partition: PartitionState, lane: Lane, item: Item): void {
-  partition.startedBelow = Math.max(partition.startedBelow, item.offset + 1);
-  shiftFirst(core, partition, lane);
-  partition.changes += 1;
-  advanceLane(core, partition, lane);
-}
-
-/** A commit was acknowledged: commands that it fulfils are done, and tasks to be skipped that never came will not come. */
-export function commandsCommitted(core: CoreState, partition: PartitionState): void {
-  writeFulfilled(core, partition);
-  forgetDoneAside(partition);
-  for (const [taskId, commands] of partition.skips) {
-    const left = commands.filter(
-      ({ verb }) => verb.name === 'skip' && verb.below > partition.committedFrontier,
-    );
-    if (left.length === commands.length) continue;
-    for (const command of commands) {
-      if (!left.includes(command)) answer(core, partition, command, 'not-found');
-    }
-    if (left.length === 0) partition.skips.delete(taskId);
-    else partition.skips.set(taskId, left);
-  }
-}
-
-function writeFulfilled(core: CoreState, partition: PartitionState): void {
-  if (partition.afterCommit.length === 0) return;
-  const waiting = partition.afterCommit;
-  partition.afterCommit = waiting.filter((one) => !isFulfilled(partition, one));
-  for (const one of waiting) if (isFulfilled(partition, one)) write(core, partition, one.write);
-}
-
-/** A parked task that was skipped would run again if its owner ended before the journal says that it is done. */
-function isFulfilled(partition: PartitionState, { changes, redriven }: AfterCommit): boolean {
-  if (changes > partition.committedChanges) return false;
-  if (redriven === undefined) return true;
-  return redriven.parked.writtenDone >= redriven.done || redriven.parked.stage === 'cleared';
 }
 
 // --- answers of the journal and the parked topic

@@ -1,11 +1,11 @@
 import type { CommitOutcome } from '../../kafka/port.ts';
-import { commandsCommitted } from './commanding.ts';
 import { encodeMetadata } from './commit-metadata.ts';
 import type { CoreState } from './core-state.ts';
 import type { CommitItem } from './effects.ts';
 import { lose } from './giving-up.ts';
 import type { PartitionState } from './partition-state.ts';
 import { queueUp } from './scheduling.ts';
+import { commandsCommitted } from './skipping.ts';
 import { assignLater, inspectNow, takingCommitted, takingMetadata } from './taking.ts';
 
 const RETRY_COMMIT_MS = 50;

@@ -154,6 +154,17 @@ export interface Redrive {
   tasks: number;
 }
 
+/** An owner asks for more parked tasks of a key when it has fewer than this at hand. */
+const AT_HAND = 8;
+
+/** Whether more parked tasks are to be read for a redrive now. */
+export function wantsMore(redrive: Redrive): boolean {
+  const { parked, began, atEnd, lane } = redrive;
+  return (
+    parked.stage === 'redriving' && began && !atEnd && lane.length < AT_HAND && lane.hold !== 'data-loss'
+  );
+}
+
 /** What is written down about a mark or a command. */
 export type JournalWrite =
   | { readonly kind: 'progress'; readonly parked: Parked; readonly done: number }

@@ -1,19 +1,13 @@
 import type { Command } from '../../journal/journal.ts';
 import type { CoreState } from './core-state.ts';
-import { hold, letGo } from './held-bytes.ts';
+import { letGo } from './held-bytes.ts';
 import { keyHash } from './key-hash.ts';
 import { type Item, Lane } from './lane.ts';
-import type { JournalWrite, Parked, ParkedFound, ParkedWant, Redrive } from './parked.ts';
+import { type JournalWrite, type Parked, type Redrive, wantsMore } from './parked.ts';
 import { reportDone, settledFrom } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
-import { advanceLane, holdLane, moveLane, reconsider } from './scheduling.ts';
+import { advanceLane, moveLane, reconsider } from './scheduling.ts';
 
-/** An owner asks for more parked tasks of a key when it has fewer than this at hand. */
-const AT_HAND = 8;
-const WANT_COUNT = 32;
-const WANT_BYTES = 1_048_576;
-/** Keys of a partition that are read for in one go. */
-const WANTS_AT_ONCE = 64;
 /** So many owners may begin at the same task before it counts as one that kills its process. */
 const MOST_STALLS = 3;
 
@@ -95,89 +89,6 @@ function begin(core: CoreState, partition: PartitionState, parked: Parked): void
   write(core, partition, { kind: 'progress', parked, done: parked.done });
 }
 
-/** Asks for parked tasks where they run out. */
-export function planParkedReads(core: CoreState): void {
-  for (const partition of core.parkedWanted) {
-    if (partition.phase !== 'running') {
-      core.parkedWanted.delete(partition);
-      continue;
-    }
-    if (partition.parkedJob !== undefined) continue;
-    core.parkedWanted.delete(partition);
-    const wants: ParkedWant[] = [];
-    const job = new Map<number, Redrive>();
-    for (const redrive of partition.redrives.values()) {
-      if (wants.length === WANTS_AT_ONCE) break;
-      if (!wantsMore(redrive)) continue;
-      wants.push(wantOf(core, redrive));
-      job.set(redrive.parked.mark, redrive);
-    }
-    if (wants.length === 0) continue;
-    partition.parkedJob = job;
-    core.effects.push({ kind: 'read-parked', partition, wants });
-  }
-}
-
-function wantsMore(redrive: Redrive): boolean {
-  const { parked, began, atEnd, lane } = redrive;
-  return (
-    parked.stage === 'redriving' && began && !atEnd && lane.length < AT_HAND && lane.hold !== 'data-loss'
-  );
-}
-
-function wantOf(core: CoreState, { parked, nextParked, readTo }: Redrive): ParkedWant {
-  const count = parked.scope === 'task' || !core.budget.open ? 1 : WANT_COUNT;
-  return { mark: parked.mark, after: readTo, from: nextParked, count, bytes: WANT_BYTES };
-}
-
-/** Parked tasks have been read. */
-export function parkedRead(core: CoreState, partition: PartitionState, found: readonly ParkedFound[]): void {
-  const job = partition.parkedJob;
-  partition.parkedJob = undefined;
-  if (partition.phase !== 'running') return;
-  for (const one of found) {
-    const redrive = job?.get(one.mark);
-    // A redrive that has failed and was begun again meanwhile is not the one that was read for.
-    if (redrive === undefined || redrive.parked.redrive !== redrive || redrive.parked.stage !== 'redriving')
-      continue;
-    takeFound(core, partition, redrive, one);
-  }
-  core.parkedWanted.add(partition);
-}
-
-function takeFound(core: CoreState, partition: PartitionState, redrive: Redrive, found: ParkedFound): void {
-  const { parked, lane } = redrive;
-  if (found.lostBelow > 0) {
-    holdLane(core, partition, lane, { reason: 'data-loss', dueMs: Number.POSITIVE_INFINITY });
-    core.effects.push({
-      kind: 'report',
-      report: {
-        kind: 'key-held',
-        partition: partition.partition,
-        item: undefined,
-        offset: redrive.readTo + 1,
-        key: lane.key,
-        reason: 'data-loss',
-        attempts: 0,
-        error: undefined,
-      },
-    });
-    return;
-  }
-  const wasEmpty = lane.length === 0;
-  for (const item of found.items) {
-    if (item.offset <= redrive.readTo) continue;
-    redrive.readTo = item.offset;
-    if (parked.discarded.has(item.offset)) continue;
-    lane.pushTail(item);
-    hold(core, partition, item.bytes);
-  }
-  redrive.nextParked = found.next;
-  redrive.atEnd = found.atEnd;
-  if (lane.length === 0) finishIfDone(core, partition, redrive);
-  else if (wasEmpty) advanceLane(core, partition, lane);
-}
-
 /** A parked task is done. */
 export function redriveStepped(core: CoreState, partition: PartitionState, lane: Lane, item: Item): void {
   const redrive = partition.redrives.get(lane);
@@ -192,7 +103,12 @@ export function redriveStepped(core: CoreState, partition: PartitionState, lane:
   if (wantsMore(redrive)) core.parkedWanted.add(partition);
 }
 
-function finishIfDone(core: CoreState, partition: PartitionState, { parked, atEnd, readTo }: Redrive): void {
+/** The last parked task is done: that is written down. */
+export function finishIfDone(
+  core: CoreState,
+  partition: PartitionState,
+  { parked, atEnd, readTo }: Redrive,
+): void {
   if (!atEnd || parked.stage !== 'redriving' || partition.phase !== 'running') return;
   clear(core, partition, { parked, how: 'redriven', upTo: Math.max(parked.done, readTo) });
 }
@@ -252,6 +168,19 @@ export function hasUnwrittenProgress(partition: PartitionState): boolean {
 export function write(core: CoreState, partition: PartitionState, entry: JournalWrite): void {
   partition.openWrites += 1;
   core.effects.push({ kind: 'write', partition, write: entry });
+}
+
+/** Writes down what became of a command. Always true: it does not wait any more. */
+export function answer(
+  core: CoreState,
+  partition: PartitionState,
+  command: Command,
+  outcome: string,
+): boolean {
+  const { name } = command.verb;
+  const verb = name === 'discard-task' ? 'discard' : name;
+  write(core, partition, { kind: 'done', command: command.id, verb, outcome });
+  return true;
 }
 
 /** An entry about a mark or a command is in the journal. Returns true when a command of the key may follow. */

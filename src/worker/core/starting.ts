@@ -1,4 +1,3 @@
-import { finishFirst, skipFirst, skipOf } from './commanding.ts';
 import { LANES_THAT_ALWAYS_FIT, metadataFits } from './commit-metadata.ts';
 import type { CoreState, TypeState } from './core-state.ts';
 import { askForRoomAgain, delay, makeRoomOfDelayed, waitsUnlisted } from './delaying.ts';
@@ -8,6 +7,7 @@ import type { Item, Lane } from './lane.ts';
 import { copyFirst, isDoneAside, turnOf } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
 import { advanceLane, holdLane, moveLane, queueUp } from './scheduling.ts';
+import { finishFirst, skipFirst, skipOf } from './skipping.ts';
 import { admitSuspect, admittedAlone, suspectStarted } from './suspects.ts';
 import { callWaiting, mayStart } from './type-limits.ts';
 
