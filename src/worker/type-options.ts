@@ -6,9 +6,9 @@ import type { Classify } from './running/classify.ts';
 
 /** How a failing task is tried again. It is retried in place: its key waits, other keys go on. */
 export interface RetryOptions {
-  /** First pause, milliseconds; doubled each time, spread by 20 %. Default 200. */
+  /** First pause, milliseconds; doubled each time, spread by 20 %. Default 200; never above `maxDelayMs`. */
   readonly minDelayMs?: number | undefined;
-  /** Longest pause, milliseconds. Default 60,000. */
+  /** Longest pause, milliseconds. Default 60,000; never below `minDelayMs`. */
   readonly maxDelayMs?: number | undefined;
   /** Give up this long after the first failure, milliseconds. Default 24 hours. */
   readonly giveUpAfterMs?: number | undefined;
@@ -47,6 +47,8 @@ const ms = (least: number) =>
     .min(least)
     .max(2 ** 31 - 1);
 
+/** The first and the longest one, milliseconds. */
+const PAUSES = { minDelayMs: 200, maxDelayMs: 60_000 };
 const PAUSE = 'a whole number of milliseconds >= 1';
 
 const retry = {
@@ -116,8 +118,8 @@ export function resolveType(
   const common = worker.retry;
   return {
     retry: {
-      minDelayMs: own.minDelayMs ?? common.minDelayMs ?? 200,
-      maxDelayMs: own.maxDelayMs ?? common.maxDelayMs ?? 60_000,
+      minDelayMs: own.minDelayMs ?? common.minDelayMs ?? PAUSES.minDelayMs,
+      maxDelayMs: own.maxDelayMs ?? common.maxDelayMs ?? PAUSES.maxDelayMs,
       giveUpAfterMs: own.giveUpAfterMs ?? common.giveUpAfterMs ?? 86_400_000,
       maxAttempts: own.maxAttempts ?? common.maxAttempts,
     },
@@ -126,4 +128,48 @@ export function resolveType(
     concurrency: type.concurrency ?? Number.POSITIVE_INFINITY,
     rateLimit: type.rateLimit,
   };
+}
+
+/** What is wrong between two options that may come from different places. */
+interface PauseProblem {
+  readonly path: readonly string[];
+  readonly rule: string;
+  readonly cure: string;
+}
+
+/** First pauses that are longer than the longest one. */
+export function pauseProblems(
+  common: GivenRetry,
+  types: Readonly<Record<string, GivenType | undefined>>,
+): readonly PauseProblem[] {
+  const problems = [pauseProblem(['retry'], common, {})];
+  for (const [type, differing] of Object.entries(types)) {
+    if (differing?.retry !== undefined)
+      problems.push(pauseProblem(['types', type, 'retry'], differing.retry, common));
+  }
+  return problems.filter((problem) => problem !== undefined);
+}
+
+/** Told of what was given here: of the first pause, unless only the longest was. */
+function pauseProblem(at: readonly string[], own: GivenRetry, common: GivenRetry): PauseProblem | undefined {
+  if (own.minDelayMs === undefined && own.maxDelayMs === undefined) return undefined;
+  const from = (name: keyof typeof PAUSES): { ms: number; whose: string } => {
+    if (own[name] !== undefined) return { ms: own[name], whose: '' };
+    if (common[name] !== undefined) return { ms: common[name], whose: ' for the whole worker' };
+    return { ms: PAUSES[name], whose: ' by default' };
+  };
+  const [first, longest] = [from('minDelayMs'), from('maxDelayMs')];
+  if (first.ms <= longest.ms) return undefined;
+  const which = ({ ms, whose }: typeof first): string => `which is ${ms.toLocaleString('en-US')}${whose}`;
+  return own.minDelayMs !== undefined
+    ? {
+        path: [...at, 'minDelayMs'],
+        rule: `must not be above maxDelayMs, ${which(longest)}`,
+        cure: 'Lower it, or raise maxDelayMs.',
+      }
+    : {
+        path: [...at, 'maxDelayMs'],
+        rule: `must not be below minDelayMs, ${which(first)}`,
+        cure: 'Raise it, or lower minDelayMs.',
+      };
 }

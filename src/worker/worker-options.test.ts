@@ -76,3 +76,58 @@ it.each([
 ])('%j is refused, at %s', (given, path) => {
   expect(problems(given)).toMatchObject([{ path }]);
 });
+
+it.each<[string, unknown, { path: string; rule: string; value: string }]>([
+  [
+    "the worker's own",
+    { retry: { minDelayMs: 500, maxDelayMs: 100 } },
+    { path: 'retry.minDelayMs', rule: 'must not be above maxDelayMs, which is 100', value: '500' },
+  ],
+  [
+    'the default longest one',
+    { retry: { minDelayMs: 60_001 } },
+    {
+      path: 'retry.minDelayMs',
+      rule: 'must not be above maxDelayMs, which is 60,000 by default',
+      value: '60001',
+    },
+  ],
+  [
+    'one below the default first one',
+    { retry: { maxDelayMs: 199 } },
+    { path: 'retry.maxDelayMs', rule: 'must not be below minDelayMs, which is 200 by default', value: '199' },
+  ],
+  [
+    "a type's longest one below the worker's first one",
+    { retry: { minDelayMs: 500 }, types: { 'mail.send': { retry: { maxDelayMs: 499 } } } },
+    {
+      path: 'types.mail.send.retry.maxDelayMs',
+      rule: 'must not be below minDelayMs, which is 500 for the whole worker',
+      value: '499',
+    },
+  ],
+  [
+    "a type's first one above its longest one",
+    { types: { 'mail.send': { retry: { minDelayMs: 8, maxDelayMs: 7 } } } },
+    {
+      path: 'types.mail.send.retry.minDelayMs',
+      rule: 'must not be above maxDelayMs, which is 7',
+      value: '8',
+    },
+  ],
+])('a first pause that is longer than the longest is refused: %s', (_what, given, problem) => {
+  expect(problems(given)).toEqual([{ ...problem, cure: expect.stringMatching(/^(Raise|Lower) it, or/) }]);
+});
+
+it("a worker's pauses that do not fit are said once, not again for each type", () => {
+  const given = { retry: { minDelayMs: 2, maxDelayMs: 1 }, types: { 'mail.send': { concurrency: 1 } } };
+  expect(problems(given)).toMatchObject([{ path: 'retry.minDelayMs' }]);
+});
+
+it('pauses that are all alike are taken', () => {
+  expect(resolveWorkerOptions({ retry: { minDelayMs: 5, maxDelayMs: 5 } }, types).ofType('x').retry).toEqual({
+    ...plain,
+    minDelayMs: 5,
+    maxDelayMs: 5,
+  });
+});

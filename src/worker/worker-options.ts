@@ -7,6 +7,7 @@ import type { PartitionHookFunctions, RevokeReason } from './partition-hooks.ts'
 import type { WorkerMiddleware } from './running/task-context.ts';
 import {
   afterGiveUpSchema,
+  pauseProblems,
   type ResolvedType,
   type RetryOptions,
   resolveType,
@@ -200,7 +201,10 @@ export interface ResolvedWorkerOptions extends Omit<Parsed, 'retry' | 'afterGive
 
 /** @throws OptionsError; `types` = the names of the queue's task types. */
 export function resolveWorkerOptions(given: unknown, types: readonly string[]): ResolvedWorkerOptions {
-  const whole = schema.extend({ types: typesSchema(types) });
+  const whole = schema.extend({ types: typesSchema(types) }).superRefine((options, context) => {
+    for (const { path, ...params } of pauseProblems(options.retry, options.types))
+      context.addIssue({ code: 'custom', path: [...path], params });
+  });
   const { types: differing, ...options } = parseOptions('queue.worker()', whole, given ?? {});
   const common = resolveType(options);
   const own = new Map(
