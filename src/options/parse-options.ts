@@ -11,22 +11,40 @@ export function option<S extends z.ZodType>(schema: S, rule: string, cure: strin
   return schema;
 }
 
+/** Whose options they are. */
+interface Subject {
+  readonly call: string;
+  /** Options that are shown as they are, although their names look like a secret's. */
+  readonly plain: readonly string[];
+}
+
 /**
  * Checks an options object against its one declaration and fills in the defaults. The caller's object is not changed;
  * `undefined` means absent.
  *
  * @throws OptionsError listing every invalid, missing or unknown option.
  */
-export function parseOptions<S extends z.ZodObject>(subject: string, schema: S, given: unknown): z.output<S> {
+export function parseOptions<S extends z.ZodObject>(
+  subject: string | Subject,
+  schema: S,
+  given: unknown,
+): z.output<S> {
+  const { call, plain } = typeof subject === 'string' ? { call: subject, plain: [] } : subject;
   const result = schema.safeParse(given);
   if (result.success) return result.data;
   throw new OptionsError(
-    subject,
-    result.error.issues.flatMap((issue) => problemsOf(issue, schema, given)),
+    call,
+    result.error.issues.flatMap((issue) =>
+      problemsOf(issue, schema, (path) => showValue(valueAt(given, path), path, plain)),
+    ),
   );
 }
 
-function problemsOf(issue: z.core.$ZodIssue, schema: z.ZodType, given: unknown): OptionProblem[] {
+function problemsOf(
+  issue: z.core.$ZodIssue,
+  schema: z.ZodType,
+  shownAt: (path: readonly string[]) => string,
+): OptionProblem[] {
   const at = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(schemaAt(schema, at));
@@ -36,7 +54,7 @@ function problemsOf(issue: z.core.$ZodIssue, schema: z.ZodType, given: unknown):
       return {
         path: [...at, key].join('.'),
         rule: 'is not an option',
-        value: showValue(valueAt(given, [...at, key]), [...at, key]),
+        value: shownAt([...at, key]),
         cure,
       };
     });
@@ -46,7 +64,7 @@ function problemsOf(issue: z.core.$ZodIssue, schema: z.ZodType, given: unknown):
     {
       path: at.join('.') || '(options)',
       rule: words?.rule ?? issue.message,
-      value: showValue(valueAt(given, at), at),
+      value: shownAt(at),
       cure: words?.cure ?? 'See the documentation of this option.',
     },
   ];

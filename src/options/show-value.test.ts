@@ -53,3 +53,12 @@ it('shows what helps to find the mistake', () => {
     '{"mechanism":"SCRAM","username":"me","password":"(secret)"}',
   );
 });
+
+it('shows what is no secret here although its name says so, but not below sasl and tls', () => {
+  expect(showValue('order 7', ['key'], ['key'])).toBe('"order 7"');
+  expect(showValue({ key: 'order 7', token: 'hunter2' }, [], ['key'])).toBe(
+    '{"key":"order 7","token":"(secret)"}',
+  );
+  expect(showValue({ tls: { key: 'hunter2' } }, [], ['key'])).toBe('{"tls":{"key":"(secret)"}}');
+  expect(showValue('hunter2', ['tls', 'key'], ['key'])).toBe('(secret)');
+});

@@ -7,15 +7,18 @@ const MASK = '(secret)';
 const MAX_LENGTH = 120;
 const MAX_DEPTH = 6;
 
-/** An option's value for a message, in at most 120 characters and without secrets. */
-export function showValue(value: unknown, path: readonly string[]): string {
+/**
+ * An option's value for a message, in at most 120 characters and without secrets. `plain` = names that look like a
+ * secret's and are none here.
+ */
+export function showValue(value: unknown, path: readonly string[], plain: readonly string[] = []): string {
   if (value === undefined) return 'nothing';
   const name = path.at(-1) ?? '';
-  const place = { name, hidden: path.some((step) => guarded.has(step)), depth: 0 };
-  if (path.some((step) => secret.test(step))) return MASK;
+  const place = { name, hidden: path.some((step) => guarded.has(step)), depth: 0, plain };
+  if (path.some((step) => isSecret(step, plain))) return MASK;
   if (typeof value === 'function') return place.hidden ? MASK : 'a function';
-  const plain = mask(value, place);
-  const text = plain === MASK ? MASK : JSON.stringify(plain);
+  const masked = mask(value, place);
+  const text = masked === MASK ? MASK : JSON.stringify(masked);
   return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH - 3)}...` : text;
 }
 
@@ -23,11 +26,16 @@ interface Place {
   readonly name: string;
   readonly hidden: boolean;
   readonly depth: number;
+  readonly plain: readonly string[];
+}
+
+function isSecret(name: string, plain: readonly string[]): boolean {
+  return secret.test(name) && !plain.includes(name);
 }
 
 function mask(value: unknown, place: Place): unknown {
-  const { name, hidden, depth } = place;
-  if (secret.test(name)) return MASK;
+  const { name, hidden, depth, plain } = place;
+  if (isSecret(name, plain)) return MASK;
   if (typeof value === 'string') return hidden && !harmless.has(name) ? MASK : withoutCredentials(value);
   if (ArrayBuffer.isView(value)) return hidden ? MASK : `${value.byteLength} bytes`;
   if (typeof value !== 'object' || value === null) return primitive(value);
@@ -36,7 +44,7 @@ function mask(value: unknown, place: Place): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [
       key,
-      mask(inner, { name: key, hidden: hidden || guarded.has(key), depth: depth + 1 }),
+      mask(inner, { name: key, hidden: hidden || guarded.has(key), depth: depth + 1, plain }),
     ]),
   );
 }

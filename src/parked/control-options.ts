@@ -153,5 +153,5 @@ export const schemas = {
 
 /** @throws OptionsError */
 export function parsed<S extends z.ZodObject>(call: string, schema: S, given: unknown): z.output<S> {
-  return parseOptions(call, schema, given ?? {});
+  return parseOptions({ call, plain: ['key'] }, schema, given ?? {}); // an ordering key, and whoever erred has to see it
 }

@@ -93,6 +93,15 @@ describe('parked.redrive and parked.discard', () => {
     expect(rig.commands()).toEqual([]);
   });
 
+  it('say what was wrong with a selection, its key in plain', async () => {
+    await using rig = await OperatorRig.open();
+    const error = await refusal(rig.queue.parked.redrive({ key: 'order 7', all: true } as never));
+    expect(error).toMatchObject({ problems: [{ value: '{"key":"order 7","all":true}' }] });
+    expect(await refusal(rig.queue.parked.list({ key: 7 } as never))).toMatchObject({
+      problems: [{ path: 'key', value: '7' }],
+    });
+  });
+
   it('discard one task, as show gave it', async () => {
     await using rig = await OperatorRig.open();
     const mark = rig.mark('a');

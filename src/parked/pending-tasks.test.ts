@@ -112,6 +112,17 @@ describe('pending', () => {
     expect(rig.commands()).toEqual([]);
   });
 
+  it('says what it refuses, the key in plain', async () => {
+    await using rig = await OperatorRig.open();
+    const both = { key: 'order 7', type: 'work', by: 'alice' };
+    expect(await refusal(rig.queue.pending.hold(both as never))).toMatchObject({
+      problems: [{ value: JSON.stringify(both) }],
+    });
+    expect(await refusal(rig.queue.pending.park({ key: '', waitMs: 1 }))).toMatchObject({
+      problems: [{ path: 'key', value: '""' }],
+    });
+  });
+
   it('knows the types', async () => {
     await using rig = await OperatorRig.open();
     const error = await refusal(rig.queue.pending.hold({ type: 'works' as 'work' }));
