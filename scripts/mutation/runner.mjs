@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import vm from 'node:vm';
+import fc from 'fast-check';
+import { ROOT } from '../processes.mjs';
+
+/**
+ * One process that runs tests against mutants. `node runner.mjs BUNDLE`, then a message for each thing to do.
+ */
+
+/** A mutant may pass its own place this much more often than the right code does; then it is going round in circles. */
+const HITS_FACTOR = 20;
+const HITS_MORE = 20_000;
+/** And a test may take this much longer, on a machine that has much else to do. */
+const TIME_FACTOR = 10;
+const TIME_MORE_MS = 3_000;
+
+Error.stackTraceLimit = 0; // a stack is the dearest part of an assertion that fails, and nobody reads it here
+fc.configureGlobal({ seed: 1, endOnFailure: true });
+
+const require = createRequire(join(ROOT, 'package.json'));
+const text = readFileSync(process.argv[2], 'utf8');
+const script = new vm.Script(text.replaceAll(/\bstryCov_9fa48\([\d, ]*\)/g, '0')); // asking what is reached takes time
+const callTest = new vm.Script('mutationTest()');
+/** What became of a test that did not come to an end. */
+const ENDLESS = 'does not end';
+const mutation = { active: -1, hits: 0, hitLimit: Number.POSITIVE_INFINITY, reached: undefined };
+
+/** Evaluates the whole bundle anew: what a module computes when it is loaded is computed under the mutant. */
+function load(of = script) {
+  return of.runInThisContext()(require, { exports: {} }, mutation);
+}
+
+/** What is reached while the modules load, and by each test. */
+function measureAll() {
+  mutation.reached = new Map();
+  const tests = load(new vm.Script(text));
+  const atLoading = [...mutation.reached.keys()];
+  return { atLoading, tests: tests.map(measure) };
+}
+
+/** Runs one test without a mutant: how long it takes, what it reaches, how it fails. */
+function measure(test) {
+  mutation.reached = new Map();
+  const before = process.cpuUsage();
+  const failure = failureOf(test, 600_000);
+  const { user, system } = process.cpuUsage(before);
+  const tookMs = (user + system) / 1_000;
+  const reached = [...mutation.reached];
+  mutation.reached = undefined;
+  return { file: test.file, name: test.name, tookMs, reached, failure };
+}
+
+/** How the test fails, if it does. Anything else that goes wrong here ends the process: it must not pass for a failure. */
+function failureOf(test, limitMs) {
+  let failure;
+  globalThis.mutationTest = () => {
+    try {
+      if (test.run() instanceof Promise) failure = 'tests that wait cannot be run here';
+    } catch (error) {
+      failure = String(error?.message ?? error);
+    }
+  };
+  try {
+    callTest.runInThisContext({ timeout: Math.ceil(limitMs) });
+  } catch (error) {
+    if (error.code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
+    return ENDLESS;
+  }
+  return mutation.hits > mutation.hitLimit ? ENDLESS : failure;
+}
+
+/** Whether a test tells the mutant from the right code, and the first that does. */
+function judge({ id, isStatic, runs }) {
+  activate(id, 0);
+  const tests = isStatic ? loadOrUndefined() : loaded;
+  if (tests === undefined) return { status: 'killed' };
+  for (const { index, hits, tookMs } of runs) {
+    const test = tests[index];
+    if (test === undefined) continue; // a table of tests that is shorter under this mutant
+    activate(id, hits);
+    const failure = failureOf(test, tookMs * TIME_FACTOR + TIME_MORE_MS);
+    if (failure !== undefined) return { status: failure === ENDLESS ? 'timeout' : 'killed', by: index };
+  }
+  return { status: 'survived' };
+}
+
+function activate(id, hits) {
+  mutation.active = id;
+  mutation.hits = 0;
+  mutation.hitLimit = hits * HITS_FACTOR + HITS_MORE;
+}
+
+function loadOrUndefined() {
+  try {
+    return load();
+  } catch {
+    return undefined;
+  }
+}
+
+const loaded = load();
+const answers = { measure: measureAll, judge };
+
+process.on('message', (message) => process.send(answers[message.kind](message)));
+process.on('disconnect', () => process.exit());
