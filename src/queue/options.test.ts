@@ -111,4 +111,11 @@ describe('queue.worker', () => {
     );
     expect(error.message).toContain("Did you mean 'concurrency'?");
   });
+
+  it('names the types that have no handler', async () => {
+    await using rig = new QueueRig();
+    const error = refused(() => rig.queue.worker({} as never));
+    expect(error.problems.map(({ path }) => path)).toEqual(['work', 'short']);
+    expect(error.message).toContain('work: must have a handler; got nothing.');
+  });
 });

@@ -180,7 +180,7 @@ export class TaskQueue<T extends TaskMap> {
   /**
    * A worker for this queue: runs its tasks with these handlers, one for each type of the map. Starts nothing by itself.
    *
-   * @throws OptionsError, WorkerStateError when the queue is closed
+   * @throws OptionsError, also when a handler is missing; WorkerStateError when the queue is closed
    */
   worker<H extends SomeHandlers<T, TaskContext>>(
     handlers: H & CheckedHandlers<T, H, TaskContext>,

@@ -45,7 +45,7 @@ export class Worker {
   ) {
     this.#deps = deps;
     this.#options = resolveWorkerOptions(options, deps.registry.types);
-    this.#handlers = resolveHandlers(deps.handlers, (type) =>
+    this.#handlers = resolveHandlers(deps.handlers, deps.registry, (type) =>
       Math.min(this.#options.concurrency, this.#options.ofType(type).concurrency),
     );
     this.#logger = this.#options.logger ?? stderrLogger;

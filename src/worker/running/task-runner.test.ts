@@ -24,10 +24,12 @@ class RunnerRig {
   constructor(handle: AnyHandler, options: { readonly checked: boolean }) {
     if (options.checked) this.checked.resolve();
     const schema = z.object({ key: z.string() }).refine(() => this.checked.promise.then(() => true));
-    const tasks = { work: defineTask({ schema, key: ({ key }) => key, timeoutMs: 1_000 }) };
+    const registry = new TaskRegistry({
+      work: defineTask({ schema, key: ({ key }) => key, timeoutMs: 1_000 }),
+    });
     this.runner = new TaskRunner({
-      registry: new TaskRegistry(tasks),
-      handlers: resolveHandlers({ work: handle }, () => 64),
+      registry,
+      handlers: resolveHandlers({ work: handle }, registry, () => 64),
       middleware: [],
       classify: () => [],
       onHookFailed: () => {},
