@@ -200,7 +200,7 @@ export class TaskQueue<T extends TaskMap> {
         registry: this.#registry,
         handlers: known,
         enqueuer: {
-          enqueue: (type, payload, given) => this.#call({ type, payload, options: defined(given) }),
+          enqueue: (type, payload, given) => this.#call({ type, payload, options: given }),
         },
         driver: () => Promise.resolve(this.#kafka.driver),
         admin: () => this.#kafka.admin(),
@@ -297,11 +297,4 @@ function receiptOf(id: string, { topic, partition, offset, timestampMs }: Append
 /** Both must hold; neither is left without somebody who hears of its failure. */
 async function both(first: Promise<void>, second: Promise<void>): Promise<void> {
   await Promise.all([first, second]);
-}
-
-function defined(options: {
-  readonly id: string;
-  readonly headers: Readonly<Record<string, string>> | undefined;
-}): EnqueueOptions {
-  return options.headers === undefined ? { id: options.id } : { id: options.id, headers: options.headers };
 }

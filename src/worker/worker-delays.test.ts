@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { many, QueueRig } from '../../test/support/queue-rig.ts';
+import { many, QueueRig, Signal } from '../../test/support/queue-rig.ts';
+import { readHead } from '../codec/envelope.ts';
+import { readNotBefore } from '../codec/not-before.ts';
 import { TaskQueue } from '../queue/task-queue.ts';
 import { defineTask } from '../tasks/define-task.ts';
 import { silentLogger } from '../telemetry/logger.ts';
@@ -19,6 +21,18 @@ function queueOf(rig: QueueRig): TaskQueue<typeof tasks> {
     topic: { partitions: 1 },
     logger: silentLogger,
   });
+}
+
+/** By id, how long after it was enqueued a task may run. */
+function delaysIn(rig: QueueRig): Record<string, number> {
+  const delays: Record<string, number> = {};
+  for (const record of rig.cluster.records('delayed')) {
+    const read = readHead(record);
+    const notBeforeMs = readNotBefore(record);
+    if (read.kind !== 'task' || notBeforeMs === undefined) continue;
+    delays[read.head.id] = notBeforeMs - read.head.enqueuedAtMs;
+  }
+  return delays;
 }
 
 it('a delayed task runs when its time has come, also after a restart, and holds up nobody', async () => {
@@ -47,6 +61,32 @@ it('a delayed task runs when its time has come, also after a restart, and holds 
   await second.start();
   expect(await rest).toMatchObject([{ type: 'loose', attempt: 1 }]);
   expect(seen.at(-1)).toBe(0);
+});
+
+it('a follow-up is delayed as any other task, and refused in the same words', async () => {
+  await using rig = new QueueRig();
+  await using queue = queueOf(rig);
+  const error = new Signal<unknown>();
+  const worker = queue.worker(
+    {
+      loose: () => {},
+      keyed: async (_payload, ctx) => {
+        await ctx.enqueue('loose', { n: 1 }, { id: 'one', delayMs: 3_600_000 });
+        await ctx.enqueueMany([
+          { type: 'loose', payload: { n: 2 }, options: { id: 'two', delayMs: 7_200_000 } },
+          { type: 'loose', payload: { n: 3 }, options: { id: 'three' } },
+        ]);
+        await ctx.enqueue('keyed', { n: 4 }, { delayMs: 1 }).catch(error.resolve);
+      },
+    },
+    { logger: silentLogger },
+  );
+  const finished = many(worker, 'task-finished', 2);
+  await worker.start();
+  await queue.enqueue('keyed', { n: 0 });
+  expect(await error.promise).toMatchObject({ code: 'OPTIONS_INVALID', problems: [{ path: 'delayMs' }] });
+  expect((await finished).map(({ type }) => type).sort()).toEqual(['keyed', 'loose']);
+  expect(delaysIn(rig)).toEqual({ one: 3_600_000, two: 7_200_000 });
 });
 
 describe('a delay is refused, and nothing sent,', () => {

@@ -2,7 +2,7 @@ import type { RecordHead } from '../../codec/envelope.ts';
 import { deriveTaskId } from '../../tasks/task-id.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Run } from '../core/effects.ts';
-import type { FollowUpOptions, TaskContext } from './task-context.ts';
+import type { FollowUp, FollowUpOptions, TaskContext } from './task-context.ts';
 import type { TaskSignals } from './task-signals.ts';
 
 /** What a context needs to enqueue follow-ups: the queue, seen from here. */
@@ -10,7 +10,7 @@ export interface Enqueuer {
   enqueue(
     type: string,
     payload: unknown,
-    options: { readonly id: string; readonly headers: Readonly<Record<string, string>> | undefined },
+    options: FollowUpOptions & { readonly id: string },
   ): Promise<unknown>;
 }
 
@@ -87,12 +87,10 @@ export class HandlerContext implements TaskContext {
   enqueue(type: string, payload: unknown, options?: FollowUpOptions): Promise<unknown> {
     const id = options?.id ?? deriveTaskId(this.id, this.#followUps);
     this.#followUps += 1;
-    return this.#parts.enqueuer.enqueue(type, payload, { id, headers: options?.headers });
+    return this.#parts.enqueuer.enqueue(type, payload, { ...options, id });
   }
 
-  enqueueMany(
-    items: readonly { readonly type: string; readonly payload: unknown }[],
-  ): Promise<readonly unknown[]> {
-    return Promise.all(items.map((item) => this.enqueue(item.type, item.payload)));
+  enqueueMany(items: readonly FollowUp[]): Promise<readonly unknown[]> {
+    return Promise.all(items.map(({ type, payload, options }) => this.enqueue(type, payload, options)));
   }
 }

@@ -38,14 +38,21 @@ export interface TaskContext {
    */
   enqueue(type: string, payload: unknown, options?: FollowUpOptions): Promise<unknown>;
   /** Several follow-ups at once. */
-  enqueueMany(
-    items: readonly { readonly type: string; readonly payload: unknown }[],
-  ): Promise<readonly unknown[]>;
+  enqueueMany(items: readonly FollowUp[]): Promise<readonly unknown[]>;
+}
+
+export interface FollowUp {
+  readonly type: string;
+  readonly payload: unknown;
+  readonly options?: FollowUpOptions;
 }
 
 export interface FollowUpOptions {
+  /** Default: follows from the task's id and the order of the calls. */
   readonly id?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Not to run before so long from now, milliseconds, at most 7 days; for `unordered` types only, as with `queue.enqueue`. */
+  readonly delayMs?: number;
 }
 
 /** Wraps a handler. Call `next` once; what it rejects with is the handler's error. */
