@@ -101,7 +101,8 @@ export class PendingTasks<T extends TaskMap> {
 
   /**
    * Lets nothing of a key, or of a type, start until it is released; tasks wait in the queue, in order. A task that is
-   * running runs to its end. A held type stops each key at its first task of that type, under its present name or an alias.
+   * running runs to its end. A held type stops each key at its first task of that type, under its present name or an
+   * alias, as this process's task map has them.
    */
   async hold(options: HoldTarget<T> & CommandOptions): Promise<CommandReceipt> {
     return await this.#setHold('hold', options);

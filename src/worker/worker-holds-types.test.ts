@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { many, next, QueueRig } from '../../test/support/queue-rig.ts';
+import { TaskQueue } from '../queue/task-queue.ts';
+import { defineTask } from '../tasks/define-task.ts';
+import { silentLogger } from '../telemetry/logger.ts';
+import type { Worker } from './worker.ts';
+
+const schema = z.object({ key: z.string() });
+const key = (payload: { key: string }): string => payload.key;
+const options = { name: 'q', topic: { partitions: 1 }, logger: silentLogger };
+
+/** A queue one of whose types was renamed: what is recorded as a job is now work. */
+class RenamedRig extends QueueRig {
+  readonly before = new TaskQueue({
+    ...options,
+    kafka: this.kafka,
+    tasks: { job: defineTask({ schema, key }) },
+  });
+  readonly now = new TaskQueue({
+    ...options,
+    kafka: this.kafka,
+    tasks: { work: defineTask({ schema, key, aliases: ['job'] }), other: defineTask({ schema, key }) },
+  });
+  readonly done: string[] = [];
+
+  constructor() {
+    super({ topic: { partitions: 1 } });
+  }
+
+  newWorker(): Worker {
+    const handle = (payload: { key: string }): void => void this.done.push(payload.key);
+    return this.now.worker({ work: handle, other: handle }, { logger: silentLogger, commitIntervalMs: 10 });
+  }
+
+  /** One task under the old name, one under the new one, and one of another type. */
+  async fill(): Promise<void> {
+    await this.before.enqueue('job', { key: 'old' });
+    await this.now.enqueue('work', { key: 'new' });
+    await this.now.enqueue('other', { key: 'free' });
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.before.close(), this.now.close()]);
+    await super[Symbol.asyncDispose]();
+  }
+}
+
+describe('a held type holds its tasks under each of its names', () => {
+  it('when a worker takes the partition', async () => {
+    await using rig = new RenamedRig();
+    await rig.fill();
+    await rig.now.pending.hold({ type: 'work' });
+    const worker = rig.newWorker();
+    const free = next(worker, 'task-finished');
+    await worker.start();
+    await free;
+    expect(rig.done).toEqual(['free']); // the others are in front of it
+    const rest = many(worker, 'task-finished', 2);
+    await rig.now.pending.release({ type: 'work' });
+    await rest;
+    expect(rig.done.slice(1).sort()).toEqual(['new', 'old']);
+  });
+
+  it('while a worker is at work', async () => {
+    await using rig = new RenamedRig();
+    const worker = rig.newWorker();
+    const started = next(worker, 'partition-started');
+    await worker.start();
+    await started;
+    await rig.now.pending.hold({ type: 'work' });
+    // Commands are obeyed in order: once this one has an answer, the hold is in force.
+    const nothing = { key: 'nobody', id: 'nothing' };
+    expect(await rig.now.pending.skip({ ...nothing, waitMs: 15_000 })).toMatchObject({
+      outcome: 'not-found',
+    });
+    const free = next(worker, 'task-finished');
+    await rig.fill();
+    await free;
+    expect(rig.done).toEqual(['free']);
+  });
+});
