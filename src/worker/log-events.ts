@@ -63,5 +63,11 @@ export function logEvents(events: Emitter<WorkerEvents>, logger: Logger): void {
   );
   events.on('outage-ended', ({ type }) => logger.info(`'${type}' works again`));
   events.on('hook-failed', ({ hook, error }) => logger.error(`${hook} failed`, { error }));
+  events.on('hook-slow', (event) =>
+    logger.warn(
+      `${event.hook} has not settled for ${Math.round(event.elapsedMs / 1_000)} s; partitions wait for it`,
+      { ...event },
+    ),
+  );
   events.on('stood-still', ({ gapMs }) => logger.warn(`the process stood still for ${Math.round(gapMs)} ms`));
 }

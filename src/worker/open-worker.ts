@@ -2,7 +2,6 @@ import type { Clock } from '../clock/clock.ts';
 import { WorkerStuckError } from '../errors/worker-errors.ts';
 import type {
   Admin,
-  GroupProtocol,
   KafkaDriver,
   KafkaFailure,
   LogEnds,
@@ -13,6 +12,7 @@ import type {
 import type { TaskRegistry } from '../tasks/task-registry.ts';
 import type { Emitter } from '../telemetry/emitter.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { chooseProtocol } from './choose-protocol.ts';
 import type { LiveKeys } from './core/live-keys.ts';
 import type { SharedBudget } from './core/shared-budget.ts';
 import type { SuspectGate } from './core/suspect-gate.ts';
@@ -72,6 +72,7 @@ export interface Running {
   readonly sweeps: SweepFeed;
   readonly journal: StateJournal;
   readonly parking: ParkingIo;
+  readonly hooks: PartitionHooks;
 }
 
 /** What a running worker is put together from. */
@@ -101,7 +102,8 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
   const { deps, options, group, events, onFatal } = parts;
   const { clock, liveKeys } = deps;
   const [driver, topics] = await Promise.all([deps.driver(), deps.topics()]);
-  const protocol = await chooseProtocol(parts, driver);
+  const { protocol: wanted } = options.rebalance;
+  const protocol = await chooseProtocol(wanted, { group, driver, admin: deps.admin, logger: parts.logger });
   const name = `${group}.${deps.workerName}`;
   const open = (role: keyof typeof PREFETCH): Promise<Reader> =>
     driver.reader({
@@ -164,6 +166,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     admin: deps.admin,
     journal,
   });
+  const hooks = new PartitionHooks(options, clock, events);
   const parking = newParking(parts, { topics, core, journal, open });
   const engine = new WorkerEngine({
     core,
@@ -174,7 +177,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     tail,
     sweeps,
     runner,
-    hooks: new PartitionHooks(options, clock, (hook, error) => events.emit('hook-failed', { hook, error })),
+    hooks,
     liveKeys,
     clock,
     events: events,
@@ -188,7 +191,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     onBroken: parts.onBroken,
   });
   engine.start();
-  return { membership, engine, core, runner, tail, sweeps, journal, parking };
+  return { membership, engine, core, runner, tail, sweeps, journal, parking, hooks };
 }
 
 function newParking(
@@ -266,21 +269,6 @@ function newRunner(
       if (options.stuck.action === 'stop') onStuck(new WorkerStuckError(ref, abortedMs));
     },
   });
-}
-
-async function chooseProtocol(
-  { deps, options, group, logger }: WorkerParts,
-  driver: KafkaDriver,
-): Promise<GroupProtocol> {
-  const wanted = options.rebalance.protocol;
-  if (wanted !== 'auto') return wanted;
-  if (driver.embedded !== undefined) return 'consumer';
-  const admin = await deps.admin();
-  const alive = await admin.groupProtocol(group);
-  if (alive !== 'none') return alive;
-  const chosen = (await admin.offersConsumerProtocol()) ? 'consumer' : 'classic';
-  logger.info(`group '${group}' uses the ${chosen} protocol`);
-  return chosen;
 }
 
 /** What ended after its partition was given up is void: it will run again. */

@@ -1,17 +1,31 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Signal } from '../../test/support/queue-rig.ts';
 import { ManualClock } from '../clock/manual-clock.ts';
+import { Emitter } from '../telemetry/emitter.ts';
+import { silentLogger } from '../telemetry/logger.ts';
+import { logEvents } from './log-events.ts';
 import { type PartitionHookFunctions, PartitionHooks } from './partition-hooks.ts';
+import type { WorkerEvents } from './worker-events.ts';
 
 function hooksOf(functions: PartitionHookFunctions): {
   hooks: PartitionHooks;
   clock: ManualClock;
   failed: unknown[];
+  slow: unknown[];
+  warnings: unknown[];
 } {
   const clock = new ManualClock();
+  const events = new Emitter<WorkerEvents>((error) => {
+    throw error;
+  });
   const failed: unknown[] = [];
-  const hooks = new PartitionHooks(functions, clock, (hook, error) => failed.push([hook, error]));
-  return { hooks, clock, failed };
+  const slow: unknown[] = [];
+  const warnings: unknown[] = [];
+  logEvents(events, { ...silentLogger, warn: (...line) => void warnings.push(line) });
+  events.on('hook-failed', ({ hook, error }) => failed.push([hook, error]));
+  events.on('hook-slow', (event) => slow.push(event));
+  const hooks = new PartitionHooks(functions, clock, events);
+  return { hooks, clock, failed, slow, warnings };
 }
 
 it('what was given up while its assignment was being told need not be claimed', async () => {
@@ -88,4 +102,59 @@ it('tells at the end what was not given up in good order', async () => {
     [[1], 'revoked'],
     [[2], 'lost'],
   ]);
+});
+
+describe('a hook that does not settle', () => {
+  it('is told of every 30 s, by an event, a warning and for health', async () => {
+    const { hooks, clock, slow, warnings } = hooksOf({ onPartitionsAssigned: () => new Promise(() => {}) });
+    void hooks.assigned([1, 2]);
+    void hooks.assigned([3]); // waits for its turn: it is not slow itself
+    await clock.advance(29_999);
+    expect([slow, hooks.slow]).toEqual([[], undefined]);
+    const told = { hook: 'onPartitionsAssigned', partitions: [1, 2], elapsedMs: 30_000 };
+    await clock.advance(1);
+    expect([slow, hooks.slow]).toEqual([[told], told]);
+    await clock.advance(60_000);
+    expect(slow).toMatchObject([told, { elapsedMs: 60_000 }, { elapsedMs: 90_000 }]);
+    expect(hooks.slow).toEqual({ ...told, elapsedMs: 90_000 });
+    expect(warnings).toHaveLength(3);
+    expect(warnings[0]).toEqual([
+      'onPartitionsAssigned has not settled for 30 s; partitions wait for it',
+      told,
+    ]);
+  });
+
+  it('is told of also when the group has waited for it and goes on', async () => {
+    const { hooks, clock, slow } = hooksOf({ onPartitionsRevoked: () => new Promise(() => {}) });
+    await hooks.assigned([1]);
+    const revoked = hooks.revoked(hooks.leaving([1]), 'revoked');
+    await clock.advance(10_000);
+    await revoked;
+    await clock.advance(20_000);
+    expect(slow).toEqual([{ hook: 'onPartitionsRevoked', partitions: [1], elapsedMs: 30_000 }]);
+  });
+
+  it('is forgotten once it has', async () => {
+    const end = new Signal();
+    const { hooks, clock, slow } = hooksOf({ onPartitionsAssigned: () => end.promise });
+    const assigned = hooks.assigned([1]);
+    await clock.advance(30_000);
+    end.resolve();
+    await assigned;
+    expect([hooks.slow, clock.pendingCount]).toEqual([undefined, 0]);
+    await clock.advance(60_000);
+    expect(slow).toHaveLength(1);
+  });
+
+  it('is nothing to tell of any more when the worker has ended', async () => {
+    const { hooks, clock, slow } = hooksOf({ onPartitionsAssigned: () => new Promise(() => {}) });
+    void hooks.assigned([1]);
+    await clock.advance(30_000);
+    const closed = hooks.close();
+    await clock.advance(10_000);
+    await closed;
+    expect([hooks.slow, clock.pendingCount]).toEqual([undefined, 0]);
+    await clock.advance(60_000);
+    expect(slow).toHaveLength(1);
+  });
 });

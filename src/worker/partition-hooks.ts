@@ -1,5 +1,6 @@
 import type { Clock } from '../clock/clock.ts';
-import type { HookName } from './worker-events.ts';
+import type { Emitter } from '../telemetry/emitter.ts';
+import type { SlowHook, WorkerEvents } from './worker-events.ts';
 
 /** Why partitions are not this worker's any more. */
 export type RevokeReason = 'revoked' | 'lost' | 'stopped';
@@ -14,6 +15,14 @@ export interface PartitionHookFunctions {
 
 /** A rebalance of the whole group may wait for it, and cannot for ever. */
 const REVOKED_MS = 10_000;
+/** One that has not settled is told of whenever so long has passed. */
+const SLOW_MS = 30_000;
+
+/** The call that is under way. */
+interface Call extends Omit<SlowHook, 'elapsedMs'> {
+  readonly sinceMs: number;
+  timer: { clear(): void } | undefined;
+}
 
 /**
  * Calls the user's hooks, one at a time, in the order of what they tell. Each partition that was told as assigned is told
@@ -22,19 +31,17 @@ const REVOKED_MS = 10_000;
 export class PartitionHooks {
   readonly #functions: PartitionHookFunctions;
   readonly #clock: Clock;
-  readonly #onFailed: (hook: HookName, error: unknown) => void;
+  readonly #events: Emitter<WorkerEvents>;
   /** Assigned, and what for: a later assignment of the same partition is another one. */
   readonly #assigned = new Map<number, object>();
   #last: Promise<void> = Promise.resolve();
+  #call: Call | undefined;
+  #closed = false;
 
-  constructor(
-    functions: PartitionHookFunctions,
-    clock: Clock,
-    onFailed: (hook: HookName, error: unknown) => void,
-  ) {
+  constructor(functions: PartitionHookFunctions, clock: Clock, events: Emitter<WorkerEvents>) {
     this.#functions = functions;
     this.#clock = clock;
-    this.#onFailed = onFailed;
+    this.#events = events;
   }
 
   /** Nothing is called, and nothing need be waited for. */
@@ -44,11 +51,20 @@ export class PartitionHooks {
     );
   }
 
+  /** The hook that has not settled for long, and that others wait for. */
+  get slow(): SlowHook | undefined {
+    if (this.#call === undefined) return undefined;
+    const slow = this.#slowHook(this.#call);
+    return slow.elapsedMs < SLOW_MS ? undefined : slow;
+  }
+
   /** Resolves, when the hook has settled, with those of the partitions that were not given up meanwhile. */
   async assigned(partitions: readonly number[]): Promise<readonly number[]> {
     const assignment = {};
     for (const partition of partitions) this.#assigned.set(partition, assignment);
-    await this.#call('onPartitionsAssigned', () => this.#functions.onPartitionsAssigned?.(partitions));
+    await this.#inTurn('onPartitionsAssigned', partitions, () =>
+      this.#functions.onPartitionsAssigned?.(partitions),
+    );
     return partitions.filter((partition) => this.#assigned.get(partition) === assignment);
   }
 
@@ -60,37 +76,64 @@ export class PartitionHooks {
   /** Resolves when the hook has settled or its time is up. Never rejects. */
   revoked(partitions: readonly number[], reason: RevokeReason): Promise<void> {
     if (partitions.length === 0) return Promise.resolve();
-    const settled = this.#call('onPartitionsRevoked', () =>
+    const settled = this.#inTurn('onPartitionsRevoked', partitions, () =>
       this.#functions.onPartitionsRevoked?.(partitions, reason),
     );
     return this.#inTime(settled);
   }
 
-  /** The worker has ended: what was not given up in good order is lost. */
+  /** The worker has ended: what was not given up in good order is lost, and nobody waits for a hook any more. */
   close(): Promise<void> {
+    this.#closed = true;
+    this.#unwatch();
     return this.revoked(this.leaving([...this.#assigned.keys()]), 'lost');
   }
 
-  #call(hook: HookName, call: () => unknown): Promise<void> {
+  #inTurn(hook: SlowHook['hook'], partitions: readonly number[], call: () => unknown): Promise<void> {
     const called = this.#last.then(async () => {
+      this.#watch(hook, partitions);
       try {
         await call();
       } catch (error) {
-        this.#onFailed(hook, error);
+        this.#events.emit('hook-failed', { hook, error });
       }
+      this.#unwatch();
     });
     this.#last = called;
     return called;
+  }
+
+  #watch(hook: SlowHook['hook'], partitions: readonly number[]): void {
+    if (this.#closed) return;
+    const call: Call = { hook, partitions, sinceMs: this.#clock.monotonicMs(), timer: undefined };
+    const report = (): void => {
+      this.#events.emit('hook-slow', this.#slowHook(call));
+      arm();
+    };
+    const arm = (): void => {
+      call.timer = this.#clock.setTimer(SLOW_MS, report, { background: true });
+    };
+    arm();
+    this.#call = call;
+  }
+
+  #unwatch(): void {
+    this.#call?.timer?.clear();
+    this.#call = undefined;
+  }
+
+  #slowHook({ hook, partitions, sinceMs }: Call): SlowHook {
+    return { hook, partitions, elapsedMs: this.#clock.monotonicMs() - sinceMs };
   }
 
   async #inTime(settled: Promise<void>): Promise<void> {
     let timer: { clear(): void } | undefined;
     const timeUp = new Promise<void>((resolve) => {
       timer = this.#clock.setTimer(REVOKED_MS, () => {
-        this.#onFailed(
-          'onPartitionsRevoked',
-          new Error(`it did not settle within ${REVOKED_MS} ms; the partitions are given up without it`),
+        const error = new Error(
+          `it did not settle within ${REVOKED_MS} ms; the partitions are given up without it`,
         );
+        this.#events.emit('hook-failed', { hook: 'onPartitionsRevoked', error });
         resolve();
       });
     });

@@ -109,7 +109,7 @@ async function runningEngine(
     tail: feed as unknown as TailFeed,
     sweeps: feed as unknown as SweepFeed,
     runner: runner as unknown as TaskRunner,
-    hooks: new PartitionHooks({}, clock, () => {}),
+    hooks: new PartitionHooks({}, clock, events),
     liveKeys: shared.liveKeys,
     clock,
     events,

@@ -25,6 +25,14 @@ export interface ParkedRef {
 /** Functions of the options that are no handlers. */
 export type HookName = 'classify' | 'onPartitionsAssigned' | 'onPartitionsRevoked';
 
+/** A call of a hook that others wait for. */
+export interface SlowHook {
+  readonly hook: Exclude<HookName, 'classify'>;
+  /** Those it was called for. */
+  readonly partitions: readonly number[];
+  readonly elapsedMs: number;
+}
+
 /** What a worker says of itself, by event name. Listeners are called synchronously and must not block. */
 export interface WorkerEvents {
   /** The group gave us partitions; each starts after it was taken, see `partition-started`. */
@@ -131,6 +139,11 @@ export interface WorkerEvents {
   'outage-ended': { readonly type: string };
   /** A function given in the worker's options threw, or took too long; the worker goes on without it. */
   'hook-failed': { readonly hook: HookName; readonly error: unknown };
+  /**
+   * A hook has not settled for 30 s; told again every 30 s. Nothing is claimed of partitions that were assigned with it, or
+   * since, and hooks for what came and went since wait as well.
+   */
+  'hook-slow': SlowHook;
   /** Something Kafka said that keylane deals with by itself. */
   problem: { readonly failure: KafkaFailure };
   /** The process stood still; nothing starts before the group has acknowledged a new commit. */

@@ -3,7 +3,7 @@ import { CoreRig, itemsOf } from '../../test/support/core-rig.ts';
 import { judgeHealth } from './worker-health.ts';
 
 function healthOf(rig: CoreRig) {
-  return judgeHealth('running', rig.core.state, rig.nowMs);
+  return judgeHealth('running', { core: rig.core.state }, rig.nowMs);
 }
 
 describe('health', () => {
@@ -38,5 +38,13 @@ describe('health', () => {
     expect(healthOf(rig)).toMatchObject({ heldKeys: 1, reasons: ['1 key is held'] });
     rig.end(rig.runOf('b'), { kind: 'hold', reason: 'unknown-type', error: undefined });
     expect(healthOf(rig)).toMatchObject({ heldKeys: 2, reasons: ['2 keys are held'] });
+  });
+
+  it('tells of a hook that partitions wait for', () => {
+    const slowHook = { hook: 'onPartitionsAssigned', partitions: [0], elapsedMs: 30_000 } as const;
+    expect(judgeHealth('running', { core: new CoreRig().core.state, slowHook }, 0)).toMatchObject({
+      status: 'degraded',
+      reasons: ['partitions wait for onPartitionsAssigned, which has not settled'],
+    });
   });
 });

@@ -1,12 +1,13 @@
 import type { CoreState } from './core/core-state.ts';
 import type { PartitionState } from './core/partition-state.ts';
+import type { SlowHook } from './worker-events.ts';
 
 /** How a worker is doing. Made for a health endpoint: not whether it lives, but whether it gets anywhere. */
 export interface WorkerHealth {
   /**
    * - `ok`: whatever can run does
    * - `degraded`: works, but something waits: held keys, halted partitions, a type in outage, all for a task that is
-   *   tried alone
+   *   tried alone, partitions for a hook that does not settle
    * - `stalled`: has tasks that could start and free slots, and starts nothing
    * - `starting`, `stopping`, `stopped`: as said
    */
@@ -24,11 +25,17 @@ export interface WorkerHealth {
   }[];
 }
 
+/** What there is to look at; nothing before a worker runs. */
+interface WorkerInside {
+  readonly core?: Readonly<CoreState> | undefined;
+  readonly slowHook?: SlowHook | undefined;
+}
+
 const STALLED_AFTER_MS = 30_000;
 
 export function judgeHealth(
   life: 'new' | 'starting' | 'running' | 'stopping' | 'stopped',
-  core: Readonly<CoreState> | undefined,
+  { core, slowHook }: WorkerInside,
   nowMs: number,
 ): WorkerHealth {
   const partitions = [...(core?.partitions.values() ?? [])];
@@ -45,6 +52,7 @@ export function judgeHealth(
   if (heldKeys > 0) reasons.push(heldKeys === 1 ? '1 key is held' : `${heldKeys} keys are held`);
   for (const [type, state] of core?.types ?? [])
     if (state.outage.down) reasons.push(`'${type}' is in outage`);
+  if (slowHook !== undefined) reasons.push(`partitions wait for ${slowHook.hook}, which has not settled`);
   // With keys to start and a free slot this would look stalled, and a restart would be charged to that task.
   if (core?.suspectGate.closed === true) {
     stalled = false;

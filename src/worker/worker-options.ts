@@ -46,14 +46,15 @@ export interface WorkerOptions<T extends TaskMap = TaskMap> {
   readonly rebalance?: RebalanceOptions;
   /**
    * Called, and awaited, when partitions were assigned, before anything of them is claimed or runs. If it throws,
-   * `hook-failed` says so and the work begins all the same.
+   * `hook-failed` says so and the work begins all the same. For as long as it does not settle they stand still, and so do
+   * partitions assigned later: `hook-slow` and a warning say so every 30 s.
    */
   readonly onPartitionsAssigned?: (partitions: readonly number[]) => unknown;
   /**
    * Called once for each partition that was assigned, when nothing of it is done here any more. `revoked` and `stopped`:
    * after its handlers were drained and the last commit was answered; the group waits up to 10 s for the promise before
    * others may have it. `lost`: the group did not ask, and others may have it already. If it throws or takes longer,
-   * `hook-failed` says so.
+   * `hook-failed` says so. Later calls of both hooks wait until it settles: `hook-slow` and a warning say so every 30 s.
    */
   readonly onPartitionsRevoked?: (partitions: readonly number[], reason: RevokeReason) => unknown;
   readonly stuck?: StuckOptions;

@@ -74,7 +74,8 @@ export class Worker {
 
   /** Whether the worker makes progress, and what keeps it from it. Cheap: reads memory only. */
   health(): WorkerHealth {
-    return judgeHealth(this.#life, this.#running?.core.state, this.#deps.clock.monotonicMs());
+    const inside = { core: this.#running?.core.state, slowHook: this.#running?.hooks.slow };
+    return judgeHealth(this.#life, inside, this.#deps.clock.monotonicMs());
   }
 
   /**
