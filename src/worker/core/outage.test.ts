@@ -65,4 +65,28 @@ describe('an outage', () => {
     expect(failMany(outage, OUTAGE_MIN_KEYS).at(-1)).toBe(true);
     expect(outage.probeAtMs).toBe(200);
   });
+
+  it('is known by when it began, also after its end, until the next one', () => {
+    const outage = detector();
+    for (let i = 0; i < OUTAGE_MIN_KEYS; i += 1) outage.failed(`key ${i}`, 0, 1_000 + i);
+    outage.failed('key 9', 0, 5_000);
+    expect(outage.beganMs).toBe(1_004);
+    outage.succeeded();
+    expect(outage.beganMs).toBe(1_004);
+    for (let i = 0; i < OUTAGE_MIN_KEYS; i += 1) outage.failed(`key ${i}`, 0, 9_000);
+    expect([outage.beganMs, outage.probeAtMs]).toEqual([9_000, 9_200]);
+  });
+
+  it('is another matter than a type that has never succeeded here', () => {
+    const outage = detector();
+    failMany(outage, OUTAGE_MIN_KEYS);
+    expect(outage.proven).toBe(false);
+    outage.succeeded();
+    failMany(outage, OUTAGE_MIN_KEYS);
+    expect(outage.proven).toBe(true);
+  });
+
+  it('is not there in the beginning', () => {
+    expect(detector().down).toBe(false);
+  });
 });

@@ -29,6 +29,40 @@ describe('the pause before the next try', () => {
     expect(mean / 3_200).toBeGreaterThan(0.95);
     expect(mean / 3_200).toBeLessThan(1.05);
   });
+
+  it.each([
+    [1, 200],
+    [2, 400],
+    [3, 800],
+    [8, 25_600],
+    [9, 51_200],
+    [10, 60_000],
+    [2_000, 60_000],
+  ])('after failure %i is %i ms in the mean of many tasks', (attempts, expected) => {
+    const delays = Array.from({ length: 1_000 }, (_, offset) => retryDelayMs(policy, attempts, offset));
+    const mean = delays.reduce((sum, delay) => sum + delay, 0) / delays.length;
+    expect(mean / expected).toBeGreaterThan(0.99);
+    expect(mean / expected).toBeLessThan(1.01);
+  });
+
+  it('uses the whole spread, to either side', () => {
+    const delays = Array.from({ length: 1_000 }, (_, offset) => retryDelayMs(policy, 3, offset));
+    expect(Math.min(...delays)).toBeLessThan(645);
+    expect(Math.max(...delays)).toBeGreaterThan(955);
+  });
+
+  it('of tasks that fail together is apart each time anew: who was first does not stay first', () => {
+    const firsts = Array.from({ length: 12 }, (_, i) => {
+      const delays = Array.from({ length: 10 }, (_, offset) => retryDelayMs(policy, i + 1, offset));
+      return delays.indexOf(Math.min(...delays));
+    });
+    expect(new Set(firsts).size).toBeGreaterThan(3);
+  });
+
+  it('is none when none is wanted, however often the task has failed', () => {
+    const eager = { ...policy, minDelayMs: 0 };
+    expect([1, 2, 5_000].map((attempts) => retryDelayMs(eager, attempts, 7))).toEqual([0, 0, 0]);
+  });
 });
 
 describe('a task is given up', () => {
