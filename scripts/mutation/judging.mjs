@@ -7,7 +7,7 @@ const RUNNER = fileURLToPath(new URL('runner.mjs', import.meta.url));
 /** A mutant may also eat all memory; then its process ends, and the machine lives. */
 const FLAGS = ['--max-old-space-size=1024'];
 /** Each test has its own limit inside the process. This one is for what that cannot interrupt. */
-const SILENCE_MS = 120_000;
+const SILENCE_MS = 900_000;
 
 /** The number of no mutant: under it all tests must pass, or the verdicts mean nothing. */
 const NONE = -2;
