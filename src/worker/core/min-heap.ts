@@ -38,15 +38,15 @@ export class MinHeap<T> {
     const ranks = this.#ranks;
     const items = this.#items;
     const top = items[0];
-    const rank = ranks.pop();
-    const item = items.pop();
+    const rank = ranks.pop() as number; // undefined in an empty heap only
+    const item = items.pop() as T;
     const size = items.length;
-    if (rank === undefined || size === 0) return top;
+    if (size === 0) return top;
     let at = 0;
     for (;;) {
       let down = 2 * at + 1;
       if (down >= size) break;
-      if (down + 1 < size && (ranks[down + 1] as number) < (ranks[down] as number)) down += 1;
+      if ((ranks[down + 1] ?? Number.POSITIVE_INFINITY) < (ranks[down] as number)) down += 1;
       const downRank = ranks[down] as number; // inside the array: down < size
       if (downRank >= rank) break;
       ranks[at] = downRank;
@@ -54,7 +54,7 @@ export class MinHeap<T> {
       at = down;
     }
     ranks[at] = rank;
-    items[at] = item as T;
+    items[at] = item;
     return top;
   }
 

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { SharedBudget } from './shared-budget.ts';
 
 it('closes when it is full, and opens again only well below its limit', () => {
@@ -19,4 +19,50 @@ it('is a gate, never a wall: what is here already is counted though it does not 
   expect([budget.open, budget.roomBytes, budget.usedBytes]).toEqual([false, 0, 5_000]);
   budget.release(4_500);
   expect([budget.open, budget.roomBytes]).toEqual([true, 500]);
+});
+
+describe('workers that found it closed', () => {
+  /** A full budget that both workers have asked for, and that is open again. */
+  function askedForByBoth(): { budget: SharedBudget; first: object; second: object } {
+    const budget = new SharedBudget(1_000);
+    const [first, second] = [{}, {}];
+    budget.take(1_000);
+    expect([budget.admits(first, 100), budget.admits(second, 200)]).toEqual([false, false]);
+    budget.release(1_000);
+    return { budget, first, second };
+  }
+
+  it('are let in in the order they came, and before one who did not have to wait', () => {
+    const { budget, first, second } = askedForByBoth();
+    const third = {};
+    expect([budget.admits(third, 300), budget.admits(second, 300)]).toEqual([false, false]);
+    expect(budget.admits(first, 300)).toBe(true);
+    expect(budget.admits(third, 300)).toBe(false);
+    expect(budget.admits(second, 300)).toBe(true);
+    expect([budget.admits(third, 300), budget.admits(first, 300)]).toEqual([true, true]);
+  });
+
+  it('keep their place when they ask again while it is closed', () => {
+    const budget = new SharedBudget(1_000);
+    const [first, second] = [{}, {}];
+    budget.take(1_000);
+    for (const worker of [first, second, first]) budget.admits(worker, 100);
+    budget.release(1_000);
+    expect([budget.admits(second, 100), budget.admits(first, 100)]).toEqual([false, true]);
+  });
+
+  it('are waited for no longer when they have not asked for more than a second', () => {
+    const { budget, second } = askedForByBoth();
+    expect(budget.admits(second, 1_100)).toBe(false);
+    expect(budget.admits(second, 1_101)).toBe(true);
+  });
+
+  it('have lost their place when they come back after they were forgotten', () => {
+    const { budget, first, second } = askedForByBoth();
+    expect(budget.admits({}, 1_150)).toBe(false); // the second one is still waited for
+    budget.take(1_000);
+    expect(budget.admits(first, 1_160)).toBe(false);
+    budget.release(1_000);
+    expect([budget.admits(first, 1_160), budget.admits(second, 1_160)]).toEqual([false, true]);
+  });
 });
