@@ -13,14 +13,9 @@ export class TakingSteps {
     this.#io = io;
   }
 
-  claim(partition: PartitionState): void {
-    const { core, tell, inBackground } = this.#link;
-    inBackground(
-      this.#io.claim(partition).then(
-        (epoch) => tell((at) => core.claimed(at, partition, epoch)),
-        (error: unknown) => this.#failed([partition], error),
-      ),
-    );
+  carryOut(effect: Extract<Effect, { readonly kind: 'claim' | 'confirm' }>): void {
+    if (effect.kind === 'claim') this.#claim(effect.partition);
+    else this.#confirm(effect);
   }
 
   inspect(partitions: readonly PartitionState[]): void {
@@ -35,7 +30,17 @@ export class TakingSteps {
     );
   }
 
-  confirm({ partition, frontier, reason }: Extract<Effect, { kind: 'confirm' }>): void {
+  #claim(partition: PartitionState): void {
+    const { core, tell, inBackground } = this.#link;
+    inBackground(
+      this.#io.claim(partition).then(
+        (epoch) => tell((at) => core.claimed(at, partition, epoch)),
+        (error: unknown) => this.#failed([partition], error),
+      ),
+    );
+  }
+
+  #confirm({ partition, frontier, reason }: Extract<Effect, { kind: 'confirm' }>): void {
     const { core, tell, inBackground } = this.#link;
     inBackground(
       this.#io.confirm(partition, frontier, reason).then(

@@ -1,13 +1,14 @@
 import type { Clock } from '../clock/clock.ts';
 import type { WrittenEntry } from '../journal/journal.ts';
-import type { KafkaFailure, Membership, MembershipEvent, OffsetCommit } from '../kafka/port.ts';
+import type { KafkaFailure, Membership, MembershipEvent } from '../kafka/port.ts';
 import type { Emitter } from '../telemetry/emitter.ts';
+import { CommitSteps } from './commit-steps.ts';
 import { releaseRun, releaseWaiting } from './core/breaking.ts';
-import type { CommitItem, Effect, Run } from './core/effects.ts';
+import type { Effect, Run } from './core/effects.ts';
 import type { LiveKeys } from './core/live-keys.ts';
 import type { PartitionState, Reading } from './core/partition-state.ts';
 import type { Moment, WorkerCore } from './core/worker-core.ts';
-import { type EngineLink, emitProblem } from './engine-link.ts';
+import type { EngineLink } from './engine-link.ts';
 import { Handover } from './handover.ts';
 import type { ParkingIo } from './parking-io.ts';
 import { ParkingSteps } from './parking-steps.ts';
@@ -15,8 +16,9 @@ import type { PartitionHooks } from './partition-hooks.ts';
 import type { PartitionIo } from './partition-io.ts';
 import type { SweepFeed } from './reading/sweep-feed.ts';
 import type { TailFeed } from './reading/tail-feed.ts';
-import { Watchdog } from './reading/watchdog.ts';
+import { ReadingSteps } from './reading-steps.ts';
 import { emitReport } from './report-events.ts';
+import { RunSteps } from './run-steps.ts';
 import type { TaskEnd, TaskRunner } from './running/task-runner.ts';
 import { TakingSteps } from './taking-steps.ts';
 import type { WorkerEvents } from './worker-events.ts';
@@ -58,19 +60,21 @@ export interface EngineDeps {
 export class WorkerEngine {
   readonly #deps: EngineDeps;
   readonly #handover: Handover;
+  readonly #taking: TakingSteps;
+  readonly #reading: ReadingSteps;
+  readonly #runs: RunSteps;
+  readonly #commits: CommitSteps;
+  readonly #parking: ParkingSteps;
+  /** Journal entries whose outcome nobody waits for, but the end of the worker. */
+  readonly #background = new Set<Promise<unknown>>();
   #draining = false;
   #broken = false;
   #timer: { clear(): void } | undefined;
   #lastTickMs = 0;
-  readonly #watchdog: Watchdog;
-  readonly #taking: TakingSteps;
-  readonly #parking: ParkingSteps;
-  /** Journal entries whose outcome nobody waits for, but the end of the worker. */
-  readonly #background = new Set<Promise<unknown>>();
 
   constructor(deps: EngineDeps) {
     this.#deps = deps;
-    const { core, io, sweeps, clock, events } = deps;
+    const { core, clock, events } = deps;
     const link: EngineLink = {
       core,
       events,
@@ -78,20 +82,11 @@ export class WorkerEngine {
       inBackground: (work) => this.#inBackground(work),
     };
     this.#handover = new Handover(link, deps.hooks);
-    this.#taking = new TakingSteps(link, io);
+    this.#taking = new TakingSteps(link, deps.io);
     this.#parking = new ParkingSteps(link, deps.parking, deps.onParkedNeeded);
-    this.#watchdog = new Watchdog(
-      {
-        partitions: () => core.state.partitions.values(),
-        sweeps,
-        isReading: () => core.wantedCount() > 0,
-        logEnds: (partitions) => io.logEnds(partitions),
-        onTailStalled: (partition, logStart) => this.#onTailStalled(partition, logStart),
-        onSweepStalled: (partition, logStart) =>
-          this.#tell((at) => core.sweepStalled(at, partition, logStart)),
-      },
-      clock.monotonicMs(),
-    );
+    this.#reading = new ReadingSteps(link, deps, clock.monotonicMs());
+    this.#runs = new RunSteps(link, deps.runner, deps.liveKeys);
+    this.#commits = new CommitSteps(link, deps);
   }
 
   start(): void {
@@ -210,7 +205,7 @@ export class WorkerEngine {
     } finally {
       this.#draining = false;
     }
-    this.#deps.tail.poke();
+    this.#reading.poke();
   }
 
   /** Timers fire all the time; that none did for so long shows that the process stood still. */
@@ -229,9 +224,6 @@ export class WorkerEngine {
     for (const effect of effects) {
       if (this.#broken) return;
       switch (effect.kind) {
-        case 'start':
-          this.#deps.runner.start(effect.run);
-          break;
         case 'inspect':
           inspect.push(effect.partition);
           break;
@@ -245,20 +237,16 @@ export class WorkerEngine {
           this.#carryOutOne(effect);
       }
     }
-    if (stop.length > 0) this.#quietly(this.#deps.tail.stop(stop));
-    const wanted = read.filter(({ partition }) => partition.phase === 'running');
-    if (wanted.length > 0) this.#quietly(this.#deps.tail.read(wanted));
+    this.#reading.stop(stop);
+    this.#reading.read(read);
     if (inspect.length > 0) this.#taking.inspect(inspect);
   }
 
-  #carryOutOne(effect: Exclude<Effect, { kind: 'start' | 'inspect' | 'read' | 'stop-reading' }>): void {
-    const { core, runner, sweeps, tail, events } = this.#deps;
+  #carryOutOne(effect: Exclude<Effect, { kind: 'inspect' | 'read' | 'stop-reading' }>): void {
     switch (effect.kind) {
       case 'claim':
-        this.#taking.claim(effect.partition);
-        return;
       case 'confirm':
-        this.#taking.confirm(effect);
+        this.#taking.carryOut(effect);
         return;
       case 'mark':
       case 'copy':
@@ -268,91 +256,28 @@ export class WorkerEngine {
         this.#parking.carryOut(effect);
         return;
       case 'commit':
-        this.#commit(effect.items);
-        return;
       case 'committed':
-        this.#committed(effect.item);
+        this.#commits.carryOut(effect);
         return;
       case 'pause':
-        this.#quietly(tail.pause(effect.partition));
-        return;
       case 'resume':
-        this.#quietly(tail.resume(effect.partition));
-        return;
       case 'sweep':
-        this.#quietly(sweeps.sweep(effect.reading));
-        return;
       case 'stop-sweep':
-        this.#quietly(sweeps.stop(effect.partition));
-        return;
       case 'check-gap':
-        this.#checkGap(effect);
+        this.#reading.carryOut(effect);
         return;
+      case 'start':
       case 'drain':
-        runner.drain(effect.run);
-        return;
       case 'abort':
-        runner.abort(effect.run, effect.reason);
+      case 'await-key':
+        this.#runs.carryOut(effect);
         return;
-      case 'await-key': {
-        const { partition, lane } = effect;
-        // Told in a turn of its own: the key may be freed while this or another worker's core is at work.
-        const freed = (): void =>
-          queueMicrotask(() => this.#tell((at) => core.keyFreed(at, partition, lane)));
-        this.#deps.liveKeys.whenFree(core.state.keyName(lane), freed);
-        return;
-      }
       case 'answer-revoke':
         this.#handover.answer(effect.revocation);
         return;
       case 'report':
-        emitReport(events, effect.report);
+        emitReport(this.#deps.events, effect.report);
     }
-  }
-
-  #commit(items: readonly CommitItem[]): void {
-    const offsets: OffsetCommit[] = items.map(({ partition, offset, metadata }) => ({
-      topic: this.#deps.topic,
-      partition: partition.partition,
-      offset,
-      metadata,
-    }));
-    this.#inBackground(
-      this.#deps.membership.commit(offsets).then((outcomes) => {
-        for (const { partition, failure } of outcomes) {
-          if (failure !== undefined) this.#deps.events.emit('commit-failed', { partition, failure });
-        }
-        this.#tell((at) => this.#deps.core.committed(at, items, outcomes));
-      }),
-    );
-  }
-
-  #committed(item: CommitItem): void {
-    const { partition, offset, doneBelow, metadata } = item;
-    this.#deps.onCommitted(partition.partition, offset);
-    this.#deps.events.emit('committed', {
-      partition: partition.partition,
-      offset: BigInt(offset),
-      doneBelow: BigInt(doneBelow),
-      metadata,
-      epoch: BigInt(partition.epoch),
-    });
-  }
-
-  #checkGap({ partition, of, found }: Extract<Effect, { kind: 'check-gap' }>): void {
-    const { core } = this.#deps;
-    this.#inBackground(
-      this.#deps.io.logEnds([partition]).then(
-        ([ends]) => {
-          if (ends === undefined) return;
-          const log = { start: ends.start, found };
-          this.#tell((at) =>
-            of === 'tail' ? core.gapChecked(at, partition, log) : core.sweepGapChecked(at, partition, log),
-          );
-        },
-        () => {}, // the watchdog asks again
-      ),
-    );
   }
 
   #armTick(): void {
@@ -360,17 +285,9 @@ export class WorkerEngine {
       this.#orBreak(() => this.#deps.runner.watch());
       this.#tell((at) => this.#deps.core.tick(at));
       this.#lastTickMs = this.#deps.clock.monotonicMs();
-      if (this.#watchdog.isDue(this.#lastTickMs)) this.#inBackground(this.#watchdog.look(this.#lastTickMs));
+      this.#reading.watch(this.#lastTickMs);
       if (this.#timer !== undefined) this.#armTick();
     });
-  }
-
-  #onTailStalled(partition: PartitionState, logStart: number): void {
-    this.#deps.events.emit('reading-restarted', {
-      partition: partition.partition,
-      offset: BigInt(partition.nextOffset),
-    });
-    this.#tell((at) => this.#deps.core.tailStalled(at, partition, logStart));
   }
 
   #inBackground(work: Promise<unknown>): void {
@@ -378,10 +295,5 @@ export class WorkerEngine {
       .catch((error: unknown) => this.break(error))
       .finally(() => this.#background.delete(tracked));
     this.#background.add(tracked);
-  }
-
-  /** Orders to a reader fail only when it was closed, or could not be opened: then the watchdog tries again. */
-  #quietly(work: Promise<void>): void {
-    this.#inBackground(work.catch((error: unknown) => emitProblem(this.#deps.events, error)));
   }
 }
