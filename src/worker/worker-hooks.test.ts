@@ -1,27 +1,9 @@
 import { expect, it } from 'vitest';
 import { next, QueueRig, Signal } from '../../test/support/queue-rig.ts';
-import { memoryDriver } from '../kafka/memory/memory-driver.ts';
-import type { KafkaDriver, Membership } from '../kafka/port.ts';
+import { watchedDriver } from '../../test/support/watched-driver.ts';
 
 const one = { topic: { partitions: 1 } };
 const place = { topic: 'q', partition: 0 };
-
-/** A driver whose members a test can get at. */
-function watched(rig: QueueRig): { driver: KafkaDriver; members: Membership[] } {
-  const members: Membership[] = [];
-  const driver = memoryDriver(rig.cluster);
-  return {
-    members,
-    driver: {
-      ...driver,
-      membership: (options) => {
-        const member = driver.membership(options);
-        members.push(member);
-        return member;
-      },
-    },
-  };
-}
 
 it('nothing of a partition is claimed before the assigned hook has settled', async () => {
   await using rig = new QueueRig(one);
@@ -82,7 +64,7 @@ it('a stopping worker tells after its last commit and before another worker star
 
 it('partitions that are taken away are told as lost, and then assigned anew', async () => {
   await using rig = new QueueRig(one);
-  const { driver, members } = watched(rig);
+  const { driver, members } = watchedDriver(rig);
   const log: unknown[] = [];
   const worker = rig.worker(
     () => {},
