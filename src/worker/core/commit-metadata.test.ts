@@ -168,6 +168,26 @@ describe('commit metadata', () => {
     );
   });
 
+  it('fits to the last character once it fits, however long its checksum turns out', () => {
+    const lanes = Array.from({ length: 600 }, (_, i) => {
+      return { hash: keyHash(`key ${i}`), offset: 100 + i, ...never, starts: i < 64 ? 1 : 0 };
+    });
+    let fullest = 0;
+    for (let epoch = 30; epoch < 100; epoch += 1) {
+      const statePin = 'x'.repeat(epoch % 23);
+      for (let count = 540; count < 570; count += 1) {
+        const doneBelow = 100 + count;
+        const horizon = doneBelow + 65_536;
+        const state = { ...plain, epoch, statePin, doneBelow, horizon, lanes: lanes.slice(0, count) };
+        if (!metadataFits(state)) continue;
+        const written = encodeMetadata(state);
+        expect(written.doneBelow).toBe(doneBelow);
+        fullest = Math.max(fullest, written.text.length);
+      }
+    }
+    expect(fullest).toBeGreaterThan(METADATA_LIMIT - 10);
+  });
+
   it('has room left for the starts of 32 suspects, and for a horizon as far as it goes', () => {
     fc.assert(
       fc.property(states(700), (given) => {

@@ -53,6 +53,8 @@ const START_MARK = '!';
 export const HORIZON_MAX = 65_536;
 
 const prefix = 'kl1.';
+/** 32 bits in base 36, at most: which text has a short one cannot be foreseen. */
+const CHECKSUM_LENGTH = 7;
 
 /** The metadata text, and the state it really holds when not everything fitted. */
 export function encodeMetadata(full: CommitState): { readonly text: string; readonly doneBelow: number } {
@@ -80,7 +82,8 @@ export function encodeMetadata(full: CommitState): { readonly text: string; read
 export function metadataFits(full: CommitState): boolean {
   const count = full.lanes.length;
   const horizon = Math.max(full.horizon, full.doneBelow + HORIZON_MAX);
-  const rest = render({ ...full, horizon }, full.doneBelow, [], false).length;
+  const body = renderBody({ ...full, horizon }, full.doneBelow, [], false);
+  const rest = prefix.length + CHECKSUM_LENGTH + 1 + body.length;
   let starts = 0;
   for (const lane of full.lanes) starts += lane.starts;
   const meanDistance = (full.doneBelow - full.frontier) / Math.max(1, count);
@@ -98,7 +101,12 @@ function renderFirst(full: CommitState, lanes: readonly UnfinishedLane[], count:
   return render(full, lanes[count]?.offset ?? full.doneBelow, lanes.slice(0, count), false);
 }
 
-function render(
+function render(...[state, ...more]: Parameters<typeof renderBody>): string {
+  const body = renderBody(state, ...more);
+  return `${prefix}${checksum(state.frontier, body)}.${body}`;
+}
+
+function renderBody(
   state: CommitState,
   doneBelow: number,
   lanes: readonly UnfinishedLane[],
@@ -114,7 +122,7 @@ function render(
     list += ',';
     last = lane.offset;
   }
-  const body = [
+  return [
     state.epoch.toString(36),
     state.clean ? 'c' : 'u',
     state.statePin,
@@ -122,7 +130,6 @@ function render(
     Math.max(0, state.horizon - state.frontier).toString(36),
     list,
   ].join('.');
-  return `${prefix}${checksum(state.frontier, body)}.${body}`;
 }
 
 /** Reads metadata found beside a committed offset. */
