@@ -34,8 +34,8 @@ export class SuspectGate {
     return this.#alone === who;
   }
 
-  /** Hands the closed process on to another, or opens it. Of no effect for whoever does not hold it. */
-  pass(from: object, to: object | undefined): void {
-    if (this.#alone === from) this.#alone = to;
+  /** Of no effect for whoever does not hold it. */
+  open(who: object | undefined): void {
+    if (this.#alone === who) this.#alone = undefined;
   }
 }

@@ -1,52 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { CoreRig, itemsOf } from '../../../test/support/core-rig.ts';
+import { crashed, startsIn } from '../../../test/support/crashed-owner.ts';
 import { foldJournal } from '../../journal/journal.ts';
-import { decodeMetadata, encodeMetadata } from './commit-metadata.ts';
 import type { CoreConfig } from './core-state.ts';
-import type { CommitItem } from './effects.ts';
 import type { TakingFinding } from './judge-taking.ts';
-import { keyHash } from './key-hash.ts';
-
-const statePin = 'abcdefghijklmnopqrstuv';
-
-/** What a crashed owner left behind: nothing finished, tasks below the horizon perhaps started. */
-function crashed(
-  horizon: number,
-  lanes: readonly { readonly key: string; readonly offset: number; readonly starts: number }[] = [],
-): Partial<TakingFinding> {
-  const doneBelow = Math.max(0, ...lanes.map(({ offset }) => offset + 1));
-  const { text } = encodeMetadata({
-    frontier: 0,
-    epoch: 50,
-    clean: false,
-    statePin,
-    doneBelow,
-    horizon,
-    lanes: lanes.map(({ key, offset, starts }) => ({
-      hash: keyHash(key),
-      offset,
-      starts,
-      attempts: 0,
-      firstFailedAtMs: undefined,
-    })),
-  });
-  return {
-    committed: { offset: 0, metadata: text },
-    history: foldJournal([{ kind: 'claim', group: 'g', partition: 0, by: 'x', offset: 50 }]),
-    logEnd: 1_000,
-  };
-}
-
-/** What commits say: by offset, the starts of suspects. */
-function startsIn(items: readonly CommitItem[]): Record<string, number> {
-  const found: Record<string, number> = {};
-  for (const { metadata, offset } of items) {
-    const read = decodeMetadata(metadata, offset);
-    if (read.kind !== 'state') throw new Error(`read as ${read.kind}`);
-    for (const lane of read.state.lanes) if (lane.starts > 0) found[lane.offset] = lane.starts;
-  }
-  return found;
-}
 
 function rigWith(found: Partial<TakingFinding>, config: Partial<CoreConfig> = {}): CoreRig {
   const rig = new CoreRig(config);
@@ -85,15 +42,65 @@ describe('after an unclean end', () => {
     rig.ack();
     rig.fail(rig.runOf('a'));
     rig.settle();
-    expect(rig.partition(0).commitState(statePin).lanes).toMatchObject([
-      { offset: 0, attempts: 1, starts: 0 },
-    ]);
+    expect(rig.partition(0).commitState('').lanes).toMatchObject([{ offset: 0, attempts: 1, starts: 0 }]);
   });
 
-  it('none is where the owner before ended well, or what it committed cannot be trusted', () => {
-    const rig = rigWith({ ...crashed(5), history: foldJournal([]), committed: undefined });
+  it.each<[string, Partial<TakingFinding>]>([
+    ['the owner before ended well', crashed(5, [], true)],
+    ['nothing was committed', { ...crashed(5), history: foldJournal([]), committed: undefined }],
+  ])('none is where %s', (_why, found) => {
+    const rig = rigWith(found);
     rig.records(rig.partition(0), itemsOf(0, ['a', 'b']));
     expect(rig.runningKeys).toEqual(['a', 'b']);
+  });
+
+  it('the commit that a suspect waits for speaks of it although nothing else was started', () => {
+    const rig = rigWith(crashed(1));
+    rig.records(rig.partition(0), itemsOf(0, ['a']));
+    expect(startsIn(rig.commit())).toEqual({ 0: 1 });
+  });
+
+  it('no more suspects begin once the worker stops', () => {
+    const rig = rigWith(crashed(2), { suspectsAtOnce: 1 });
+    rig.records(rig.partition(0), itemsOf(0, ['a', 'b']));
+    rig.ack();
+    rig.tell((core, at) => core.stopping(at));
+    rig.finish(rig.runOf('a'));
+    expect(startsIn(rig.settle())).toEqual({});
+    expect(rig.suspectGate.underWay).toBe(0);
+  });
+
+  it('one whose record was let go is read again before a commit speaks of it', () => {
+    const rig = rigWith(crashed(2), { suspectsAtOnce: 1, lookAheadCount: 0, partitionBytes: 1_000 });
+    const partition = rig.partition(0);
+    const items = itemsOf(0, ['a', 'b', 'c'], { bytes: 400 });
+    rig.records(partition, items.slice(0, 2));
+    rig.records(partition, items.slice(2));
+    rig.ack();
+    expect(rig.runningKeys).toEqual(['c']);
+    expect(rig.of('sweep')).toHaveLength(1);
+    expect(startsIn(rig.settle())).toEqual({});
+    rig.finish(rig.runOf('c'));
+    rig.swept(partition, items);
+    expect(startsIn(rig.ack())).toEqual({ 0: 1 });
+    expect(rig.runningKeys).toEqual(['a']);
+  });
+
+  it('only so many are written down at once as a commit has room for, and all run in the end', () => {
+    const rig = rigWith(crashed(1_000), { suspectsAtOnce: 300, concurrency: 1_000 });
+    const partition = rig.partition(0);
+    const keys = Array.from({ length: 600 }, (_, i) => `key ${i}`);
+    rig.records(partition, itemsOf(0, keys));
+    const item = rig.commit()[0];
+    expect(item?.metadata.length).toBeLessThanOrEqual(4_000);
+    expect(item?.doneBelow).toBe(partition.commitState('').doneBelow); // nothing was left out
+    expect(Object.keys(startsIn(rig.ack())).length).toBeGreaterThanOrEqual(60);
+    expect(rig.running.length).toBeLessThan(150);
+    for (let round = 0; round < 100 && rig.running.length > 0; round += 1) {
+      for (const run of rig.running.slice()) rig.finish(run);
+      rig.settle();
+    }
+    expect(partition.commitState('').frontier).toBe(600);
   });
 
   it('what came into the log later than the crash is none', () => {
@@ -132,7 +139,9 @@ describe('a suspect whose process has ended again', () => {
 
   it('does not hold others up for ever when something does not end', () => {
     const rig = besideOthers();
-    rig.pass(31_000);
+    rig.pass(30_000);
+    expect(rig.runningKeys).toEqual(['b', 'c', 'd']);
+    rig.pass(1);
     expect(rig.runningKeys).toEqual(['b', 'c', 'd', 'e']);
     for (const key of ['b', 'c', 'd', 'e', 'f']) rig.finish(rig.runOf(key));
     rig.pass(60_000);
@@ -145,8 +154,15 @@ describe('a suspect whose process has ended again', () => {
     rig.swept(rig.partition(0), itemsOf(0, ['a']));
     rig.records(rig.partition(0), itemsOf(1, ['b']));
     rig.settle();
-    expect(rig.reports('key-held')).toMatchObject([{ key: 'a', reason: 'gave-up' }]);
+    const message = 'its process ended whenever it ran, 3 times, the last time it ran alone';
+    expect(rig.reports('key-held')).toMatchObject([{ key: 'a', reason: 'gave-up', error: { message } }]);
     expect(rig.runningKeys).toEqual(['b']);
+  });
+
+  it('is parked as one that ends its process, where tasks are parked', () => {
+    const rig = rigWith(crashed(1, [{ key: 'a', offset: 0, starts: 2 }]), { afterGiveUp: () => 'parkKey' });
+    rig.swept(rig.partition(0), itemsOf(0, ['a']));
+    expect(rig.of('mark')).toMatchObject([{ mark: { cause: { reason: 'crash-loop' } } }]);
   });
 
   it('is not charged with a drain that expired while it ran', () => {
@@ -182,6 +198,7 @@ describe('a suspect whose process has ended again', () => {
     rig.settle();
     expect(rig.reports('key-held')).toEqual([]);
     expect(rig.runningKeys).toEqual(['a']);
+    expect(startsIn(rig.of('committed').map(({ item }) => item))).toEqual({ 0: 2 });
   });
 
   it('follows another one only when a commit says that that one has ended', () => {

@@ -1,4 +1,4 @@
-import { LANES_THAT_ALWAYS_FIT, metadataFits, type UnfinishedLane } from './commit-metadata.ts';
+import { metadataFits, type UnfinishedLane } from './commit-metadata.ts';
 import type { CoreState } from './core-state.ts';
 import type { Run } from './effects.ts';
 import type { TakingVerdict } from './judge-taking.ts';
@@ -37,14 +37,13 @@ export function ownPartition(
   core: CoreState,
   { partition, epoch, suspectBelow, takenState }: PartitionState,
 ): void {
-  const starts = new Map<number, number>();
-  for (const lane of takenState?.lanes ?? []) if (lane.starts > 0) starts.set(lane.offset, lane.starts);
+  const starts = new Map(takenState?.lanes.map((lane) => [lane.offset, lane.starts]));
   core.ownEpochs.set(partition, { epoch, suspectBelow, starts });
 }
 
 /** What a task below the horizon needs before it may start. False: it waits, or was given up. */
 export function admitSuspect(core: CoreState, partition: PartitionState, lane: Lane, item: Item): boolean {
-  if (lane.charged && core.suspects.underWay.get(lane)?.stage === 'admitted') return true;
+  if (lane.charged) return true; // and ready: a commit that says so is acknowledged
   if (lane.starts >= core.config.suspectStarts) {
     const error = new Error(
       `its process ended whenever it ran, ${lane.starts + 1} times, the last time it ran alone`,
@@ -76,15 +75,15 @@ export function suspectStarted(core: CoreState, run: Run): void {
 
 /** The one that may start although the process is closed to all others. */
 export function admittedAlone(core: CoreState): Suspect | undefined {
-  for (const suspect of core.suspects.underWay.values()) {
-    if (suspect.alone && suspect.stage === 'admitted' && mayRun(suspect)) return suspect;
-  }
-  return undefined;
+  const holder = holderOf(core);
+  if (holder?.stage !== 'admitted') return undefined;
+  const { committedChanges, frozenUntil } = holder.partition;
+  return committedChanges >= frozenUntil ? holder : undefined;
 }
 
-function mayRun({ partition, lane }: Suspect): boolean {
-  const running = partition.phase === 'running' && partition.committedChanges >= partition.frozenUntil;
-  return running && lane.state === 'ready';
+/** The one of this worker for which the process is closed. */
+function holderOf(core: CoreState): Suspect | undefined {
+  return [...core.suspects.underWay.values()].find((one) => core.suspectGate.isHeldBy(one));
 }
 
 /** Looks after all suspects: what has happened since the last event, and who comes next. */
@@ -96,36 +95,29 @@ export function tendSuspects(core: CoreState): void {
 }
 
 function tend(core: CoreState, suspect: Suspect): void {
+  const { partition, stage, changes } = suspect;
+  if (partition.phase === 'gone') remove(core, suspect);
+  else if (stage === 'running') tendRunning(core, suspect);
+  else if (stage !== 'clearing') tendStarting(core, suspect);
+  else if (partition.committedChanges >= changes) remove(core, suspect);
+}
+
+function tendStarting(core: CoreState, suspect: Suspect): void {
   const { partition, lane } = suspect;
-  if (partition.phase === 'gone') {
-    remove(core, suspect);
+  // Another is to run alone: what is not running must not share its crash.
+  const overtaken = core.suspectGate.closed && !core.suspectGate.isHeldBy(suspect);
+  if (partition.phase !== 'running' || core.stopping || overtaken) {
+    withdraw(core, suspect);
     return;
   }
-  switch (suspect.stage) {
-    case 'running':
-      tendRunning(core, suspect);
-      return;
-    case 'clearing':
-      if (partition.committedChanges >= suspect.changes) remove(core, suspect);
-      return;
-    case 'writing':
-      if (lane.state === 'vetting' && isWritten(core, suspect)) {
-        suspect.stage = 'admitted';
-        advanceLane(core, partition, lane);
-      }
-      break;
-    default:
+  if (suspect.stage === 'quieting') tendQuieting(core, suspect);
+  if (suspect.stage === 'writing' && isWritten(core, suspect)) {
+    suspect.stage = 'admitted';
+    advanceLane(core, partition, lane);
   }
-  const inPlace = suspect.stage === 'admitted' ? lane.state === 'ready' : lane.state === 'vetting';
-  const charged = lane.charged || suspect.stage === 'quieting';
-  // Not started after all: it is held or parked, its record is not here, its partition is being given up, or another
-  // is to run alone and what is not running must not share its crash.
-  const overtaken = core.suspectGate.closed && !core.suspectGate.isHeldBy(suspect);
-  if (!inPlace || !charged || partition.phase !== 'running' || core.stopping || overtaken) {
-    withdraw(core, suspect);
-  } else if (suspect.stage === 'quieting') {
-    tendQuieting(core, suspect);
-  }
+  // Not started after all: it is held, parked or skipped, or its record is not here.
+  const inPlace = lane.state === 'ready' && lane.charged;
+  if (suspect.stage === 'admitted' && !inPlace) withdraw(core, suspect);
 }
 
 function isWritten(core: CoreState, { partition, changes, alone }: Suspect): boolean {
@@ -162,7 +154,6 @@ function tendQuieting(core: CoreState, suspect: Suspect): void {
 
 function withdraw(core: CoreState, suspect: Suspect): void {
   const { partition, lane } = suspect;
-  if (lane.state === 'ready' && partition.phase === 'running') moveLane(core, partition, lane, 'vetting');
   if (!lane.charged) {
     remove(core, suspect);
     return;
@@ -183,22 +174,22 @@ function clear(core: CoreState, suspect: Suspect): void {
 function remove(core: CoreState, suspect: Suspect): void {
   core.suspects.underWay.delete(suspect.lane);
   core.suspectGate.leave();
-  core.suspectGate.pass(suspect, undefined);
+  core.suspectGate.open(suspect);
   const { partition, lane } = suspect;
-  if (lane.state === 'vetting' && partition.phase === 'running') queueSuspect(core, partition, lane);
+  if (lane.state === 'vetting') queueSuspect(core, partition, lane);
 }
 
 /** The next one that is to run alone. One follows another at once: then a single commit ends one and begins the next. */
 function letOneRunAlone(core: CoreState): void {
   const { suspects, suspectGate } = core;
-  if (suspects.waitingAlone.size === 0 || core.nowMs < suspects.notAloneBeforeMs) return;
-  const holder = [...suspects.underWay.values()].find((one) => suspectGate.isHeldBy(one));
+  if (core.nowMs < suspects.notAloneBeforeMs) return;
+  const holder = holderOf(core);
   if (suspectGate.closed && holder?.stage !== 'clearing') return;
   const next = takeWaiting(core, suspects.waitingAlone);
   if (next === undefined) return;
   const suspect = underWay(core, { ...next, alone: true, stage: 'quieting' });
-  if (holder === undefined) suspectGate.close(suspect);
-  else suspectGate.pass(holder, suspect);
+  suspectGate.open(holder);
+  suspectGate.close(suspect);
   for (const one of suspects.underWay.values()) tend(core, one);
 }
 
@@ -211,7 +202,7 @@ function underWay(core: CoreState, what: Pick<Suspect, 'partition' | 'lane' | 'a
 
 function letSomeRun(core: CoreState): void {
   const { suspects, suspectGate, config } = core;
-  while (suspects.waiting.size > 0 && !suspectGate.closed && suspectGate.underWay < config.suspectsAtOnce) {
+  while (!suspectGate.closed && suspectGate.underWay < config.suspectsAtOnce) {
     const next = takeWaiting(core, suspects.waiting);
     if (next === undefined) return;
     const suspect = underWay(core, { ...next, alone: false, stage: 'writing' });
@@ -225,9 +216,9 @@ function letSomeRun(core: CoreState): void {
 function write(core: CoreState, suspect: Suspect): boolean {
   const { partition, lane } = suspect;
   lane.charged = true;
-  if (!suspect.alone && partition.open.size + partition.restored.size > LANES_THAT_ALWAYS_FIT / 2) {
-    lane.charged = metadataFits(partition.commitState(core.statePin));
-    if (!lane.charged) return false;
+  if (!suspect.alone && !metadataFits(partition.commitState(core.statePin))) {
+    lane.charged = false;
+    return false;
   }
   suspect.stage = 'writing';
   partition.changes += 1;
@@ -242,9 +233,8 @@ function takeWaiting(
   waiting: Map<Lane, PartitionState>,
 ): { readonly lane: Lane; readonly partition: PartitionState } | undefined {
   for (const [lane, partition] of waiting) {
-    if (core.suspects.underWay.has(lane)) continue;
     waiting.delete(lane);
-    if (partition.phase !== 'running' || lane.state !== 'vetting') continue;
+    if (partition.phase !== 'running') continue;
     if (typeof lane.first === 'object') return { lane, partition };
     advanceLane(core, partition, lane); // it has to be read again first
   }

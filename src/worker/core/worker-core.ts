@@ -231,9 +231,9 @@ export class WorkerCore {
     if (core.revocations.size > 0) checkRevocations(core);
     if (core.settling.size > 0) settleMarks(core);
     confirmPeriodically(core);
-    if (!core.suspects.idle) tendSuspects(core);
+    tendSuspects(core);
     startReady(core);
-    if (!core.suspects.idle) tendSuspects(core);
+    tendSuspects(core);
     if (core.sweepWanted.size > 0) planSweeps(core);
     if (core.parkedWanted.size > 0) planParkedReads(core);
     if (core.paused.size > 0) resumeReading(core);
