@@ -1,4 +1,11 @@
-import type { Command, Verb } from '../../src/journal/journal.ts';
+import {
+  type Command,
+  foldJournal,
+  type Mark,
+  type Verb,
+  type WrittenEntry,
+} from '../../src/journal/journal.ts';
+import { type CommitState, encodeMetadata } from '../../src/worker/core/commit-metadata.ts';
 import type { CoreConfig } from '../../src/worker/core/core-state.ts';
 import type { Effect, PartitionEffect, Run } from '../../src/worker/core/effects.ts';
 import type { TakingFinding } from '../../src/worker/core/judge-taking.ts';
@@ -169,4 +176,53 @@ function wordsFor({ write }: Extract<Effect, { kind: 'write' }>): string {
     case 'done':
       return `command ${write.command} ${write.outcome}`;
   }
+}
+
+/** What an earlier owner wrote of key k: it is parked from its task 1 on. */
+export const mark: Mark = {
+  id: 7,
+  epoch: 3,
+  key: 'k',
+  scope: 'key',
+  from: 1,
+  parkedFrom: 0,
+  type: 'job',
+  taskId: '',
+  reason: 'gave-up',
+  error: '',
+  atMs: 0,
+  command: '',
+  done: -1,
+  discarded: [],
+  redrives: 0,
+  stalls: 0,
+};
+
+const place = { group: 'g', partition: 0 } as const;
+const owned: readonly WrittenEntry[] = [
+  { kind: 'claim', ...place, by: 'x', offset: 50 },
+  { kind: 'confirm', ...place, epoch: 50, frontier: 0, topicId: 'topic', reason: 'taken', offset: 51 },
+];
+const statePin = 'abcdefghijklmnopqrstuv';
+
+/** The owner before ended without a word: its last commit says that nothing was finished. */
+export function afterCrash(
+  marks: readonly Mark[],
+  horizon: number,
+  config: Partial<CoreConfig> = {},
+): ParkedRig {
+  return restarted(marks, { clean: false, doneBelow: 0, horizon, lanes: [] }, config);
+}
+
+/** What the owner before committed last, at offset 0. */
+export function restarted(
+  marks: readonly Mark[],
+  said: Pick<CommitState, 'clean' | 'doneBelow' | 'horizon' | 'lanes'>,
+  config: Partial<CoreConfig> = {},
+): ParkedRig {
+  const { text } = encodeMetadata({ frontier: 0, epoch: 50, statePin, ...said });
+  return new ParkedRig(
+    { suspectsAtOnce: 100, ...config },
+    { history: { ...foldJournal(owned), marks }, committed: { offset: 0, metadata: text }, statePin },
+  );
 }

@@ -1,30 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { itemsOf } from '../../../test/support/core-rig.ts';
 import { ParkedRig } from '../../../test/support/parked-rig.ts';
-import { foldJournal, type MarkEntry } from '../../journal/journal.ts';
+import { type Command, foldJournal, type MarkEntry } from '../../journal/journal.ts';
 
-describe('two commands to skip the same task', () => {
-  it('are both done when it is skipped', () => {
-    const at = new ParkedRig();
-    at.rig.records(at.partition, itemsOf(0, ['k', 'k']));
-    const first = at.command('k', { name: 'skip', taskId: 'id-1', below: 2 });
-    const second = at.command('k', { name: 'skip', taskId: 'id-1', below: 2 });
-    at.finishAll();
-    expect(at.done).toEqual(['done k0']);
-    expect(at.story).toContain(`command ${first.id} skipped`);
-    expect(at.story).toContain(`command ${second.id} skipped`);
-  });
-
-  it('are both told when it is not there', () => {
-    const at = new ParkedRig();
-    at.rig.records(at.partition, itemsOf(0, ['k', 'k']));
-    const first = at.command('k', { name: 'skip', taskId: 'id-9', below: 1 });
-    const second = at.command('k', { name: 'skip', taskId: 'id-9', below: 2 });
-    at.finishAll();
-    expect(at.story).toContain(`command ${first.id} not-found`);
-    expect(at.story).toContain(`command ${second.id} not-found`);
-  });
-});
+function parkedAfterGivingUp(): ParkedRig {
+  const at = new ParkedRig();
+  at.rig.records(at.partition, itemsOf(0, ['k']));
+  at.giveUp('k');
+  at.settle();
+  return at;
+}
 
 describe('a single parked task that is to be discarded', () => {
   it('waits until another one of its key is through', () => {
@@ -136,9 +121,91 @@ describe('what an owner remembers', () => {
     expect(at.partition.committedFrontier).toBe(1_001);
     expect(at.partition.doneAside.size).toBe(400);
     expect(at.partition.forgetDoneAtCount).toBe(1_000);
-    for (let i = 0; i < 600; i += 1) at.partition.doneSingly.add(i === 0 ? 5_000 : i);
-    at.rig.records(at.partition, itemsOf(1_001, ['end']));
-    at.finishAll();
-    expect([at.partition.doneAside.size, at.partition.doneSingly.size]).toEqual([400, 1]);
+  });
+});
+
+describe('a command that is read while its partition is being taken', () => {
+  const redrive = (offset: number, id = 'c'): Command => ({
+    id,
+    offset,
+    key: 'k',
+    by: 'me',
+    verb: { name: 'redrive', mark: 77 },
+  });
+
+  it('is obeyed when the work begins', () => {
+    const { rig } = new ParkedRig();
+    const partition = rig.assign(1);
+    rig.claim(partition);
+    rig.tell((core, at) => core.commanded(at, 1, redrive(partition.epoch + 5)));
+    expect(rig.of('write')).toEqual([]);
+    rig.inspect(partition);
+    rig.ack();
+    rig.confirm(partition);
+    expect(rig.of('write')).toMatchObject([{ write: { command: 'c', outcome: 'unknown-mark' } }]);
+    expect(partition.commands).toEqual([]);
+  });
+
+  it('and is in the journal before the claim is obeyed once if it is open there, and not if it is done', () => {
+    const { rig } = new ParkedRig();
+    const partition = rig.assign(1);
+    rig.claim(partition);
+    const history = { ...foldJournal([]), pending: [redrive(3, 'open')] };
+    for (const command of [redrive(3, 'open'), redrive(4, 'done'), redrive(partition.epoch, 'itself')])
+      rig.tell((core, at) => core.commanded(at, 1, command));
+    rig.inspect(partition, { history });
+    expect(partition.commands.map(({ id }) => id)).toEqual(['open']);
+  });
+
+  it('and came after the claim is obeyed once, too, when the journal that was read has it', () => {
+    const { rig } = new ParkedRig();
+    const partition = rig.assign(1);
+    rig.claim(partition);
+    const late = redrive(partition.epoch + 1, 'late');
+    rig.tell((core, at) => core.commanded(at, 1, late));
+    rig.inspect(partition, { history: { ...foldJournal([]), pending: [late] } });
+    expect(partition.commands).toEqual([late]);
+  });
+
+  it('or belongs to a partition of somebody else changes nothing', () => {
+    const { rig } = new ParkedRig();
+    expect(rig.tell((core, at) => core.commanded(at, 9, redrive(5)))).toEqual([]);
+  });
+});
+
+describe('what could not be written', () => {
+  function failingWrite(): ParkedRig {
+    const at = parkedAfterGivingUp();
+    at.command('k', { name: 'redrive', mark: 77 });
+    const [effect] = at.open();
+    if (effect === undefined) throw new Error('nothing is to be written');
+    at.rig.tell((core, now) => core.effectFailed(now, effect));
+    return at;
+  }
+
+  it('is written again after half a second', () => {
+    const at = failingWrite();
+    at.rig.pass(499);
+    expect(at.open()).toEqual([]);
+    at.rig.pass(1);
+    expect(at.open()).toMatchObject([{ write: { outcome: 'unknown-mark' } }]);
+    at.rig.pass(10_000);
+    expect(at.open()).toEqual([]);
+  });
+
+  it('is not written again for a partition that is gone', () => {
+    const at = failingWrite();
+    at.rig.tell((core, now) => core.lost(now, [0]));
+    at.rig.pass(10_000);
+    expect(at.open()).toEqual([]);
+  });
+
+  it('is not noted for a partition that is gone', () => {
+    const at = parkedAfterGivingUp();
+    at.command('k', { name: 'redrive', mark: 77 });
+    const [effect] = at.open();
+    at.rig.tell((core, now) => core.lost(now, [0]));
+    if (effect !== undefined) at.rig.tell((core, now) => core.effectFailed(now, effect));
+    expect(at.rig.core.state.repeat.peekRank()).toBeUndefined();
   });
 });

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { itemOf, itemsOf } from '../../../test/support/core-rig.ts';
 import { ParkedRig } from '../../../test/support/parked-rig.ts';
-import { type Command, foldJournal } from '../../journal/journal.ts';
 
 /** A partition with tasks of key k, the first of them running. */
 function withTasks(count: number, config?: ConstructorParameters<typeof ParkedRig>[0]): ParkedRig {
@@ -187,190 +186,52 @@ describe('ending a mark by hand', () => {
   });
 });
 
-describe('skipping', () => {
-  it('of what is done already says that it is not there, at once', () => {
-    const at = withTasks(1);
+describe('operators', () => {
+  it('park a key by hand: its running task may end, the rest is copied', () => {
+    const at = new ParkedRig();
+    at.rig.records(at.partition, itemsOf(0, ['k', 'k', 'k']));
+    at.command('k', { name: 'park' });
+    at.settle();
     at.finishAll();
-    const { id } = at.command('k', { name: 'skip', taskId: 'id-0', below: 1 });
-    expect(at.open()).toMatchObject([
-      { write: { kind: 'done', command: id, verb: 'skip', outcome: 'not-found' } },
-    ]);
-    expect(at.partition.skips.size).toBe(0);
+    expect(at.story).toEqual(['done k0', 'mark k', 'copy k1', 'copy k2']);
+    expect(at.rig.reports('command-done')).toMatchObject([{ outcome: 'parked' }]);
   });
 
-  it('of a task that waits to be tried again is done at once, and told when it is committed', () => {
-    const at = withTasks(2);
-    failForLong(at, 'k');
-    const { changes } = at.partition;
-    const { id } = at.command('k', { name: 'skip', taskId: 'id-0', below: 2 });
-    expect(at.rig.runOf('k').item.offset).toBe(1);
-    expect(at.partition.changes).toBeGreaterThan(changes);
-    expect(at.rig.reports('task-skipped')).toMatchObject([{ command: id, by: 'me', item: { offset: 0 } }]);
-    expect(at.open()).toEqual([]);
+  it('park a key that has nothing to do: what comes is copied', () => {
+    const at = new ParkedRig();
+    at.command('k', { name: 'park' });
     at.settle();
-    expect(at.story).toContain(`command ${id} skipped`);
-    expect(at.partition.afterCommit).toEqual([]);
-    expect(at.partition.skips.size).toBe(0);
-    at.settle();
-    expect(at.story.filter((line) => line.startsWith('command'))).toHaveLength(1);
+    at.rig.records(at.partition, itemsOf(0, ['k', 'a']));
+    at.finishAll();
+    expect(at.story).toEqual(['mark k', 'done a1', 'copy k0']);
   });
 
-  it('is told once, and not of what was asked before a commit that does not cover it', () => {
-    const at = withTasks(3);
-    const first = at.command('k', { name: 'skip', taskId: 'id-1', below: 3 });
-    at.finish(at.rig.runOf('k'));
-    at.rig.pass(20);
-    const second = at.command('k', { name: 'skip', taskId: 'id-9', below: 3 });
-    failForLong(at, 'k');
-    const third = at.command('k', { name: 'skip', taskId: 'id-2', below: 3 });
+  it('hold a key and a type until they release them', () => {
+    const at = new ParkedRig();
+    at.command('k', { name: 'hold' });
+    at.command('', { name: 'hold-type', type: 'mail' });
+    at.rig.records(at.partition, [itemOf(0, 'k'), itemOf(1, 'a', { type: 'mail' }), itemOf(2, 'b')]);
+    at.finishAll();
+    expect(at.done).toEqual(['done b2']);
+    at.command('k', { name: 'release' });
+    at.finishAll();
+    expect(at.done).toEqual(['done b2', 'done k0']);
+    at.command('', { name: 'release-type', type: 'mail' });
+    at.finishAll();
+    expect(at.done).toEqual(['done b2', 'done k0', 'done a1']);
+  });
+
+  it('may ask before the work begins', () => {
+    const at = new ParkedRig();
+    const other = at.rig.assign(5);
+    at.rig.tell((core, now) =>
+      core.commanded(now, 5, { id: 'early', offset: 9_999, key: 'k', by: 'me', verb: { name: 'hold' } }),
+    );
+    at.rig.claim(other);
+    at.rig.inspect(other);
     at.rig.ack();
-    const told = at.open().map((effect) => effect.kind === 'write' && effect.write);
-    expect(told).toMatchObject([{ command: first.id, outcome: 'skipped' }]);
-    at.settle();
-    const words = at.rig
-      .of('write')
-      .map(({ write }) => write.kind === 'done' && [write.command, write.outcome]);
-    expect(words).toEqual([
-      [first.id, 'skipped'],
-      [third.id, 'skipped'],
-      [second.id, 'not-found'],
-    ]);
-  });
-
-  it('of a later task lets the one before it wait', () => {
-    const at = withTasks(2);
-    failForLong(at, 'k');
-    at.command('k', { name: 'skip', taskId: 'id-1', below: 2 });
-    expect(at.rig.runningKeys).toEqual([]);
-    at.rig.pass(60_000);
-    at.finishAll();
-    expect(at.done).toEqual(['done k0']);
-  });
-
-  it('of a task of another key skips nothing, and is told when all tasks are through that were there', () => {
-    const at = withTasks(2);
-    const other = at.command('l', { name: 'skip', taskId: 'id-1', below: 2 });
-    const own = at.command('k', { name: 'skip', taskId: 'id-1', below: 2 });
-    at.finishAll();
-    expect(at.done).toEqual(['done k0']);
-    expect(at.story).toContain(`command ${own.id} skipped`);
-    expect(at.story).toContain(`command ${other.id} not-found`);
-    expect(at.partition.skips.size).toBe(0);
-  });
-
-  it('of a task that is not there leaves alone a command that reaches further', () => {
-    const at = withTasks(1);
-    const near = at.command('k', { name: 'skip', taskId: 'id-2', below: 1 });
-    const far = at.command('k', { name: 'skip', taskId: 'id-2', below: 3 });
-    at.finishAll();
-    expect(at.story).toContain(`command ${near.id} not-found`);
-    expect(at.partition.skips.get('id-2')?.map(({ id }) => id)).toEqual([far.id]);
-    at.rig.records(at.partition, itemsOf(1, ['k', 'k']));
-    at.finishAll();
-    expect(at.done).toEqual(['done k0', 'done k1']);
-    expect(at.story).toContain(`command ${far.id} skipped`);
-  });
-
-  it('is noted once, however often the command is read', () => {
-    const at = withTasks(2);
-    const command = at.command('k', { name: 'skip', taskId: 'id-1', below: 2 });
-    at.rig.tell((core, now) => core.commanded(now, 0, command));
-    at.finishAll();
-    expect(at.story.filter((line) => line.startsWith('command'))).toEqual([`command ${command.id} skipped`]);
-  });
-
-  it('of a task that is redriven leaves out that one', () => {
-    const at = parkedAfterGivingUp(3);
-    const { id } = at.command('k', { name: 'skip', taskId: 'id-1', below: 9 });
-    at.command('k', { name: 'redrive', mark: at.markOf('k') });
-    at.finishAll();
-    expect(at.done).toEqual(['done k0', 'done k2']);
-    expect(at.story).toContain(`command ${id} skipped`);
-  });
-});
-
-describe('a command that is read while its partition is being taken', () => {
-  const redrive = (offset: number, id = 'c'): Command => ({
-    id,
-    offset,
-    key: 'k',
-    by: 'me',
-    verb: { name: 'redrive', mark: 77 },
-  });
-
-  it('is obeyed when the work begins', () => {
-    const { rig } = new ParkedRig();
-    const partition = rig.assign(1);
-    rig.claim(partition);
-    rig.tell((core, at) => core.commanded(at, 1, redrive(partition.epoch + 5)));
-    expect(rig.of('write')).toEqual([]);
-    rig.inspect(partition);
-    rig.ack();
-    rig.confirm(partition);
-    expect(rig.of('write')).toMatchObject([{ write: { command: 'c', outcome: 'unknown-mark' } }]);
-    expect(partition.commands).toEqual([]);
-  });
-
-  it('and is in the journal before the claim is obeyed once if it is open there, and not if it is done', () => {
-    const { rig } = new ParkedRig();
-    const partition = rig.assign(1);
-    rig.claim(partition);
-    const history = { ...foldJournal([]), pending: [redrive(3, 'open')] };
-    for (const command of [redrive(3, 'open'), redrive(4, 'done'), redrive(partition.epoch, 'itself')])
-      rig.tell((core, at) => core.commanded(at, 1, command));
-    rig.inspect(partition, { history });
-    expect(partition.commands.map(({ id }) => id)).toEqual(['open']);
-  });
-
-  it('and came after the claim is obeyed once, too, when the journal that was read has it', () => {
-    const { rig } = new ParkedRig();
-    const partition = rig.assign(1);
-    rig.claim(partition);
-    const late = redrive(partition.epoch + 1, 'late');
-    rig.tell((core, at) => core.commanded(at, 1, late));
-    rig.inspect(partition, { history: { ...foldJournal([]), pending: [late] } });
-    expect(partition.commands).toEqual([late]);
-  });
-
-  it('or belongs to a partition of somebody else changes nothing', () => {
-    const { rig } = new ParkedRig();
-    expect(rig.tell((core, at) => core.commanded(at, 9, redrive(5)))).toEqual([]);
-  });
-});
-
-describe('what could not be written', () => {
-  function failingWrite(): ParkedRig {
-    const at = parkedAfterGivingUp(1);
-    at.command('k', { name: 'redrive', mark: 77 });
-    const [effect] = at.open();
-    if (effect === undefined) throw new Error('nothing is to be written');
-    at.rig.tell((core, now) => core.effectFailed(now, effect));
-    return at;
-  }
-
-  it('is written again after half a second', () => {
-    const at = failingWrite();
-    at.rig.pass(499);
-    expect(at.open()).toEqual([]);
-    at.rig.pass(1);
-    expect(at.open()).toMatchObject([{ write: { outcome: 'unknown-mark' } }]);
-    at.rig.pass(10_000);
-    expect(at.open()).toEqual([]);
-  });
-
-  it('is not written again for a partition that is gone', () => {
-    const at = failingWrite();
-    at.rig.tell((core, now) => core.lost(now, [0]));
-    at.rig.pass(10_000);
-    expect(at.open()).toEqual([]);
-  });
-
-  it('is not noted for a partition that is gone', () => {
-    const at = parkedAfterGivingUp(1);
-    at.command('k', { name: 'redrive', mark: 77 });
-    const [effect] = at.open();
-    at.rig.tell((core, now) => core.lost(now, [0]));
-    if (effect !== undefined) at.rig.tell((core, now) => core.effectFailed(now, effect));
-    expect(at.rig.core.state.repeat.peekRank()).toBeUndefined();
+    at.rig.confirm(other);
+    at.rig.records(other, itemsOf(0, ['k', 'a']));
+    expect(at.rig.runningKeys).toEqual(['a']);
   });
 });

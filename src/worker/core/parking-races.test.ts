@@ -1,52 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { itemOf, itemsOf } from '../../../test/support/core-rig.ts';
-import { ParkedRig } from '../../../test/support/parked-rig.ts';
-import { foldJournal, type Mark, type WrittenEntry } from '../../journal/journal.ts';
-import { decodeMetadata, encodeMetadata } from './commit-metadata.ts';
-
-const pin = 'abcdefghijklmnopqrstuv';
-
-const mark: Mark = {
-  id: 7,
-  epoch: 3,
-  key: 'k',
-  scope: 'key',
-  from: 1,
-  parkedFrom: 0,
-  type: 'job',
-  taskId: '',
-  reason: 'gave-up',
-  error: '',
-  atMs: 0,
-  command: '',
-  done: -1,
-  discarded: [],
-  redrives: 0,
-  stalls: 0,
-};
-
-const place = { group: 'g', partition: 0 } as const;
-const owned: readonly WrittenEntry[] = [
-  { kind: 'claim', ...place, by: 'x', offset: 50 },
-  { kind: 'confirm', ...place, epoch: 50, frontier: 0, topicId: 'topic', reason: 'taken', offset: 51 },
-];
-
-/** The owner before ended without a word: its last commit says that nothing was finished. */
-function afterCrash(marks: readonly Mark[], horizon: number): ParkedRig {
-  const { text } = encodeMetadata({
-    frontier: 0,
-    epoch: 50,
-    clean: false,
-    statePin: pin,
-    doneBelow: 0,
-    horizon,
-    lanes: [],
-  });
-  return new ParkedRig(
-    { suspectsAtOnce: 100 },
-    { history: { ...foldJournal(owned), marks }, committed: { offset: 0, metadata: text }, statePin: pin },
-  );
-}
+import { afterCrash, mark, ParkedRig } from '../../../test/support/parked-rig.ts';
+import { decodeMetadata } from './commit-metadata.ts';
 
 describe('a key that is parked by hand while its task runs', () => {
   it('is parked with that task when it gives up', () => {
