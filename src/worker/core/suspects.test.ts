@@ -70,6 +70,16 @@ describe('after an unclean end', () => {
     expect(rig.suspectGate.underWay).toBe(0);
   });
 
+  it('a partition that is given up waits for none that has not begun', () => {
+    const rig = rigWith(crashed(3), { suspectsAtOnce: 1 });
+    rig.records(rig.partition(0), itemsOf(0, ['a', 'b', 'c']));
+    rig.ack();
+    rig.tell((core, at) => core.revoked(at, 1, [0]));
+    rig.finish(rig.runOf('a'));
+    rig.settle();
+    expect(rig.of('answer-revoke')).toHaveLength(1);
+  });
+
   it('one whose record was let go is read again before a commit speaks of it', () => {
     const rig = rigWith(crashed(2), { suspectsAtOnce: 1, lookAheadCount: 0, partitionBytes: 1_000 });
     const partition = rig.partition(0);
@@ -94,7 +104,9 @@ describe('after an unclean end', () => {
     const item = rig.commit()[0];
     expect(item?.metadata.length).toBeLessThanOrEqual(4_000);
     expect(item?.doneBelow).toBe(partition.commitState('').doneBelow); // nothing was left out
-    expect(Object.keys(startsIn(rig.ack())).length).toBeGreaterThanOrEqual(60);
+    const written = Object.keys(startsIn(rig.ack())).length;
+    expect(written).toBeGreaterThanOrEqual(60);
+    expect(rig.suspectGate.underWay).toBe(written);
     expect(rig.running.length).toBeLessThan(150);
     for (let round = 0; round < 100 && rig.running.length > 0; round += 1) {
       for (const run of rig.running.slice()) rig.finish(run);
@@ -204,11 +216,13 @@ describe('a suspect whose process has ended again', () => {
   it('follows another one only when a commit says that that one has ended', () => {
     const rig = new CoreRig();
     for (const number of [0, 1]) rig.take(number, crashed(1, [{ key: `a${number}`, offset: 0, starts: 1 }]));
+    rig.tell((core, at) => core.stoodStill(at)); // so that both come up at the same moment
     for (const number of [0, 1]) rig.swept(rig.partition(number), itemsOf(0, [`a${number}`]));
     rig.settle();
     expect(rig.runningKeys).toEqual(['a0']);
     rig.finish(rig.runOf('a0'));
     const items = rig.commit();
+    expect(items.map((item) => startsIn([item]))).toEqual([{}, { 0: 2 }]);
     const failure = { kind: 'transient', code: 14, message: 'loading' } as const;
     rig.tell((core, at) =>
       core.committed(

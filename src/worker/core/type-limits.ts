@@ -11,9 +11,9 @@ export class TypeLimit {
   /** Those whose turn has come: a place is kept for each until it starts, or has something else to wait for. */
   readonly called = new Map<Lane, PartitionState>();
   readonly #policy: TypePolicy;
-  /** When the last starts were, as a ring of as many as the rate allows. */
+  /** When the last starts were, as a ring of as many as the rate allows; its next place, where the oldest is once it is full. */
   readonly #startsMs: number[] = [];
-  #oldest = 0;
+  #at = 0;
 
   constructor(policy: TypePolicy) {
     this.#policy = policy;
@@ -31,7 +31,8 @@ export class TypeLimit {
     if (this.waiting.size === 0 || rateLimit === undefined || runningCount + this.called.size >= concurrency)
       return undefined;
     if (this.#tokens(nowMs) === rateLimit.count) return undefined; // all of them are kept for somebody
-    return (this.#startsMs[this.#oldestWithin(nowMs)] ?? 0) + rateLimit.perMs;
+    const oldest = this.#at + this.#countBefore(nowMs - rateLimit.perMs);
+    return (this.#startsMs[oldest % this.#startsMs.length] ?? 0) + rateLimit.perMs;
   }
 
   started(lane: Lane, nowMs: number): void {
@@ -39,23 +40,14 @@ export class TypeLimit {
     this.called.delete(lane);
     const { rateLimit } = this.#policy;
     if (rateLimit === undefined) return;
-    if (this.#startsMs.length < rateLimit.count) {
-      this.#startsMs.push(nowMs);
-      return;
-    }
-    this.#startsMs[this.#oldest] = nowMs;
-    this.#oldest = (this.#oldest + 1) % rateLimit.count;
+    this.#startsMs[this.#at] = nowMs;
+    this.#at = (this.#at + 1) % rateLimit.count;
   }
 
   #tokens(nowMs: number): number {
     const { rateLimit } = this.#policy;
     if (rateLimit === undefined) return Number.POSITIVE_INFINITY;
     return rateLimit.count - (this.#startsMs.length - this.#countBefore(nowMs - rateLimit.perMs));
-  }
-
-  #oldestWithin(nowMs: number): number {
-    const before = this.#countBefore(nowMs - (this.#policy.rateLimit?.perMs ?? 0));
-    return (this.#oldest + before) % Math.max(1, this.#startsMs.length);
   }
 
   /** How many of the noted starts were at or before a time; they are in order, from the oldest on. */
@@ -65,7 +57,7 @@ export class TypeLimit {
     let high = length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.#startsMs[(this.#oldest + middle) % length] ?? 0) <= timeMs) low = middle + 1;
+      if ((this.#startsMs[(this.#at + middle) % length] ?? 0) <= timeMs) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -78,10 +70,9 @@ export function limitOf(policy: TypePolicy): TypeLimit | undefined {
   return unlimited ? undefined : new TypeLimit(policy);
 }
 
-/** Whether a lane's first task may start as far as its type's limits go. Nobody overtakes those who wait. */
+/** Whether a lane's first task may start as far as its type's limits go. What is free is free for all: who waited was called. */
 export function mayStart(core: CoreState, { limit, runningCount }: TypeState, lane: Lane): boolean {
   if (limit === undefined || limit.called.has(lane)) return true;
-  if (limit.waiting.size > 0 && !limit.waiting.has(lane)) return false;
   return limit.free(runningCount, core.nowMs) > 0;
 }
 
@@ -90,7 +81,7 @@ export function callWaiting(core: CoreState): boolean {
   let any = false;
   for (const type of core.types.values()) {
     const { limit } = type;
-    if (limit === undefined || limit.waiting.size + limit.called.size === 0) continue;
+    if (limit === undefined) continue;
     for (const [lane, partition] of limit.called) {
       if (!keepsPlace(core, type, lane, partition)) limit.called.delete(lane);
     }
