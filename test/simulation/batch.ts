@@ -1,4 +1,4 @@
-import type { Mutant } from './scenario.ts';
+import type { Mutant } from './mutant-list.ts';
 import { scenarioOf } from './scenario.ts';
 import { type SimulationResult, simulate } from './simulate.ts';
 import { TransitionReport } from './transitions.ts';

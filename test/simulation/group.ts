@@ -19,7 +19,7 @@ export class Group {
 
   /** Gives every partition that nobody has to somebody. */
   assignFree(): void {
-    const members = this.#world.workers.filter((worker) => worker.alive && worker.known);
+    const members = this.#world.workers.filter((worker) => worker.alive && worker.known && !worker.stopping);
     if (members.length === 0) return;
     for (const [partition, owner] of this.#owners) {
       if (owner !== undefined || this.#moving.has(partition)) continue;
@@ -47,11 +47,29 @@ export class Group {
     owner.revoke([partition]);
   }
 
+  /** A worker gives up all it has, and then leaves. */
+  leave(worker: SimulatedWorker): void {
+    const own = [...this.#owners].filter(
+      ([partition, owner]) => owner === worker && !this.#moving.has(partition),
+    );
+    const partitions = own.map(([partition]) => partition);
+    for (const partition of partitions) this.#moving.set(partition, worker);
+    if (partitions.length > 0) worker.revoke(partitions);
+    else if (this.#hasNothing(worker)) worker.left();
+  }
+
+  /** Who was expelled and does not know yet learns it first. */
+  #hasNothing(worker: SimulatedWorker): boolean {
+    if (!worker.known) return false;
+    return ![...this.#owners.values()].includes(worker) && ![...this.#moving.values()].includes(worker);
+  }
+
   answered(worker: SimulatedWorker, partitions: readonly number[]): void {
     for (const partition of partitions) {
       if (this.#moving.get(partition) === worker) this.#moving.delete(partition);
       if (this.#owners.get(partition) === worker) this.#owners.set(partition, undefined);
     }
+    if (worker.stopping && this.#hasNothing(worker)) worker.left();
     this.assignFree();
   }
 

@@ -1,12 +1,12 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { addCounts, type Batch, type BatchResult, emptyResult, runBatch } from './batch.ts';
-import { type Mutant, mutants } from './scenario.ts';
+import { type Mutant, mutants } from './mutant-list.ts';
 import { TransitionReport } from './transitions.ts';
 
 /**
- * `npm run simulate -- --runs N --seed S [--processes P] [--mutant NAME] [--trace]`: many schedules of the worker's core;
- * one seed replays one.
+ * `npm run simulate -- --runs N --seed S [--processes P] [--mutant NAME] [--trace] [--pairs]`: many schedules of the worker's
+ * core; one seed replays one. `--pairs` lists which events never followed each other.
  */
 async function main(): Promise<number> {
   const runs = numberOf('--runs', 10_000);
@@ -48,6 +48,7 @@ function print(sum: BatchResult, report: TransitionReport): void {
   console.log(
     `pairs of events that followed each other on a partition: ${report.covered} of ${report.possible}`,
   );
+  if (!process.argv.includes('--pairs')) return;
   for (const [from, never] of report.neverSeen()) console.log(`  never after '${from}': ${never.join(', ')}`);
 }
 

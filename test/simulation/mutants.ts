@@ -3,6 +3,7 @@ import { type CommitState, decodeMetadata, encodeMetadata } from '../../src/work
 import type { CommitItem, Effect } from '../../src/worker/core/effects.ts';
 import type { TakingFinding } from '../../src/worker/core/judge-taking.ts';
 import type { Item } from '../../src/worker/core/lane.ts';
+import { withoutAsking } from './outage-mutants.ts';
 import type { SimulatedWorker } from './simulated-worker.ts';
 
 /** Breaks what the core wants done. */
@@ -12,6 +13,8 @@ export function mutateEffects(worker: SimulatedWorker, effects: readonly Effect[
       return effects.map((effect) =>
         effect.kind === 'commit' ? { ...effect, items: effect.items.map(plusOne) } : effect,
       );
+    case 'given-up-in-outage':
+      return effects.map(withoutAsking);
     case 'two-at-once':
       return effects.flatMap((effect) => withNext(worker, effect));
     case 'start-unacked':
@@ -37,7 +40,7 @@ function withNext(worker: SimulatedWorker, effect: Effect): Effect[] {
   if (effect.kind !== 'start') return [effect];
   const { run } = effect;
   const log = worker.world.reference.log(run.partition.partition);
-  const next = log.find((record) => record.offset > run.item.offset && record.key === run.item.key);
+  const next = log.find((record) => record.offset > run.item.offset && record.task?.key === run.item.key);
   if (next === undefined) return [effect];
   const record = { ...run.item.record, offset: next.offset };
   return [effect, { kind: 'start', run: { ...run, item: { ...run.item, offset: next.offset, record } } }];
@@ -119,5 +122,14 @@ export function mutateOutcomes(
   if (worker.world.scenario.mutant !== 'confirm-without-ack') return outcomes;
   return outcomes.map((outcome, i) =>
     items[i]?.partition.phase === 'taking' ? { ...outcome, failure: undefined } : outcome,
+  );
+}
+
+/** The last commit of a worker that stops stays where it is. */
+export function isNotSent({ world, stopping }: SimulatedWorker, items: readonly CommitItem[]): boolean {
+  return (
+    world.scenario.mutant === 'last-commit-unsent' &&
+    stopping &&
+    items.every(({ partition }) => partition.phase === 'draining')
   );
 }

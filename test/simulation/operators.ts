@@ -1,4 +1,5 @@
 import type { Mark, Verb } from '../../src/journal/journal.ts';
+import { taskIdOf, typeNamed } from './task-types.ts';
 import type { World } from './world.ts';
 
 /** People who park, hold, skip, redrive and discard at any moment. */
@@ -7,6 +8,7 @@ export class Operators {
   #commands = 0;
   /** What they have asked to be dropped. */
   readonly #skipped = new Set<string>();
+  readonly #discarded = new Set<string>();
   readonly #discardedMarks = new Set<number>();
 
   constructor(world: World) {
@@ -37,33 +39,46 @@ export class Operators {
 
   #actOnPending(partition: number): void {
     const { random, reference } = this.#world;
-    const record = random.pick(reference.log(partition).filter(({ key }) => key !== undefined));
-    if (record?.key === undefined) return;
-    const { key, offset } = record;
+    const record = random.pick(reference.log(partition).filter(({ task }) => task !== undefined));
+    if (record?.task === undefined) return;
+    const { offset } = record;
+    const { key, type } = record.task;
+    const { types } = this.#world.scenario;
     const dice = random.next();
     if (dice < 0.3) this.#command(partition, key, { name: 'park' });
     else if (dice < 0.45) this.#command(partition, key, { name: 'hold' });
     else if (dice < 0.7) this.#command(partition, key, { name: 'release' });
-    else if (dice < 0.75) this.#command(partition, '', { name: 'hold-type', type: 'task' });
-    else if (dice < 0.85) this.#command(partition, '', { name: 'release-type', type: 'task' });
+    else if (dice < 0.75) this.#commandType(partition, 'hold-type', type);
+    else if (dice < 0.85) this.#commandType(partition, 'release-type', type);
     else {
       const below = reference.log(partition).length;
-      this.#command(partition, key, { name: 'skip', taskId: `task-${offset}`, below });
+      this.#command(partition, key, {
+        name: 'skip',
+        taskId: taskIdOf(typeNamed(types, type), key, offset),
+        below,
+      });
     }
   }
 
   /** Whether somebody wants this task dropped. */
   haveAskedFor(partition: number, offset: number, mark?: number): boolean {
     if (mark !== undefined && this.#discardedMarks.has(mark)) return true;
-    return this.#skipped.has(`${partition} task-${offset}`);
+    if (this.#discarded.has(`${partition} @${offset}`)) return true;
+    const task = this.#world.reference.log(partition)[offset]?.task;
+    if (task === undefined) return false;
+    const type = typeNamed(this.#world.scenario.types, task.type);
+    return this.#skipped.has(`${partition} ${taskIdOf(type, task.key, offset)}`);
   }
 
   /** Everything that is held goes on. */
   releaseAll(): void {
     this.#eachPartition((partition) => {
-      this.#command(partition, '', { name: 'release-type', type: 'task' });
-      const keys = new Set(this.#world.reference.log(partition).map(({ key }) => key));
-      for (const key of keys) if (key !== undefined) this.#command(partition, key, { name: 'release' });
+      for (const { name } of this.#world.scenario.types) this.#commandType(partition, 'release-type', name);
+      const committed = this.#world.committed.get(partition)?.offset ?? 0;
+      const { heldKeys, marks } = this.#world.truth(partition);
+      const open = this.#world.reference.openKeys(partition, committed);
+      for (const key of new Set([...open, ...heldKeys, ...marks.map((mark) => mark.key)]))
+        this.#command(partition, key, { name: 'release' });
     });
   }
 
@@ -83,13 +98,19 @@ export class Operators {
     for (let partition = 0; partition < this.#world.scenario.partitions; partition += 1) act(partition);
   }
 
+  /** A type is held, and goes on, under each of the names that records carry. */
+  #commandType(partition: number, name: 'hold-type' | 'release-type', recorded: string): void {
+    const type = typeNamed(this.#world.scenario.types, recorded);
+    for (const one of type.recorded) this.#command(partition, '', { name, type: one });
+  }
+
   #command(partition: number, key: string, verb: Verb): void {
     const world = this.#world;
     const id = `c${this.#commands}`;
     this.#commands += 1;
     if (verb.name === 'skip') this.#skipped.add(`${partition} ${verb.taskId}`);
     if (verb.name === 'discard') this.#discardedMarks.add(verb.mark);
-    if (verb.name === 'discard-task') this.#skipped.add(`${partition} task-${verb.offset}`);
+    if (verb.name === 'discard-task') this.#discarded.add(`${partition} @${verb.offset}`);
     // Whoever did not hear of the first sends it again.
     for (let times = world.fault(0.1) ? 2 : 1; times > 0; times -= 1) {
       world.appendEntry({ kind: 'command', group: 'g', partition, id, verb, key, by: 'sim', atMs: 0 });

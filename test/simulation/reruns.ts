@@ -1,6 +1,8 @@
+import type { SimulatedWorker } from './simulated-worker.ts';
+
 /** One assignment of a partition to a process, from its CLAIM on; its identity is all that counts. */
 export interface Assignment {
-  readonly process: object;
+  readonly process: SimulatedWorker;
   readonly state: object;
 }
 
@@ -12,6 +14,10 @@ interface Doubt {
   readonly aside: Set<number>;
   /** Offsets whose handler has failed: whether they had succeeded before or not, they are tried again. */
   readonly failed: Set<number>;
+  /** Offsets whose handler goes on although what it does no longer counts. */
+  readonly voided: Set<number>;
+  /** Offsets that were redriven and may still be listed in the queue: the next owner is not told that they are done. */
+  readonly listed: Set<number>;
 }
 
 /**
@@ -21,6 +27,7 @@ interface Doubt {
 export class Reruns {
   readonly #doubts = new Map<object, Doubt>();
   #lastClaimer: object | undefined;
+  #lastClaimed: object | undefined;
   /** Processes that have claimed since an assignment's own claim, itself not counted. */
   readonly #strangersSince = new Set<object>();
   count = 0;
@@ -29,7 +36,15 @@ export class Reruns {
     if (process !== this.#lastClaimer)
       for (const other of this.#doubts.keys()) this.#strangersSince.add(other);
     this.#lastClaimer = process;
-    this.#doubts.set(state, { process, offsets: new Set(), aside: new Set(), failed: new Set() });
+    this.#lastClaimed = state;
+    this.#doubts.set(state, {
+      process,
+      offsets: new Set(),
+      aside: new Set(),
+      failed: new Set(),
+      voided: new Set(),
+      listed: new Set(),
+    });
     this.#strangersSince.delete(state);
   }
 
@@ -49,6 +64,22 @@ export class Reruns {
 
   failed({ state }: Assignment, offset: number): void {
     this.#doubts.get(state)?.failed.add(offset);
+  }
+
+  voided(state: object, offset: number): void {
+    this.#doubts.get(state)?.voided.add(offset);
+  }
+
+  /** It says that it has ended in good order: what it has finished never runs again. */
+  released({ state }: Assignment, isFinished: (offset: number) => boolean): void {
+    const own = this.#doubts.get(state);
+    if (own === undefined || this.#strangersSince.has(state)) return;
+    const { offsets, failed, voided, listed } = own;
+    const excepted = [failed, voided, listed];
+    const finished = [...offsets].filter(
+      (offset) => isFinished(offset) && !excepted.some((offsetsOf) => offsetsOf.has(offset)),
+    );
+    for (const doubt of this.#doubts.values()) for (const offset of finished) doubt.offsets.delete(offset);
   }
 
   #useUp(state: object, offset: number): boolean {
@@ -76,15 +107,20 @@ export class Reruns {
 
   /**
    * The same for the journal's word that parked tasks are done. One that the queue still lists, as a crash between copy
-   * and commit leaves it, is in doubt until a commit says so too.
+   * and commit leaves it, is in doubt until a commit says so too. Unlike a commit, it is not waited for by an assignment
+   * that has begun meanwhile, be it of the same process.
    */
   progressed(
     { state }: Assignment,
     said: { readonly isDone: (offset: number) => boolean; readonly isCommitted: (offset: number) => boolean },
   ): void {
-    if (this.#strangersSince.has(state)) return;
-    for (const { offsets, aside } of this.#doubts.values()) {
-      for (const offset of aside) if (said.isDone(offset) && !said.isCommitted(offset)) offsets.add(offset);
+    if (state !== this.#lastClaimed) return;
+    for (const { offsets, aside, listed } of this.#doubts.values()) {
+      for (const offset of aside) {
+        if (!said.isDone(offset) || said.isCommitted(offset)) continue;
+        offsets.add(offset);
+        listed.add(offset);
+      }
       forget(aside, said.isDone);
     }
   }

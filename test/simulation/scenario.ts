@@ -1,36 +1,6 @@
-/** Ways to break the engine on purpose, so that the simulation shows it would notice. */
-export const mutants = [
-  'none',
-  'commit-plus-one',
-  'drop-one',
-  'drop-swept',
-  'swap-two',
-  'two-at-once',
-  'ignored-revoke',
-  'ack-twice',
-  'old-epoch',
-  'commit-by-its-offset',
-  'fold-all-partitions',
-  'no-range',
-  'start-unacked',
-  'confirm-without-ack',
-  'zombie-commit-trusted',
-  'position-of-a-former-assignment',
-  'inspect-before-the-answer',
-  'last-word-unheard',
-  'copy-before-mark',
-  'finished-before-copy',
-  'copies-reversed',
-  'cleared-unwritten',
-  'progress-unwritten',
-  'marks-forgotten',
-  'redrive-reversed',
-  'queue-beside-redrive',
-  'dedupe-across-marks',
-  'parked-end-too-early',
-] as const;
-
-export type Mutant = (typeof mutants)[number];
+import type { AfterGiveUp } from '../../src/worker/core/type-policy.ts';
+import type { Mutant } from './mutant-list.ts';
+import { type SimulatedType, typesOf } from './task-types.ts';
 
 export interface Scenario {
   readonly seed: number;
@@ -49,9 +19,15 @@ export interface Scenario {
   readonly commitIntervalMs: number;
   /** Chance that a failing handler gives up, and what becomes of its task. */
   readonly giveUpRate: number;
-  readonly afterGiveUp: 'parkKey' | 'parkTask' | 'wait';
+  readonly afterGiveUp: AfterGiveUp;
+  /** What types its tasks have; the plain one comes first. */
+  readonly types: readonly SimulatedType[];
   /** Chance that in a step an operator acts. */
   readonly operatorRate: number;
+  /** Chance that in a step a worker is told to stop. */
+  readonly stopRate: number;
+  /** Chance that in a step all handlers of a type begin to fail. */
+  readonly outageRate: number;
   /** Some tasks end their process, and nothing else does. */
   readonly killers: boolean;
   /** Crashes, expulsions and refused or doubtful requests happen. */
@@ -62,19 +38,35 @@ export interface Scenario {
   readonly cutOff: number;
   /** Chance that who takes a partition waits long for what it reads. */
   readonly slowAnswers: number;
+  /** Chance that in a step a quarter of an hour passes. */
+  readonly longPauses: number;
   readonly mutant: Mutant;
 }
 
 const faulty = { faults: true, killers: false, operatorRate: 0 } as const;
 const parking = { faults: true, giveUpRate: 0.6, operatorRate: 0.06, killers: false } as const;
 
+interface Traits extends Omit<Scenario, 'types' | 'longPauses' | 'mutant'> {
+  /** Tasks are of several types. */
+  readonly variety: boolean;
+  /** Some tasks need no order, and are not to run before a time. */
+  readonly delays: boolean;
+}
+
+const plain = { variety: false, delays: false, stopRate: 0, outageRate: 0 } as const;
+const varied = { variety: true, operatorRate: 0 } as const;
+const stopping = { stopRate: 0.01, operatorRate: 0 } as const;
+const failing = { outageRate: 0.02, variety: true, workers: 1, operatorRate: 0, killers: false } as const;
+const delayed = { delays: true, operatorRate: 0, killers: false } as const;
+
 /** Worlds in which a mutant matters. */
-const worldOf: Partial<Record<Mutant, Partial<Scenario>>> = {
+const worldOf: Partial<Record<Mutant, Partial<Traits>>> = {
   'commit-by-its-offset': faulty,
-  'zombie-commit-trusted': { ...faulty, overtaking: true },
+  'zombie-commit-trusted': { ...faulty, ...plain, overtaking: true },
   'inspect-before-the-answer': { ...faulty, overtaking: false, workers: 1, endRate: 1, slowKey: undefined },
   'last-word-unheard': {
     ...parking,
+    ...plain,
     overtaking: true,
     workers: 2,
     operatorRate: 0.12,
@@ -90,11 +82,37 @@ const worldOf: Partial<Record<Mutant, Partial<Scenario>>> = {
   },
   'cleared-unwritten': { ...parking, overtaking: false },
   'dedupe-across-marks': parking,
+  'limit-by-recorded-name': varied,
+  'one-more-at-once': varied,
+  'rate-of-half-the-time': varied,
+  'hold-of-one-name': { variety: true, operatorRate: 0.06 },
+  'policy-of-another-type': varied,
+  'moved-unwritten': delayed,
+  'copy-due-at-once': delayed,
+  'stop-unheard': stopping,
+  'last-commit-unsent': { ...stopping, overtaking: false },
+  'outage-unnoticed': failing,
+  'attempts-counted-in-outage': failing,
+  'probes-at-once': failing,
+  'given-up-in-outage': failing,
 };
 
 /** A scenario that follows from its seed alone. */
 export function scenarioOf(seed: number, mutant: Mutant = 'none'): Scenario {
+  const { variety, delays, ...traits } = { ...traitsOf(seed), ...worldOf[mutant] };
+  const types = typesOf(hash(seed ^ 0x165667b1), { variety, delays, afterGiveUp: traits.afterGiveUp });
+  return {
+    ...traits,
+    ...(traits.outageRate > 0 ? crowded(traits) : {}),
+    types,
+    longPauses: delays ? 0.01 : 0,
+    mutant,
+  };
+}
+
+function traitsOf(seed: number): Traits {
   const mix = Math.imul(seed ^ 0x5bd1e995, 0x9e3779b1) >>> 0;
+  const third = hash(mix ^ 0x85ebca77);
   const second = Math.imul(mix ^ 0x27d4eb2f, 0x85ebca6b) >>> 0;
   return {
     seed,
@@ -116,7 +134,29 @@ export function scenarioOf(seed: number, mutant: Mutant = 'none'): Scenario {
     overtaking: (mix >>> 20) % 2 === 0,
     cutOff: (second >>> 16) % 2 === 0 ? 0.9 : 0.2,
     slowAnswers: (second >>> 18) % 4 === 0 ? 0.5 : 0,
-    ...worldOf[mutant],
-    mutant,
+    variety: (third >>> 1) % 3 !== 0,
+    delays: (third >>> 5) % 3 === 0,
+    stopRate: [0, 0.003, 0.01][(third >>> 9) % 3] ?? 0,
+    outageRate: (third >>> 12) % 3 === 0 ? 0.02 : 0,
   };
+}
+
+/** It takes many keys to tell what is down from tasks that fail. */
+function crowded({
+  keys,
+  workers,
+  concurrency,
+}: Pick<Traits, 'keys' | 'workers' | 'concurrency'>): Partial<Scenario> {
+  return {
+    keys: keys + 24,
+    workers: Math.min(2, workers),
+    concurrency: Math.max(4, concurrency),
+    enqueueRate: 0.3,
+    endRate: 1,
+    slowKey: undefined,
+  };
+}
+
+function hash(value: number): number {
+  return Math.imul(value ^ (value >>> 15), 0x9e3779b1) >>> 0;
 }

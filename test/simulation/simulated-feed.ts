@@ -1,6 +1,6 @@
 import type { Item } from '../../src/worker/core/lane.ts';
 import type { PartitionState, Reading } from '../../src/worker/core/partition-state.ts';
-import type { LogRecord } from './reference.ts';
+import type { LogRecord } from './partition-truth.ts';
 import type { World } from './world.ts';
 
 const RECORD_BYTES = 100;
@@ -112,13 +112,14 @@ export class SimulatedFeed {
   }
 }
 
-function itemsOf({ partition, offset, key }: LogRecord): Item[] {
-  if (key === undefined) return []; // consumers never see control records
+function itemsOf({ partition, offset, task }: LogRecord): Item[] {
+  if (task === undefined) return []; // consumers never see control records
+  const { key, type } = task;
   return [
     {
       offset,
       key,
-      type: 'task',
+      type,
       bytes: RECORD_BYTES,
       record: {
         topic: 'q',

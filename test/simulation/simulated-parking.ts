@@ -37,7 +37,7 @@ export class SimulatedParking {
         this.#read(effect);
         return;
       case 'postpone':
-        throw new Error('no type of task is unordered here');
+        this.#postpone(effect);
     }
   }
 
@@ -51,6 +51,7 @@ export class SimulatedParking {
     const { world } = this.#worker;
     const { partition, mark } = effect;
     const { epoch } = partition;
+    world.reference.checkMark(this.#worker, partition.partition, mark);
     this.#request(() => {
       const parkedFrom = world.parked.end;
       this.#request(() => {
@@ -67,7 +68,7 @@ export class SimulatedParking {
           scope: mark.parked.scope,
           from: mark.parked.from,
           parkedFrom,
-          type: 'task',
+          type: mark.item?.type ?? '',
           id: '',
           reason: mark.cause.reason,
           error: '',
@@ -107,6 +108,26 @@ export class SimulatedParking {
       }
       if (refused || world.fault(UNHEARD)) this.#failed(effect);
       else this.#answer(partition, 'copied', (core, at) => core.copied(at, partition, copy));
+    });
+  }
+
+  #postpone(effect: EffectOf<'postpone'>): void {
+    const { world } = this.#worker;
+    const { partition, postponed } = effect;
+    const { key, type, offset } = postponed.item;
+    const start = { partition: partition.partition, offset, key, type };
+    const { epoch } = partition;
+    const assignment = { process: this.#worker, state: partition };
+    world.reference.moving(start, { ...assignment, epoch });
+    this.#request(() => {
+      const refused = world.fault(REFUSED);
+      if (!refused && world.scenario.mutant !== 'moved-unwritten') world.reference.moved(start, epoch);
+      if (refused || world.fault(UNHEARD)) {
+        world.reference.moveFailed(start, assignment);
+        this.#failed(effect);
+      } else {
+        this.#answer(partition, 'moved', (core, at) => core.postponed(at, partition, postponed));
+      }
     });
   }
 
@@ -186,7 +207,7 @@ const failureEvents = {
   copy: 'copy failed',
   write: 'write failed',
   'read-parked': 'parked read failed',
-  postpone: 'copy failed',
+  postpone: 'move failed',
 } as const satisfies Record<PartitionEffect['kind'], SimulatedEvent>;
 
 function entryOf({ partition }: PartitionState, epoch: number, write: JournalWrite): JournalEntry {

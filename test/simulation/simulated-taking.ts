@@ -3,7 +3,7 @@ import type { CommitOutcome } from '../../src/kafka/port.ts';
 import type { CommitItem, Effect } from '../../src/worker/core/effects.ts';
 import type { TakingFinding } from '../../src/worker/core/judge-taking.ts';
 import type { PartitionState } from '../../src/worker/core/partition-state.ts';
-import { mutateFinding, mutateOutcomes } from './mutants.ts';
+import { isNotSent, mutateFinding, mutateOutcomes } from './mutants.ts';
 import type { SimulatedWorker } from './simulated-worker.ts';
 import type { SimulatedEvent } from './transitions.ts';
 
@@ -101,6 +101,7 @@ export class SimulatedTaking {
     const { world } = this.#worker;
     const { epoch } = partition;
     const number = partition.partition;
+    if (reason === 'stopped') world.reference.released(number, { process: this.#worker, state: partition });
     this.#worker.later(() => {
       const refused = world.fault(REFUSED);
       if (!refused) {
@@ -144,6 +145,15 @@ export class SimulatedTaking {
     const worker = this.#worker;
     const { world } = worker;
     for (const { partition } of items) world.note(partition.partition, 'commit sent');
+    if (isNotSent(worker, items)) {
+      const heard = items.map(({ partition }) => ({
+        topic: 'q',
+        partition: partition.partition,
+        failure: undefined,
+      }));
+      worker.later(() => worker.tell((core, at) => core.committed(at, items, heard)));
+      return;
+    }
     // Now and then the coordinator takes its time: then a partition may be lost and come back meanwhile.
     this.#send(items, world.fault(0.1) ? world.random.below(30) : 0);
   }

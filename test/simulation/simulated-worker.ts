@@ -1,18 +1,22 @@
-import type { CoreConfig } from '../../src/worker/core/core-state.ts';
-import type { CoreReport, Effect, Run, Verdict } from '../../src/worker/core/effects.ts';
+import type { Effect, Run, Verdict } from '../../src/worker/core/effects.ts';
 import type { Item } from '../../src/worker/core/lane.ts';
 import { LiveKeys } from '../../src/worker/core/live-keys.ts';
 import type { PartitionState, Reading } from '../../src/worker/core/partition-state.ts';
 import { SharedBudget } from '../../src/worker/core/shared-budget.ts';
 import { SuspectGate } from '../../src/worker/core/suspect-gate.ts';
 import { type Moment, WorkerCore } from '../../src/worker/core/worker-core.ts';
+import { Holds } from './holds.ts';
 import { mutateEffects, mutateItems } from './mutants.ts';
-import type { LogRecord } from './reference.ts';
-import type { Scenario } from './scenario.ts';
+import { beforeTick, mutateVerdict } from './outage-mutants.ts';
+import { OutageWatch } from './outage-watch.ts';
+import { describe, ownerOf, startOf } from './run-views.ts';
 import { SimulatedFeed } from './simulated-feed.ts';
 import { SimulatedParking } from './simulated-parking.ts';
+import { ReportReader } from './simulated-reports.ts';
 import { SimulatedTaking } from './simulated-taking.ts';
 import type { SimulatedEvent } from './transitions.ts';
+import { isUnheard } from './type-mutants.ts';
+import { configOf } from './worker-config.ts';
 import type { World } from './world.ts';
 
 /** One process with one worker: the core, and I/O that takes a while and may go wrong. */
@@ -25,9 +29,14 @@ export class SimulatedWorker {
   readonly tail: SimulatedFeed;
   readonly sweeps: SimulatedFeed;
   readonly running: Run[] = [];
+  readonly holds: Holds;
+  readonly outages: OutageWatch;
   alive = true;
   /** The group knows it as a member. */
   known = true;
+  /** It was told to come to its end. */
+  stopping = false;
+  readonly #reports: ReportReader;
   readonly #taking: SimulatedTaking;
   readonly #parking: SimulatedParking;
   /** The next entry of the journal that it reads. */
@@ -39,7 +48,10 @@ export class SimulatedWorker {
   constructor(world: World) {
     this.world = world;
     this.budget = new SharedBudget(world.scenario.budgetBytes);
-    this.core = new WorkerCore(configOf(world.scenario), this);
+    this.core = new WorkerCore(configOf(world), this);
+    this.holds = new Holds(world);
+    this.outages = new OutageWatch(world);
+    this.#reports = new ReportReader(this);
     this.#taking = new SimulatedTaking(this);
     this.#parking = new SimulatedParking(this);
     this.#followed = world.journal.length;
@@ -109,6 +121,7 @@ export class SimulatedWorker {
 
   tick(): void {
     this.noteAll('ticked');
+    beforeTick(this);
     this.tell((core, at) => core.tick(at));
   }
 
@@ -121,6 +134,26 @@ export class SimulatedWorker {
       if (this.world.scenario.mutant === 'ignored-revoke') this.world.group.answered(this, partitions);
       else this.tell((core, at) => core.revoked(at, id, partitions));
     });
+  }
+
+  /** Begins to end in good order: it starts nothing more, and leaves when it has given up all it had. */
+  stop(): void {
+    if (this.stopping) return;
+    this.stopping = true;
+    this.noteAll('stopping');
+    if (this.world.scenario.mutant !== 'stop-unheard') this.tell((core, at) => core.stopping(at));
+    this.world.group.leave(this);
+  }
+
+  /** It has left the group. Handlers that did not end in time are left behind. */
+  left(): void {
+    if (!this.alive) return;
+    if (this.core.state.partitions.size > 0) this.lose();
+    this.alive = false;
+    this.world.count('left');
+    if (this.core.state.runs.size === 0 && this.budget.usedBytes > 0)
+      this.world.reference.fail(`P11 bounds: a worker has left with ${this.budget.usedBytes} bytes`);
+    this.world.reference.gone(this);
   }
 
   lose(): void {
@@ -141,7 +174,9 @@ export class SimulatedWorker {
       this.tell((core, at) => core.claimConfirmed(at, partition, entry.epoch));
     } else if (entry.kind === 'command') {
       if (state !== undefined) this.world.note(partition, 'heard command');
-      this.tell((core, at) => core.commanded(at, partition, entry));
+      this.holds.heard(entry);
+      if (!isUnheard(this.world.scenario, entry))
+        this.tell((core, at) => core.commanded(at, partition, entry));
     }
   }
 
@@ -154,14 +189,19 @@ export class SimulatedWorker {
   endHandler(run: Run, verdict: Verdict | undefined): void {
     const at = this.running.indexOf(run);
     if (at >= 0) this.running.splice(at, 1);
-    this.world.reference.ended(this, recordOf(run), verdict === undefined || verdict.kind === 'discard');
+    this.world.reference.ended(this, startOf(run), verdict === undefined || verdict.kind === 'discard');
     this.later(() => {
       const counts = this.core.state.runOf.get(run.lane) === run;
       const event = verdict === undefined ? 'finished' : 'failed';
+      const isDown = this.outages.isDown(run.item.type);
+      this.outages.heardEnd(startOf(run), verdict, counts);
+      if (counts) this.world.reference.heardEnd(startOf(run), verdict, isDown);
       this.world.note(run.partition.partition, counts ? event : 'late end');
+      const heard = mutateVerdict(this, run, verdict);
       this.tell((core, moment) =>
-        verdict === undefined ? core.finished(moment, run) : core.failed(moment, run, verdict),
+        heard === undefined ? core.finished(moment, run) : core.failed(moment, run, heard),
       );
+      this.outages.said();
     });
   }
 
@@ -208,11 +248,12 @@ export class SimulatedWorker {
         return;
       case 'start':
         world.note(effect.run.partition.partition, 'started');
-        world.reference.started(this, recordOf(effect.run), ownerOf(effect.run));
+        world.reference.started(this, startOf(effect.run), ownerOf(effect.run));
+        this.outages.started(startOf(effect.run));
         this.running.push(effect.run);
         return;
       case 'abort':
-        world.reference.voided(this, recordOf(effect.run));
+        world.reference.voided({ process: this, state: effect.run.partition }, startOf(effect.run));
         return;
       case 'await-key':
         this.#awaitKey(effect);
@@ -221,7 +262,7 @@ export class SimulatedWorker {
         this.#answerRevoke(effect.revocation);
         return;
       case 'report':
-        this.#report(effect.report);
+        this.#reports.read(effect.report);
         return;
       case 'drain':
       case 'committed':
@@ -252,94 +293,4 @@ export class SimulatedWorker {
     for (const partition of partitions) this.world.note(partition, 'released');
     this.world.group.answered(this, partitions);
   }
-
-  #report(report: CoreReport): void {
-    const { world } = this;
-    world.count(`report ${report.kind}`);
-    switch (report.kind) {
-      case 'partition-halted': {
-        const { partition, reason, from, to } = report;
-        world.reference.fail(
-          `partition ${partition} was halted for ${reason} [${from}, ${to}) without cause`,
-        );
-        return;
-      }
-      case 'parked':
-        world.note(report.partition, 'parked');
-        if (report.reason === 'crash-loop') world.condemned(report.partition, report.offset);
-        return;
-      case 'redrive-began':
-        world.note(report.partition, 'redrive began');
-        return;
-      case 'redriven':
-        world.note(report.partition, 'redriven');
-        return;
-      case 'redrive-failed':
-        world.note(report.partition, 'redrive failed');
-        return;
-      case 'parked-discarded':
-        world.note(report.partition, 'parked discarded');
-        return;
-      case 'key-held':
-        world.note(report.partition, 'held');
-        return;
-      case 'task-skipped': {
-        const { partition, item } = report;
-        world.note(partition, 'skipped');
-        const epoch = this.core.state.partitions.get(partition)?.epoch ?? -1;
-        const asked = world.operators.haveAskedFor(partition, item.offset);
-        world.reference.excused(partition, item.offset, { epoch, asked });
-        return;
-      }
-      default:
-    }
-  }
-}
-
-function configOf(scenario: Scenario): CoreConfig {
-  return {
-    scope: 'q',
-    concurrency: scenario.concurrency,
-    commitIntervalMs: scenario.commitIntervalMs,
-    drainMs: 200,
-    startAhead: { min: 2, max: 16 },
-    suspectsAtOnce: 2,
-    // Here no task ends its process. One that runs alone when its process is killed or cut off would look as if it did.
-    suspectStarts: 1_000,
-    retry: {
-      minDelayMs: 10,
-      maxDelayMs: 100,
-      giveUpAfterMs: Number.POSITIVE_INFINITY,
-      maxAttempts: undefined,
-    },
-    probe: { minMs: 10, maxMs: 50 },
-    partitionBytes: scenario.budgetBytes / 2,
-    lookAheadCount: 2,
-    trackedTasks: 1_000,
-    listedTasks: 4,
-    confirmIntervalMs: 2_000,
-    taskId: ({ offset }) => `task-${offset}`,
-    afterGiveUp: () => scenario.afterGiveUp,
-  };
-}
-
-function recordOf(run: Run): LogRecord {
-  return { partition: run.partition.partition, offset: run.item.offset, key: run.item.key };
-}
-
-function ownerOf({ partition, lane, item }: Run): {
-  state: PartitionState;
-  epoch: number;
-  aside: boolean;
-  given: number;
-} {
-  return { state: partition, epoch: partition.epoch, aside: lane.aside, given: item.record.offset };
-}
-
-function describe(effect: Effect): string {
-  if ('run' in effect) return `${effect.kind} ${effect.run.partition.partition}@${effect.run.item.offset}`;
-  if (effect.kind === 'commit') {
-    return `commit ${effect.items.map(({ partition, offset, metadata }) => `${partition.partition}@${offset} ${metadata}`).join(' ')}`;
-  }
-  return 'partition' in effect ? `${effect.kind} ${effect.partition.partition}` : effect.kind;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Mutant, mutants, scenarioOf } from './scenario.ts';
+import { type Mutant, mutants } from './mutant-list.ts';
+import { scenarioOf } from './scenario.ts';
 import { simulate } from './simulate.ts';
 import { type SimulatedEvent, TransitionReport } from './transitions.ts';
 
@@ -60,6 +61,21 @@ const mustBeSeen: readonly (readonly [SimulatedEvent, SimulatedEvent])[] = [
   ['heard command', 'marked'],
   ['killed', 'crashed'],
   ['crashed', 'assigned'],
+  ['moved', 'commit sent'],
+  ['moved', 'started'],
+  ['moved', 'revoked'],
+  ['moved', 'crashed'],
+  ['moved', 'expelled'],
+  ['move failed', 'ticked'],
+  ['stopping', 'revoked'],
+  ['stopping', 'finished'],
+  ['stopping', 'commit acked'],
+  ['stopping', 'crashed'],
+  ['stopping', 'lost'],
+  ['stopping', 'expelled'],
+  ['down', 'failed'],
+  ['down', 'ticked'],
+  ['up', 'started'],
 ];
 
 describe('the worker core under simulation', () => {

@@ -6,7 +6,6 @@ import {
   type WrittenEntry,
 } from '../../src/journal/journal.ts';
 import type { CommitOutcome } from '../../src/kafka/port.ts';
-import { decodeMetadata } from '../../src/worker/core/commit-metadata.ts';
 import type { CommitItem } from '../../src/worker/core/effects.ts';
 import { SeededRandom } from '../checker/seeded-random.ts';
 import { Group } from './group.ts';
@@ -15,7 +14,10 @@ import { ParkedLog } from './parked-log.ts';
 import { Reference } from './reference.ts';
 import type { Scenario } from './scenario.ts';
 import type { SimulatedWorker } from './simulated-worker.ts';
+import { readCommit } from './stored-commit.ts';
 import { type SimulatedEvent, Transitions } from './transitions.ts';
+
+const QUARTER_MS = 15 * 60_000;
 
 interface Stored {
   readonly offset: number;
@@ -40,9 +42,15 @@ export class World {
   /** Crashes with the next step. */
   doomed: SimulatedWorker | undefined;
   readonly #pastCommits = new Map<number, Stored[]>();
+  /** The journal by partition. */
+  readonly #entries = new Map<number, WrittenEntry[]>();
   readonly #truth = new Map<number, { readonly entries: number; readonly history: JournalHistory }>();
   nowMs = 1_000;
   healed = false;
+  /** Types whose handlers all fail. */
+  readonly failing = new Set<string>();
+  /** Names the next task that needs no order. */
+  nextAlone = 0;
   readonly counts: Record<string, number> = {};
   /** Is told everything that happens, to look into a schedule that fails. */
   readonly trace: ((line: string) => void) | undefined;
@@ -53,10 +61,39 @@ export class World {
     this.random = new SeededRandom(scenario.seed);
     this.reference = new Reference(scenario.partitions, {
       history: (partition) => this.truth(partition),
+      types: scenario.types,
+      nowMs: () => this.nowMs,
       list: (partition, mark) => this.parked.list(partition, mark),
       isUnwanted: (partition, offset) => this.operators.haveAskedFor(partition, offset),
     });
     this.group = new Group(this, scenario.partitions);
+  }
+
+  get isClean(): boolean {
+    return this.reference.violations.length === 0;
+  }
+
+  living(): SimulatedWorker[] {
+    return this.workers.filter(({ alive }) => alive);
+  }
+
+  /** One of the things under way happens. */
+  happen(): void {
+    const next = this.random.take(this.pending);
+    if (next?.alive() === true) next.run();
+  }
+
+  pass(ms: number): void {
+    this.nowMs += ms;
+    for (const worker of this.living()) worker.tick();
+  }
+
+  /** Longer than a delayed task may wait in its place; meanwhile not nothing happens. */
+  passQuarterOfAnHour(): void {
+    for (let part = 0; part < 4; part += 1) {
+      for (let i = Math.min(8, this.pending.length); i > 0; i -= 1) this.happen();
+      this.pass(QUARTER_MS / 4);
+    }
   }
 
   note(partition: number, event: SimulatedEvent): void {
@@ -83,7 +120,11 @@ export class World {
   appendEntry(entry: JournalEntry): number {
     const before = this.truth(entry.partition);
     const offset = this.journal.length;
-    this.journal.push({ ...entry, offset });
+    const written = { ...entry, offset };
+    this.journal.push(written);
+    const own = this.#entries.get(entry.partition);
+    if (own === undefined) this.#entries.set(entry.partition, [written]);
+    else own.push(written);
     this.trace?.(`    journal ${offset}: ${JSON.stringify(entry)}`);
     this.#noteDropped(entry, before);
     for (const worker of this.workers) {
@@ -94,10 +135,11 @@ export class World {
 
   /** What the journal says of a partition now. */
   truth(partition: number): JournalHistory {
+    const entries = this.#entries.get(partition) ?? [];
     const known = this.#truth.get(partition);
-    if (known?.entries === this.journal.length) return known.history;
-    const history = foldJournal(this.journal.filter((entry) => entry.partition === partition));
-    this.#truth.set(partition, { entries: this.journal.length, history });
+    if (known?.entries === entries.length) return known.history;
+    const history = foldJournal(entries);
+    this.#truth.set(partition, { entries: entries.length, history });
     return history;
   }
 
@@ -220,6 +262,6 @@ export class World {
 }
 
 function storedOf({ partition, offset, metadata }: CommitItem): Stored {
-  const read = decodeMetadata(metadata, offset);
+  const read = readCommit({ offset, metadata });
   return { offset, metadata, epoch: read.kind === 'state' ? read.state.epoch : partition.epoch };
 }
