@@ -74,7 +74,7 @@ function takeTailItem(core: CoreState, partition: PartitionState, item: Item): v
     lane.pushTail(item);
     hold(core, partition, item.bytes);
   }
-  if (wasEmpty && lane.length > 0) advanceLane(core, partition, lane);
+  if (wasEmpty) advanceLane(core, partition, lane);
 }
 
 function isMoving(state: LaneState): boolean {

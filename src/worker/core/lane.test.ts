@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { itemOf } from '../../../test/support/core-rig.ts';
-import { Lane } from './lane.ts';
+import { isOpen, Lane } from './lane.ts';
 
 function laneOf(...offsets: number[]): Lane {
   const lane = new Lane('k');
@@ -22,6 +22,7 @@ function drained(lane: Lane): (number | undefined)[] {
 describe('a lane', () => {
   it('is empty at first', () => {
     const lane = new Lane('k');
+    expect(lane.state).toBe('idle');
     expect([lane.length, lane.first, lane.firstOffset, lane.missingBelow]).toEqual([
       0,
       undefined,
@@ -30,16 +31,58 @@ describe('a lane', () => {
     ]);
   });
 
+  it.each([
+    ['idle', false], // it has nothing unfinished
+    ['ready', false], // it is in the heap of what may start
+    ['running', true],
+    ['held', true],
+    ['fetching', true],
+    ['postponing', true],
+  ] as const)('that is %s is open: %s', (state, open) => {
+    expect(isOpen(state)).toBe(open);
+  });
+
   it('is a line: the oldest goes first', () => {
     expect(drained(laneOf(3, 5, 9))).toEqual([3, 5, 9]);
   });
 
-  it('forgets the attempts of a task that is finished', () => {
+  it('forgets what became of a task that is finished', () => {
     const lane = laneOf(3, 5);
-    lane.attempts = 4;
-    lane.firstFailedAtMs = 9;
+    const fresh = {
+      attempts: 0,
+      firstFailedAtMs: undefined,
+      delayedUntilMs: undefined,
+      starts: 0,
+      charged: false,
+    };
+    expect(lane).toMatchObject(fresh);
+    Object.assign(lane, { attempts: 4, firstFailedAtMs: 9, delayedUntilMs: 20, starts: 2, charged: true });
     lane.shift();
-    expect([lane.attempts, lane.firstFailedAtMs]).toEqual([0, undefined]);
+    expect(lane).toMatchObject(fresh);
+  });
+
+  it.each([
+    ['as many as wanted', 2, 1_000, [3, 5]],
+    ['no more than there are', 9, 1_000, [3, 5, 9]],
+    ['as many as have room', 9, 20, [3, 5]],
+    ['the first one even if it has no room', 9, 5, [3]],
+    ['none when none is wanted', 0, 1_000, []],
+  ])('hands out its first records: %s', (_what, count, bytes, offsets) => {
+    expect(
+      laneOf(3, 5, 9)
+        .front(count, bytes)
+        .map(({ offset }) => offset),
+    ).toEqual(offsets);
+  });
+
+  it('hands out records up to the first that is not here, from where it stands', () => {
+    const lane = laneOf(1, 3);
+    lane.pushTail(5);
+    lane.pushTail(itemOf(9, 'k'));
+    lane.shift();
+    expect(lane.front(9, 1_000).map(({ offset }) => offset)).toEqual([3]);
+    lane.shift();
+    expect(lane.front(9, 1_000)).toEqual([]);
   });
 
   it('drops records from the end, keeps their places and says what it set free', () => {
@@ -52,6 +95,15 @@ describe('a lane', () => {
     expect(lane.dropBeyond(0)).toBe(10);
     expect(drained(lane)).toEqual([3, 5, 9, 12]);
     expect([lane.keptCount, lane.keptBytes]).toEqual([0, 0]);
+  });
+
+  it('drops nothing when it keeps no more than wanted, wherever that stands', () => {
+    const lane = new Lane('k');
+    lane.pushTail(3);
+    lane.pushTail(itemOf(5, 'k', { bytes: 10 }));
+    expect(lane.dropBeyond(1)).toBe(0);
+    expect(lane.keptCount).toBe(1);
+    expect(lane.dropBeyond(0)).toBe(10);
   });
 
   it('takes back only what is missing', () => {
@@ -75,6 +127,7 @@ describe('a lane', () => {
     expect(lane.length).toBe(2);
     lane.closeSweep();
     expect(lane.later).toBeUndefined();
+    lane.closeSweep();
     expect(drained(lane)).toEqual([3, 7, 50, 51]);
   });
 
@@ -141,6 +194,48 @@ describe('a lane', () => {
 });
 
 describe('a lane with more tasks than it keeps track of', () => {
+  it('begins nowhere yet while what came from the tail is known and what a sweep may find is not', () => {
+    const lane = new Lane('k');
+    lane.later = [];
+    lane.unlist(30);
+    expect(lane.firstOffset).toBe(30);
+    lane.later.push(20);
+    expect([lane.firstOffset, lane.listedCount, lane.length]).toEqual([undefined, 1, 0]);
+    lane.pushSwept(5);
+    expect([lane.firstOffset, lane.listedCount, lane.length]).toEqual([5, 2, 1]);
+  });
+
+  it('lists what lies before the first one it does not, whether its record is here or not', () => {
+    const lane = new Lane('k');
+    lane.later = [];
+    for (const entry of [4, itemOf(5, 'k', { bytes: 10 }), 6, itemOf(7, 'k', { bytes: 10 }), 8])
+      lane.pushTail(entry);
+    expect(lane.unlist(6)).toBe(10);
+    expect([lane.keptCount, lane.keptBytes]).toEqual([1, 10]);
+    lane.closeSweep();
+    expect([lane.listedCount, lane.unlistedFrom]).toEqual([2, 6]);
+    expect(drained(lane)).toEqual([4, 5]);
+  });
+
+  it('counts the records of those that a sweep lists', () => {
+    const lane = new Lane('k');
+    lane.unlist(7);
+    lane.list(itemOf(7, 'k', { bytes: 10 }));
+    lane.list(9);
+    expect([lane.keptCount, lane.keptBytes, lane.missingBelow, lane.unlistedFrom]).toEqual([1, 10, 10, 10]);
+  });
+
+  it('knows of them until a sweep has come to where the tail is, however far others came before', () => {
+    const lane = new Lane('k');
+    lane.listedTo(20, 30);
+    expect(lane.unlistedFrom).toBeUndefined(); // complete as it was
+    lane.unlist(25);
+    lane.listedTo(20, 30);
+    expect(lane.unlistedFrom).toBe(25);
+    lane.listedTo(31, 30);
+    expect(lane.unlistedFrom).toBeUndefined();
+  });
+
   it('begins, with an empty line, where the others may be', () => {
     const lane = new Lane('k');
     lane.pushTail(3);

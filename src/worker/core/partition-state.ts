@@ -224,12 +224,9 @@ export class PartitionState {
       if (same === undefined || lane.offset < same.offset) lanes.set(lane.hash, lane);
     };
     for (const lane of this.open) listLane(lane, list);
-    this.ready.forEachBelow(startedBelow, (lane, offset) => {
-      if (lane.state === 'ready' && lane.firstOffset === offset) listLane(lane, list);
-    });
+    this.ready.forEachBelow(startedBelow, (lane) => listLane(lane, list)); // of what is stale too: it is unfinished
     for (const [hash, range] of this.restored) {
       const offset = Math.max(range.from, this.sweep?.at ?? 0);
-      if (offset >= this.restoredBelow) continue;
       // What failed was the task at `from`, and no other.
       if (offset === range.from) list({ ...range, hash, offset });
       else list({ hash, offset, attempts: 0, firstFailedAtMs: undefined, starts: 0 });
@@ -265,8 +262,7 @@ export class PartitionState {
     if (this.#phase !== 'draining') {
       return Math.max(this.suspectBelow, Math.max(startedBelow, this.wantedBelow) + this.startAhead);
     }
-    if (this.runningCount > 0) return Math.max(this.suspectBelow, startedBelow);
-    return lowest < this.suspectBelow ? this.suspectBelow : lowest;
+    return Math.max(this.suspectBelow, this.runningCount > 0 ? startedBelow : lowest);
   }
 
   /** What is on its way to the parked topic may get there without our hearing of it. */

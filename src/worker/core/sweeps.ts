@@ -71,7 +71,7 @@ export function takeSwept(core: CoreState, reading: Reading, items: readonly Ite
       sweepMisses(core, partition, sweep, item.offset);
       return;
     }
-    if (item.offset < sweep.below) takeSweptItem(core, partition, item);
+    takeSweptItem(core, partition, sweep, item);
     if (passed(core, partition, sweep, item.offset + 1)) return;
   }
 }
@@ -98,7 +98,7 @@ export function sweepGapChecked(
   if (partition.phase !== 'running' || sweep?.gap?.checking !== true || sweep.gap.found !== found) return;
   sweep.gap = undefined;
   if (logStart > sweep.at) {
-    sweepLost(core, partition, logStart);
+    sweepLost(core, partition, sweep, logStart);
     return;
   }
   // What is missing is passed; the sweep may end with it.
@@ -109,7 +109,7 @@ export function sweepGapChecked(
 function passed(core: CoreState, partition: PartitionState, sweep: Sweep, at: number): boolean {
   sweep.at = at;
   if (at < sweep.below && !hasSweptEnough(core, partition, sweep)) return false;
-  for (const lane of sweep.listing) endListing(core, partition, lane, Math.min(at, sweep.below));
+  for (const lane of sweep.listing) endListing(core, partition, lane, at);
   if (at >= partition.nextOffset) partition.readyDropped = false;
   partition.sweep = undefined;
   core.effects.push({ kind: 'stop-sweep', partition });
@@ -153,13 +153,12 @@ function listTask(
 function holdMissing(core: CoreState, partition: PartitionState, sweep: Sweep): void {
   for (const lane of partition.open) {
     if (lane.state !== 'fetching' || lane.fetchingSince >= sweep.number) continue;
-    const offset = lane.firstOffset;
-    if (offset !== undefined && offset < sweep.at) holdLost(core, partition, lane, offset);
+    if (isFirstBelow(lane, sweep.at)) holdLost(core, partition, lane);
   }
 }
 
-function takeSweptItem(core: CoreState, partition: PartitionState, item: Item): void {
-  if (item.offset < partition.restoredBelow && partition.restored.size > 0) {
+function takeSweptItem(core: CoreState, partition: PartitionState, sweep: Sweep, item: Item): void {
+  if (partition.restored.size > 0) {
     const lane = partition.lanes.get(item.key) ?? new Lane(item.key);
     const range = partition.restored.get(lane.hash);
     if (range !== undefined) {
@@ -169,9 +168,8 @@ function takeSweptItem(core: CoreState, partition: PartitionState, item: Item): 
     }
   }
   const lane = partition.lanes.get(item.key);
-  const { sweep } = partition;
   if (lane?.unlistedFrom !== undefined && item.offset >= lane.unlistedFrom) {
-    if (sweep?.listing.has(lane) === true) listTask(core, partition, sweep, { lane, item });
+    if (sweep.listing.has(lane)) listTask(core, partition, sweep, { lane, item });
     return;
   }
   if (lane === undefined || !wantsRecord(core, partition, lane, item.offset)) return;
@@ -198,8 +196,7 @@ function takeRestored(
     return;
   }
   const wasEmpty = lane.length === 0;
-  const room = core.budget.open && partition.bufferedBytes < core.config.partitionBytes;
-  if (lane.keptCount < core.config.lookAheadCount || room) {
+  if (lane.keptCount < core.config.lookAheadCount || hasRoom(core, partition)) {
     lane.pushSwept(item);
     hold(core, partition, item.bytes);
   } else {
@@ -262,14 +259,12 @@ export function sweepStalled(core: CoreState, partition: PartitionState, logStar
   const { sweep } = partition;
   if (partition.phase !== 'running' || sweep === undefined) return;
   sweep.gap = undefined;
-  if (logStart > sweep.at) sweepLost(core, partition, logStart);
+  if (logStart > sweep.at) sweepLost(core, partition, sweep, logStart);
   else readFrom(core, partition, sweep);
 }
 
 /** The log no longer holds [.., logStart): lanes whose tasks were there are held, and said to be lost. */
-function sweepLost(core: CoreState, partition: PartitionState, logStart: number): void {
-  const { sweep } = partition;
-  if (sweep === undefined) return;
+function sweepLost(core: CoreState, partition: PartitionState, sweep: Sweep, logStart: number): void {
   if (partition.restored.size > 0) {
     halt(core, partition, { reason: 'data-loss', from: sweep.at, to: Math.min(logStart, sweep.below) });
     return;
@@ -277,15 +272,17 @@ function sweepLost(core: CoreState, partition: PartitionState, logStart: number)
   partition.sweep = undefined;
   core.effects.push({ kind: 'stop-sweep', partition });
   for (const lane of partition.open) {
-    const offset = lane.firstOffset;
-    if (lane.state === 'fetching' && offset !== undefined && offset < logStart)
-      holdLost(core, partition, lane, offset);
+    if (lane.state === 'fetching' && isFirstBelow(lane, logStart)) holdLost(core, partition, lane);
   }
   queueUp(core, partition);
   planSweep(core, partition);
 }
 
-function holdLost(core: CoreState, partition: PartitionState, lane: Lane, offset: number): void {
+function isFirstBelow(lane: Lane, offset: number): boolean {
+  return (lane.firstOffset ?? offset) < offset;
+}
+
+function holdLost(core: CoreState, partition: PartitionState, lane: Lane): void {
   holdLane(core, partition, lane, { reason: 'data-loss', dueMs: Number.POSITIVE_INFINITY });
   core.effects.push({
     kind: 'report',
@@ -293,7 +290,7 @@ function holdLost(core: CoreState, partition: PartitionState, lane: Lane, offset
       kind: 'key-held',
       partition: partition.partition,
       item: undefined,
-      offset,
+      offset: lane.firstOffset ?? 0, // a lane that waits has one
       key: lane.key,
       reason: 'data-loss',
       attempts: lane.attempts,
