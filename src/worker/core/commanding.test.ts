@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { itemsOf } from '../../../test/support/core-rig.ts';
 import { ParkedRig } from '../../../test/support/parked-rig.ts';
-import { type Command, foldJournal, type MarkEntry } from '../../journal/journal.ts';
+import { type Command, foldJournal } from '../../journal/journal.ts';
 
 function parkedAfterGivingUp(): ParkedRig {
   const at = new ParkedRig();
@@ -32,77 +32,6 @@ describe('a single parked task that is to be discarded', () => {
   });
 });
 
-describe('a single task whose owner ended between its MARK and the copy', () => {
-  const mark: MarkEntry & { offset: number } = {
-    kind: 'mark',
-    group: 'g',
-    partition: 0,
-    epoch: 50,
-    key: 'k',
-    scope: 'task',
-    from: 1,
-    parkedFrom: 0,
-    type: 'job',
-    id: 'id-1',
-    reason: 'gave-up',
-    error: '',
-    atMs: 0,
-    command: '',
-    offset: 52,
-  };
-  const history = foldJournal([
-    { kind: 'claim', group: 'g', partition: 0, by: 'x', offset: 50 },
-    {
-      kind: 'confirm',
-      group: 'g',
-      partition: 0,
-      epoch: 50,
-      frontier: 0,
-      topicId: 'topic',
-      reason: 'taken',
-      offset: 51,
-    },
-    mark,
-  ]);
-
-  it('is copied before it is redriven, so that it runs once and is not forgotten', () => {
-    const at = new ParkedRig({ afterGiveUp: () => 'parkTask' }, { history });
-    at.command('k', { name: 'redrive', mark: mark.offset });
-    at.rig.records(at.partition, itemsOf(0, ['k', 'k', 'k']));
-    at.finishAll();
-    expect(at.done).toEqual(['done k0', 'done k1', 'done k2']);
-    expect(at.parkedLog.map(({ item }) => item.offset)).toEqual([1]);
-    expect(at.partition.marks.size).toBe(0);
-    expect(at.partition.committedFrontier).toBe(3);
-  });
-
-  it('stays under its own mark when its key is parked by hand, so that it is in one list only', () => {
-    const at = new ParkedRig({ afterGiveUp: () => 'parkTask' }, { history });
-    at.rig.records(at.partition, itemsOf(0, ['k']));
-    at.finishAll();
-    at.command('k', { name: 'park' });
-    at.rig.records(at.partition, itemsOf(1, ['k', 'k']));
-    at.finishAll();
-    expect(at.parkedLog.map(({ mark: of, item }) => [of === mark.offset, item.offset])).toEqual([
-      [true, 1],
-      [false, 2],
-    ]);
-    for (const of of Array.from(at.partition.marks.keys())) at.command('k', { name: 'redrive', mark: of });
-    at.finishAll();
-    expect(at.done).toEqual(['done k0', 'done k1', 'done k2']);
-  });
-
-  it('is copied before it is discarded, so that no crash brings it back', () => {
-    const at = new ParkedRig({ afterGiveUp: () => 'parkTask' }, { history });
-    at.command('k', { name: 'discard', mark: mark.offset });
-    at.rig.records(at.partition, itemsOf(0, ['k', 'k', 'k']));
-    at.finishAll();
-    expect(at.done).toEqual(['done k0', 'done k2']);
-    expect(at.parkedLog.map(({ item }) => item.offset)).toEqual([1]);
-    expect(at.partition.committedFrontier).toBe(3);
-  });
-});
-
 describe('what an owner remembers', () => {
   it('of commands has an end: the second append of one comes soon after the first', () => {
     const at = new ParkedRig();
@@ -121,6 +50,24 @@ describe('what an owner remembers', () => {
     expect(at.partition.committedFrontier).toBe(1_001);
     expect(at.partition.doneAside.size).toBe(400);
     expect(at.partition.forgetDoneAtCount).toBe(1_000);
+  });
+
+  it('of parked tasks that are done includes the one that the next commit begins with', () => {
+    const at = new ParkedRig();
+    at.rig.records(at.partition, itemsOf(0, ['k']));
+    for (let i = 0; i < 1_000; i += 1) at.partition.doneAside.set(`k${i}`, i < 100 ? 0 : 1);
+    at.finishAll();
+    expect(at.partition.committedFrontier).toBe(1);
+    at.rig.records(at.partition, itemsOf(1, ['k500', 'k']));
+    expect(at.rig.runningKeys).toEqual(['k']);
+  });
+
+  it('of parked tasks that are done is looked through when it has doubled', () => {
+    const at = new ParkedRig();
+    at.rig.records(at.partition, itemsOf(0, ['k']));
+    for (let i = 0; i < 1_000; i += 1) at.partition.doneAside.set(`k${i}`, i < 100 ? 0 : 9);
+    at.finishAll();
+    expect(at.partition.forgetDoneAtCount).toBe(1_800);
   });
 });
 
@@ -207,5 +154,97 @@ describe('what could not be written', () => {
     at.rig.tell((core, now) => core.lost(now, [0]));
     if (effect !== undefined) at.rig.tell((core, now) => core.effectFailed(now, effect));
     expect(at.rig.core.state.repeat.peekRank()).toBeUndefined();
+  });
+});
+
+describe('a command about a mark that is not there', () => {
+  it('is answered at once, also while another key is being parked', () => {
+    const at = new ParkedRig();
+    at.rig.records(at.partition, itemsOf(0, ['l']));
+    at.giveUp('l');
+    at.open();
+    const { id } = at.command('k', { name: 'redrive', mark: 77 });
+    expect(at.open()).toMatchObject([{ write: { command: id, outcome: 'unknown-mark' } }]);
+  });
+});
+
+describe('a redrive that waits to try a task again', () => {
+  it('goes on before its mark is discarded', () => {
+    const at = parkedAfterGivingUp();
+    const mark = at.markOf('k');
+    at.command('k', { name: 'redrive', mark });
+    at.settle();
+    at.rig.fail(at.rig.runOf('k'), { delayMs: 1_000 });
+    at.command('k', { name: 'discard', mark });
+    at.rig.pass(1_000);
+    at.finishAll();
+    expect(at.done).toEqual(['done k0']);
+    expect(at.rig.reports('redrive-failed')).toEqual([]);
+  });
+});
+
+describe('a mark whose parked tasks are gone from the log', () => {
+  function lost(): ParkedRig {
+    const at = parkedAfterGivingUp();
+    at.command('k', { name: 'redrive', mark: at.markOf('k') });
+    for (const effect of at.open()) at.answer(effect);
+    const [read] = at.open();
+    if (read?.kind !== 'read-parked') throw new Error('nothing is read');
+    const found = read.wants.map(({ mark }) => ({ mark, items: [], next: 5, atEnd: false, lostBelow: 5 }));
+    at.rig.tell((core, now) => core.parkedRead(now, at.partition, found));
+    return at;
+  }
+
+  it('is not given up by one who wants to redrive it', () => {
+    const at = lost();
+    at.command('k', { name: 'redrive', mark: at.markOf('k') });
+    at.settle();
+    expect(at.rig.reports('redrive-failed')).toEqual([]);
+  });
+
+  it('fails its redrive when it is discarded, and says why', () => {
+    const at = lost();
+    at.command('k', { name: 'discard', mark: at.markOf('k') });
+    at.settle();
+    expect(at.rig.reports('redrive-failed')).toMatchObject([
+      { error: new Error('its parked tasks are gone from the log') },
+    ]);
+    expect(at.partition.marks.size).toBe(0);
+  });
+});
+
+describe('commands that wait when the partition is being given up', () => {
+  it('for a MARK are left to the next owner', () => {
+    const at = new ParkedRig();
+    at.rig.records(at.partition, itemsOf(0, ['k']));
+    at.giveUp('k');
+    const [marking] = at.open();
+    at.command('k', { name: 'discard-task', mark: 1_002, offset: 0 }); // the rig gives marks and commands the next number
+    at.rig.tell((core, now) => core.revoked(now, 1, [0]));
+    if (marking !== undefined) at.answer(marking);
+    expect(at.open()).toEqual([]);
+  });
+
+  it('for a redrive are left to the next owner', () => {
+    const at = parkedAfterGivingUp();
+    at.command('k', { name: 'redrive', mark: at.markOf('k') });
+    at.settle();
+    at.command('k', { name: 'park' });
+    at.finish(at.rig.runOf('k'));
+    const [end] = at.open();
+    at.rig.tell((core, now) => core.revoked(now, 1, [0]));
+    if (end !== undefined) at.answer(end);
+    expect(at.story.at(-1)).toBe('cleared k redriven');
+    expect(at.rig.of('mark')).toHaveLength(1);
+  });
+
+  it('for a task that runs are forgotten when the partition is lost', () => {
+    const at = new ParkedRig();
+    at.rig.records(at.partition, itemsOf(0, ['k']));
+    at.command('k', { name: 'park' });
+    at.rig.tell((core, now) => core.lost(now, [0]));
+    at.rig.pass(1);
+    expect(at.rig.core.state.parkWaiting.size).toBe(0);
+    expect(at.rig.of('mark')).toEqual([]);
   });
 });

@@ -3,7 +3,6 @@ import type { CoreState } from './core-state.ts';
 import type { PartitionEffect } from './effects.ts';
 import { keyHash } from './key-hash.ts';
 import type { Lane } from './lane.ts';
-
 import { type JournalWrite, type MarkRequest, Parked } from './parked.ts';
 import { marked, park } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
@@ -20,8 +19,6 @@ const MOST_HEARD = 10_000;
 /** What the journal says of parked keys, holds and open commands when a partition is taken. */
 export function restoreMarks(partition: PartitionState, history: JournalHistory, endedWell: boolean): void {
   for (const mark of history.marks) {
-    // Of two marks of a key the older one has its tasks; the fold has dropped the newer one already.
-    if (mark.scope === 'key' && partition.parkedKeys.has(mark.key)) continue;
     const parked = Parked.ofMark(mark);
     if (endedWell) parked.stalls = 0; // no process died of what was redriven last
     partition.marks.set(mark.id, parked);
@@ -88,7 +85,7 @@ function obey(core: CoreState, partition: PartitionState, command: Command): boo
     case 'release-type':
       partition.heldTypes.delete(verb.type);
       for (const lane of [...partition.open, ...partition.asideOpen]) {
-        if (lane.hold === 'operator' && lane.state === 'held') advanceLane(core, partition, lane);
+        if (lane.hold === 'operator') advanceLane(core, partition, lane);
       }
       return true;
     case 'skip':
@@ -115,8 +112,8 @@ function parkByHand(core: CoreState, partition: PartitionState, command: Command
     return false;
   }
   // What is restored and not read yet may be of this key: everything from there on is.
-  const restored = partition.restored.size === 0 ? undefined : partition.restored.get(keyHash(key));
-  const from = restored?.from ?? firstUnmarked(partition, lane) ?? partition.nextOffset;
+  const from =
+    partition.restored.get(keyHash(key))?.from ?? firstUnmarked(partition, lane) ?? partition.nextOffset;
   const cause = { reason: 'operator', error: undefined, command: command.id } as const;
   park(core, partition, { key, scope: 'key', from, item: undefined, attempts: 0, cause });
   return true;
@@ -143,7 +140,7 @@ function releaseKey(core: CoreState, partition: PartitionState, key: string): vo
   const lanes = [partition.lanes.get(key), partition.ending.get(key)?.redrive?.lane];
   for (const lane of lanes) {
     if (lane?.state !== 'held') continue;
-    if (lane.aside && lane.hold === 'data-loss') core.parkedWanted.add(partition);
+    core.parkedWanted.add(partition); // what was gone from the log is looked for once more
     if (lane.hold !== 'retry' && lane.hold !== 'operator') {
       lane.attempts = 0;
       lane.starts = 0;
@@ -166,7 +163,6 @@ function answerUnknown(core: CoreState, partition: PartitionState, command: Comm
 function endByHand(core: CoreState, partition: PartitionState, command: Command, mark: number): boolean {
   const parked = partition.marks.get(mark);
   if (parked === undefined) return answerUnknown(core, partition, command);
-  if (parked.command?.id === command.id) return true;
   if (partition.ending.has(parked.key)) {
     const { redrive } = parked;
     const isLost = redrive?.lane.state === 'held' && redrive.lane.hold === 'data-loss';
@@ -206,12 +202,13 @@ export function markWritten(
   where: { readonly mark: number; readonly parkedFrom: number },
 ): void {
   marked(core, partition, request, where);
-  if (partition.phase === 'running' && partition.commands.length > 0) obeyWaiting(core, partition);
+  if (partition.phase === 'running') obeyWaiting(core, partition);
 }
 
 export function entryWritten(core: CoreState, partition: PartitionState, entry: JournalWrite): void {
-  if (written(core, partition, entry) && partition.phase === 'running') obeyWaiting(core, partition);
-  if (partition.phase !== 'gone') writeFulfilled(core, partition);
+  written(core, partition, entry);
+  if (entry.kind !== 'progress' && partition.phase === 'running') obeyWaiting(core, partition);
+  writeFulfilled(core, partition);
 }
 
 /** Something was not written or read: it is done again after a while. */

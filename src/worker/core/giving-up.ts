@@ -1,7 +1,6 @@
 import type { CoreState, Revocation } from './core-state.ts';
 import { forgetRecords } from './held-bytes.ts';
 import type { PartitionState } from './partition-state.ts';
-import { hasUnwrittenProgress } from './redriving.ts';
 import { runsOf, voidRun } from './settling.ts';
 import { assign } from './taking.ts';
 
@@ -82,7 +81,6 @@ function checkRevocation(core: CoreState, revocation: Revocation): void {
       core.commitUrgent = true;
       continue;
     }
-    if (hasUnwrittenProgress(partition) && inTime) continue; // is being written
     if (!partition.worked) {
       revocation.partitions.delete(partition);
       remove(core, partition);

@@ -235,3 +235,61 @@ describe('operators', () => {
     expect(at.rig.runningKeys).toEqual(['a']);
   });
 });
+
+describe('a command that was obeyed', () => {
+  /** All commands that wait are looked at again. */
+  function lookAgain(at: ParkedRig): void {
+    at.command('another key', { name: 'park' });
+    at.settle();
+  }
+
+  it.each([
+    ['hold', [{ name: 'hold' }, { name: 'release' }], ['k']],
+    ['release', [{ name: 'release' }, { name: 'hold' }], []],
+    [
+      'hold of a type',
+      [
+        { name: 'hold-type', type: 'job' },
+        { name: 'release-type', type: 'job' },
+      ],
+      ['k'],
+    ],
+    [
+      'release of a type',
+      [
+        { name: 'release-type', type: 'job' },
+        { name: 'hold-type', type: 'job' },
+      ],
+      [],
+    ],
+  ] as const)('to %s is not obeyed again after the one that takes it back', (_what, verbs, running) => {
+    const at = new ParkedRig();
+    for (const verb of verbs) at.command('k', verb);
+    lookAgain(at);
+    at.rig.records(at.partition, [itemOf(0, 'k')]);
+    expect(at.rig.runningKeys).toEqual(running);
+  });
+
+  it('to skip what is not there is answered once', () => {
+    const at = new ParkedRig();
+    const { id } = at.command('k', { name: 'skip', taskId: 'id-7', below: 1 });
+    lookAgain(at);
+    at.rig.records(at.partition, [itemOf(0, 'k')]);
+    at.finishAll();
+    expect(at.story.filter((line) => line.startsWith(`command ${id} `))).toEqual([`command ${id} not-found`]);
+  });
+
+  it('to discard a task that is parked alone is answered once', () => {
+    const at = withTasks(1, { afterGiveUp: () => 'parkTask' });
+    at.giveUp('k');
+    at.settle();
+    const [mark] = at.partition.marks.keys();
+    const { id } = at.command('k', { name: 'discard-task', mark: mark ?? -1, offset: 0 });
+    at.settle();
+    lookAgain(at);
+    expect(at.story).not.toContain(`command ${id} unknown-mark`);
+    expect(at.rig.reports('command-done').filter(({ command }) => command === id)).toMatchObject([
+      { verb: 'discard', outcome: 'discarded' },
+    ]);
+  });
+});

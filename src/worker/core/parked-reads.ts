@@ -2,8 +2,8 @@ import type { CoreState } from './core-state.ts';
 import { hold } from './held-bytes.ts';
 import { type ParkedFound, type ParkedWant, type Redrive, wantsMore } from './parked.ts';
 import type { PartitionState } from './partition-state.ts';
-import { finishIfDone } from './redriving.ts';
-import { advanceLane, holdLane } from './scheduling.ts';
+import { finishIfDone, holdLost } from './redriving.ts';
+import { advanceLane } from './scheduling.ts';
 
 const WANT_COUNT = 32;
 const WANT_BYTES = 1_048_576;
@@ -55,20 +55,8 @@ export function parkedRead(core: CoreState, partition: PartitionState, found: re
 function takeFound(core: CoreState, partition: PartitionState, redrive: Redrive, found: ParkedFound): void {
   const { parked, lane } = redrive;
   if (found.lostBelow > 0) {
-    holdLane(core, partition, lane, { reason: 'data-loss', dueMs: Number.POSITIVE_INFINITY });
-    core.effects.push({
-      kind: 'report',
-      report: {
-        kind: 'key-held',
-        partition: partition.partition,
-        item: undefined,
-        offset: redrive.readTo + 1,
-        key: lane.key,
-        reason: 'data-loss',
-        attempts: 0,
-        error: undefined,
-      },
-    });
+    redrive.lost = true;
+    if (lane.state !== 'running') holdLost(core, partition, redrive);
     return;
   }
   const wasEmpty = lane.length === 0;

@@ -106,9 +106,9 @@ export class Parked {
     this.#stage = to;
   }
 
-  /** Whether a task of its key does not run in its turn: it is copied, or waits until the mark's end is written. */
+  /** Of a key: whether this task does not run in its turn. It is copied, or waits until the mark's end is written. */
   covers(offset: number): boolean {
-    return this.scope === 'key' ? offset >= this.from : offset === this.from;
+    return offset >= this.from;
   }
 
   /** Being redriven or discarded: nothing is copied any more. */
@@ -148,6 +148,8 @@ export interface Redrive {
   readTo: number;
   /** All there was has been read. */
   atEnd: boolean;
+  /** What follows is gone from the log: it is held once the task that runs has ended. */
+  lost: boolean;
   /** The journal says that this owner has begun: tasks may start. */
   began: boolean;
   /** Tasks done by this owner. */
@@ -159,10 +161,8 @@ const AT_HAND = 8;
 
 /** Whether more parked tasks are to be read for a redrive now. */
 export function wantsMore(redrive: Redrive): boolean {
-  const { parked, began, atEnd, lane } = redrive;
-  return (
-    parked.stage === 'redriving' && began && !atEnd && lane.length < AT_HAND && lane.hold !== 'data-loss'
-  );
+  const { began, atEnd, lost, lane } = redrive;
+  return began && !atEnd && !lost && lane.length < AT_HAND && lane.hold !== 'data-loss';
 }
 
 /** What is written down about a mark or a command. */

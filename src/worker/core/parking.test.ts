@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { itemOf, itemsOf } from '../../../test/support/core-rig.ts';
-import { mark, ParkedRig } from '../../../test/support/parked-rig.ts';
+import { mark, ParkedRig, restarted } from '../../../test/support/parked-rig.ts';
 import { foldJournal, type Mark } from '../../journal/journal.ts';
+import { keyHash } from './key-hash.ts';
 
 function keysOf(text: string): string[] {
   return text.split('');
@@ -172,5 +173,45 @@ describe('an owner that finds a mark', () => {
     at.rig.records(at.partition, itemsOf(0, keysOf('akk')));
     at.finishAll();
     expect(at.done).toEqual(['done a0', 'done k1', 'done k2']);
+  });
+});
+
+describe('a key that is parked by hand', () => {
+  it('is parked from what an earlier owner left of it, which is not read yet', () => {
+    const lanes = [
+      { hash: keyHash('a'), offset: 0, attempts: 0, firstFailedAtMs: undefined, starts: 0 },
+      { hash: keyHash('k'), offset: 2, attempts: 0, firstFailedAtMs: undefined, starts: 0 },
+    ];
+    const at = restarted([], { clean: true, doneBelow: 5, horizon: 5, lanes });
+    at.command('k', { name: 'park' });
+    expect(at.rig.of('mark')).toMatchObject([{ mark: { parked: { key: 'k', from: 2 } } }]);
+    at.settle();
+    at.rig.swept(at.partition, itemsOf(0, keysOf('abkbk')));
+    at.finishAll();
+    expect(at.parkedLog.map(({ item }) => item.offset)).toEqual([2, 4]);
+  });
+
+  it('has no cause written with its first copy, as no task of it gave up', () => {
+    const at = new ParkedRig();
+    at.command('k', { name: 'park' });
+    at.settle();
+    at.rig.records(at.partition, itemsOf(0, keysOf('ak')));
+    at.finishAll();
+    expect(at.rig.of('copy')).toMatchObject([
+      { copy: { items: [{ offset: 1 }], cause: undefined, attempts: 0 } },
+    ]);
+  });
+});
+
+describe('a task that gave up alone', () => {
+  it('is not skipped any more while its MARK is being written: it is parked', () => {
+    const at = new ParkedRig({ afterGiveUp: () => 'parkTask' });
+    at.rig.records(at.partition, itemsOf(0, keysOf('kk')));
+    at.giveUp('k');
+    const { id } = at.command('k', { name: 'skip', taskId: 'id-0', below: 2 });
+    at.finishAll();
+    expect(at.parkedLog.map(({ item }) => item.offset)).toEqual([0]);
+    expect(at.rig.reports('task-skipped')).toEqual([]);
+    expect(at.story).toContain(`command ${id} not-found`);
   });
 });

@@ -16,8 +16,6 @@ export type LaneTurn =
   | { readonly kind: 'behind' };
 
 export function turnOf(partition: PartitionState, lane: Lane, offset: number): LaneTurn {
-  if (partition.marks.size === 0 && partition.parkedKeys.size === 0 && partition.parkedTasks.size === 0)
-    return { kind: 'run' };
   // A single task keeps its own mark when its key is parked later, or it would be in both lists. Its owner may have ended
   // between MARK and copy: the copy is made before the mark is ended.
   const single = partition.parkedTasks.get(offset);
@@ -25,13 +23,12 @@ export function turnOf(partition: PartitionState, lane: Lane, offset: number): L
     return { kind: 'copy', parked: single };
   const parked = partition.parkedKeys.get(lane.key);
   if (parked?.covers(offset) === true) {
-    const isCopied =
-      !parked.isEnding || (parked.stage === 'settling' && offset < settledFrom(partition, parked));
+    const isCopied = !parked.isEnding || offset < settledFrom(partition, parked);
     return isCopied ? { kind: 'copy', parked } : { kind: 'behind' };
   }
   // Before a mark that is ending come the tasks that are older than it; after a single task, none may overtake it.
   const ending = partition.ending.get(lane.key);
-  const isOlder = ending === undefined || ending.scope === 'key' || offset < ending.from;
+  const isOlder = ending === undefined || offset < ending.from;
   return { kind: isOlder ? 'run' : 'behind' };
 }
 
@@ -47,18 +44,16 @@ export function settledFrom(partition: PartitionState, parked: Parked): number {
 
 /** A crash between copy and commit leaves a task in the queue that has been done as a parked one since. */
 export function isDoneAside(partition: PartitionState, key: string, offset: number): boolean {
-  if (partition.doneAside.size === 0 && partition.doneSingly.size === 0) return false;
-  return offset <= (partition.doneAside.get(key) ?? -1) || partition.doneSingly.has(offset);
+  return offset <= (partition.doneAside.get(key) ?? -1);
 }
 
 /** What is below the committed offset is not read from the queue again. */
 export function forgetDoneAside(partition: PartitionState): void {
-  const { doneAside, doneSingly, committedFrontier } = partition;
-  if (doneAside.size + doneSingly.size < partition.forgetDoneAtCount) return;
+  const { doneAside, committedFrontier } = partition;
+  if (doneAside.size < partition.forgetDoneAtCount) return;
   for (const [key, upTo] of doneAside) if (upTo < committedFrontier) doneAside.delete(key);
-  for (const offset of doneSingly) if (offset < committedFrontier) doneSingly.delete(offset);
   // So that what must be kept is not looked through with every commit.
-  partition.forgetDoneAtCount = Math.max(FORGET_DONE_COUNT, 2 * (doneAside.size + doneSingly.size));
+  partition.forgetDoneAtCount = Math.max(FORGET_DONE_COUNT, 2 * doneAside.size);
 }
 
 /** Begins to park a key from a task on, or a single task. Nothing is copied before the MARK is written. */
@@ -92,7 +87,7 @@ export function marked(
 ): void {
   const { parked, item, cause } = request;
   partition.openWrites -= 1;
-  if (partition.phase === 'gone' || parked.stage !== 'marking') return;
+  if (partition.phase === 'gone') return;
   parked.mark = at.mark;
   parked.parkedFrom = at.parkedFrom;
   parked.move('parked');
@@ -120,24 +115,41 @@ export function marked(
 export function copyFirst(
   core: CoreState,
   partition: PartitionState,
-  what: { readonly lane: Lane; readonly parked: Parked; readonly fits: (offset: number) => boolean },
+  what: {
+    readonly lane: Lane;
+    readonly item: Item;
+    readonly parked: Parked;
+    readonly fits: (offset: number) => boolean;
+  },
 ): void {
-  const { lane, parked, fits } = what;
+  const { lane, item, parked, fits } = what;
   moveLane(core, partition, lane, 'parking');
   if (parked.stage === 'marking' || parked.copying !== undefined) return;
-  let items = lane.front(parked.scope === 'task' ? 1 : COPY_COUNT, COPY_BYTES);
-  const other = items.findIndex(({ offset }, at) => at > 0 && !goesOn(partition, { lane, parked, offset }));
-  if (other > 0) items = items.slice(0, other);
-  const last = items.at(-1);
-  if (last !== undefined && !fits(last.offset)) items = items.slice(0, 1);
-  const highest = items.at(-1);
-  if (highest === undefined) throw new Error('a lane without a record cannot be copied');
-  partition.startedBelow = Math.max(partition.startedBelow, highest.offset + 1);
-  const first = items[0]?.offset === parked.cause?.offset ? parked.cause : undefined;
-  const copy: Copy = { parked, lane, items, cause: first?.cause, attempts: first?.attempts ?? 0 };
+  let items = copiedTogether(partition, what);
+  let last = items.at(-1) ?? item;
+  // The first one may start, so it fits. Between it and the last one may be more keys than a commit can list.
+  if (last !== item && !fits(last.offset)) {
+    items = [item];
+    last = item;
+  }
+  partition.startedBelow = Math.max(partition.startedBelow, last.offset + 1);
+  const cause = item.offset === parked.cause?.offset ? parked.cause : undefined;
+  const copy: Copy = { parked, lane, items, cause: cause?.cause, attempts: cause?.attempts ?? 0 };
   parked.copying = copy;
   partition.openWrites += 1;
   core.effects.push({ kind: 'copy', partition, copy });
+}
+
+function copiedTogether(
+  partition: PartitionState,
+  { lane, item, parked }: { readonly lane: Lane; readonly item: Item; readonly parked: Parked },
+): readonly Item[] {
+  const items = [item];
+  for (const next of lane.front(COPY_COUNT, COPY_BYTES).slice(1)) {
+    if (!goesOn(partition, { lane, parked, offset: next.offset })) break;
+    items.push(next);
+  }
+  return items;
 }
 
 /** Whether a task goes to the parked topic with those before it. What is copied is below the horizon, like all starts. */
@@ -146,7 +158,7 @@ function goesOn(
   what: { readonly lane: Lane; readonly parked: Parked; readonly offset: number },
 ): boolean {
   const { lane, parked, offset } = what;
-  if (offset >= partition.horizon || isDoneAside(partition, lane.key, offset)) return false;
+  if (offset >= partition.horizon) return false;
   const turn = turnOf(partition, lane, offset);
   return turn.kind === 'copy' && turn.parked === parked;
 }
@@ -155,13 +167,13 @@ function goesOn(
 export function copied(core: CoreState, partition: PartitionState, copy: Copy): void {
   const { parked, lane, items } = copy;
   partition.openWrites -= 1;
-  if (partition.phase === 'gone' || parked.copying !== copy) return;
+  if (partition.phase === 'gone') return;
   parked.copying = undefined;
+  parked.cause = undefined;
   for (const item of items) {
     if (lane.firstOffset !== item.offset) throw new Error('a lane moved while its first tasks were copied');
     shiftFirst(core, partition, lane);
     parked.copiedTo = Math.max(parked.copiedTo, item.offset);
-    if (parked.cause?.offset === item.offset) parked.cause = undefined;
   }
   partition.changes += 1;
   partition.progressAtMs = core.nowMs;

@@ -161,8 +161,7 @@ export class PartitionState {
   nextProgressAtMs = 0;
   /** Tasks of a key up to this source offset were done as parked ones, although the queue still lists them. */
   readonly doneAside = new Map<string, number>();
-  readonly doneSingly = new Set<number>();
-  /** With so many of both, those that are committed are forgotten. */
+  /** With so many of them, those that are committed are forgotten. */
   forgetDoneAtCount = FORGET_DONE_COUNT;
   /** What operators hold. */
   heldKeys = new Set<string>();

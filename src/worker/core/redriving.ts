@@ -6,7 +6,7 @@ import { type Item, Lane } from './lane.ts';
 import { type JournalWrite, type Parked, type Redrive, wantsMore } from './parked.ts';
 import { reportDone, settledFrom } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
-import { advanceLane, moveLane, reconsider } from './scheduling.ts';
+import { advanceLane, holdLane, moveLane, reconsider } from './scheduling.ts';
 
 /** So many owners may begin at the same task before it counts as one that kills its process. */
 const MOST_STALLS = 3;
@@ -43,20 +43,19 @@ function isSettled(partition: PartitionState, parked: Parked): boolean {
   // What an earlier owner left of the key is not all known yet.
   const knownFrom = settledFrom(partition, parked);
   if (partition.nextOffset < knownFrom) return false;
-  if (partition.restored.size > 0 && partition.restored.has(keyHash(parked.key))) return false;
   const lane = partition.lanes.get(parked.key);
-  if (lane === undefined) return true;
-  if (lane.state === 'running' || lane.state === 'vetting') return false; // its end decides what follows
+  if (lane?.state === 'running') return false; // its end decides what follows
   // Tasks of the key that are older than the mark go first, and a single task has yet to be copied when its owner ended
   // between MARK and copy.
-  return lane.firstOffset === undefined || lane.firstOffset >= knownFrom;
+  if ((lane?.firstOffset ?? knownFrom) < knownFrom) return false;
+  return !partition.restored.has(keyHash(parked.key));
 }
 
 function begin(core: CoreState, partition: PartitionState, parked: Parked): void {
   const { command } = parked;
   if (command === undefined) throw new Error('a mark is ended by nobody');
   if (command.verb.name === 'discard') {
-    clear(core, partition, { parked, how: 'discarded', upTo: parked.copiedTo });
+    clear(core, partition, { parked, command, how: 'discarded', upTo: parked.copiedTo });
     return;
   }
   parked.move('redriving');
@@ -68,6 +67,7 @@ function begin(core: CoreState, partition: PartitionState, parked: Parked): void
     nextParked: parked.parkedFrom,
     readTo: parked.done,
     atEnd: false,
+    lost: false,
     began: false,
     tasks: 0,
   };
@@ -85,6 +85,10 @@ function begin(core: CoreState, partition: PartitionState, parked: Parked): void
     return;
   }
   // Before the first start, so that a task which kills its process can be told by how often it was begun.
+  writeProgress(core, partition, parked);
+}
+
+function writeProgress(core: CoreState, partition: PartitionState, parked: Parked): void {
   parked.writing = true;
   write(core, partition, { kind: 'progress', parked, done: parked.done });
 }
@@ -98,29 +102,57 @@ export function redriveStepped(core: CoreState, partition: PartitionState, lane:
   if (redrive === undefined) return;
   redrive.parked.done = item.offset;
   redrive.tasks += 1;
+  if (redrive.lost) {
+    holdLost(core, partition, redrive);
+    return;
+  }
   advanceLane(core, partition, lane);
   if (lane.length === 0) finishIfDone(core, partition, redrive);
   if (wantsMore(redrive)) core.parkedWanted.add(partition);
+}
+
+/** Parked tasks are gone from the log: an operator looks first. Released, it is read once more. */
+export function holdLost(core: CoreState, partition: PartitionState, redrive: Redrive): void {
+  const { lane, readTo } = redrive;
+  redrive.lost = false;
+  holdLane(core, partition, lane, { reason: 'data-loss', dueMs: Number.POSITIVE_INFINITY });
+  core.effects.push({
+    kind: 'report',
+    report: {
+      kind: 'key-held',
+      partition: partition.partition,
+      item: undefined,
+      offset: readTo + 1,
+      key: lane.key,
+      reason: 'data-loss',
+      attempts: 0,
+      error: undefined,
+    },
+  });
 }
 
 /** The last parked task is done: that is written down. */
 export function finishIfDone(
   core: CoreState,
   partition: PartitionState,
-  { parked, atEnd, readTo }: Redrive,
+  { parked, command, atEnd, readTo }: Redrive,
 ): void {
-  if (!atEnd || parked.stage !== 'redriving' || partition.phase !== 'running') return;
-  clear(core, partition, { parked, how: 'redriven', upTo: Math.max(parked.done, readTo) });
+  if (!atEnd || partition.phase !== 'running') return;
+  clear(core, partition, { parked, command, how: 'redriven', upTo: readTo });
 }
 
 function clear(
   core: CoreState,
   partition: PartitionState,
-  what: { readonly parked: Parked; readonly how: 'redriven' | 'discarded'; readonly upTo: number },
+  what: {
+    readonly parked: Parked;
+    readonly command: Command;
+    readonly how: 'redriven' | 'discarded';
+    readonly upTo: number;
+  },
 ): void {
   what.parked.move('clearing');
-  const command = what.parked.command?.id ?? '';
-  write(core, partition, { kind: 'cleared', ...what, command });
+  write(core, partition, { kind: 'cleared', ...what, command: what.command.id });
 }
 
 /** A redriven task has given up: it and all behind it stay parked. */
@@ -132,37 +164,27 @@ export function failRedrive(
 ): void {
   const { parked, lane, command } = redrive;
   letGo(core, partition, lane.dropBeyond(0));
-  if (lane.state !== 'idle') moveLane(core, partition, lane, 'idle');
+  moveLane(core, partition, lane, 'idle');
   partition.redrives.delete(lane);
   parked.move('failing');
   report(core, partition, { kind: 'redrive-failed', parked, error });
-  if (parked.done !== parked.writtenDone)
-    write(core, partition, { kind: 'progress', parked, done: parked.done });
+  if (parked.done !== parked.writtenDone) writeProgress(core, partition, parked);
   write(core, partition, { kind: 'done', command: command.id, verb: 'redrive', outcome: 'gave-up', parked });
 }
 
 /** Writes down how far redrives have come: now and then, and when the partition is being given up. */
 export function noteProgress(core: CoreState): void {
   for (const partition of core.redriving) {
-    const { phase } = partition;
-    if (phase === 'gone' || (partition.ending.size === 0 && partition.redrives.size === 0)) {
+    const { phase, redrives } = partition;
+    if (phase === 'gone' || redrives.size === 0) {
       core.redriving.delete(partition);
       continue;
     }
     if (phase !== 'draining' && core.nowMs < partition.nextProgressAtMs) continue;
     partition.nextProgressAtMs = core.nowMs + core.config.commitIntervalMs;
-    for (const { parked } of partition.redrives.values()) {
-      if (parked.writing || parked.done === parked.writtenDone) continue;
-      parked.writing = true;
-      write(core, partition, { kind: 'progress', parked, done: parked.done });
-    }
+    for (const { parked } of redrives.values())
+      if (!parked.writing && parked.done !== parked.writtenDone) writeProgress(core, partition, parked);
   }
-}
-
-/** Something finished in a redrive that the journal does not know of yet. */
-export function hasUnwrittenProgress(partition: PartitionState): boolean {
-  for (const { parked } of partition.redrives.values()) if (parked.done !== parked.writtenDone) return true;
-  return false;
 }
 
 export function write(core: CoreState, partition: PartitionState, entry: JournalWrite): void {
@@ -183,19 +205,19 @@ export function answer(
   return true;
 }
 
-/** An entry about a mark or a command is in the journal. Returns true when a command of the key may follow. */
-export function written(core: CoreState, partition: PartitionState, entry: JournalWrite): boolean {
+/** An entry about a mark or a command is in the journal. */
+export function written(core: CoreState, partition: PartitionState, entry: JournalWrite): void {
   partition.openWrites -= 1;
-  if (partition.phase === 'gone') return false;
+  if (partition.phase === 'gone') return;
   switch (entry.kind) {
     case 'progress':
       progressWritten(core, partition, entry.parked, entry.done);
-      return false;
+      return;
     case 'cleared':
       cleared(core, partition, entry);
-      return true;
+      return;
     case 'done':
-      return doneWritten(core, partition, entry);
+      doneWritten(core, partition, entry);
   }
 }
 
@@ -203,7 +225,7 @@ function progressWritten(core: CoreState, partition: PartitionState, parked: Par
   parked.writing = false;
   parked.writtenDone = Math.max(parked.writtenDone, done);
   const { redrive } = parked;
-  if (redrive === undefined || redrive.began || parked.stage !== 'redriving') return;
+  if (redrive === undefined) return;
   redrive.began = true;
   core.parkedWanted.add(partition);
 }
@@ -215,10 +237,8 @@ function cleared(
 ): void {
   parked.move('cleared');
   report(core, partition, { kind: how === 'redriven' ? 'redriven' : 'parked-discarded', parked });
-  if (command !== '') {
-    const verb = how === 'redriven' ? 'redrive' : 'discard';
-    reportDone(core, partition, { id: command, verb, outcome: how });
-  }
+  const verb = how === 'redriven' ? 'redrive' : 'discard';
+  reportDone(core, partition, { id: command, verb, outcome: how });
   partition.marks.delete(parked.mark);
   if (parked.redrive !== undefined) partition.redrives.delete(parked.redrive.lane);
   partition.ending.delete(parked.key);
@@ -227,7 +247,6 @@ function cleared(
     if (upTo >= 0) partition.doneAside.set(parked.key, upTo);
   } else {
     partition.parkedTasks.delete(parked.from);
-    if (how === 'discarded' || upTo >= parked.from) partition.doneSingly.add(parked.from);
   }
   reconsider(core, partition, partition.lanes.get(parked.key));
 }
@@ -236,16 +255,15 @@ function doneWritten(
   core: CoreState,
   partition: PartitionState,
   { parked, command, verb, outcome }: Extract<JournalWrite, { kind: 'done' }>,
-): boolean {
+): void {
   reportDone(core, partition, { id: command, verb, outcome });
-  if (parked === undefined) return false;
+  if (parked === undefined) return;
   parked.move('parked');
   parked.redrive = undefined;
   parked.command = undefined;
   parked.stalls = 0;
   partition.ending.delete(parked.key);
   reconsider(core, partition, partition.lanes.get(parked.key));
-  return true;
 }
 
 function report(

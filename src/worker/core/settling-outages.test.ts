@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CoreRig, itemOf, itemsOf } from '../../../test/support/core-rig.ts';
 import type { CoreConfig } from './core-state.ts';
+import type { PartitionState } from './partition-state.ts';
 
 function keys(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `key ${i}`);
@@ -109,5 +110,127 @@ describe('a type in outage', () => {
     rig.records(rig.take(0), itemsOf(0, keys(20)));
     while (rig.running.length > 0) rig.fail(rig.runOf(rig.runningKeys[0] ?? ''), { delayMs: 60_000 });
     expect(rig.reports('outage-began')).toEqual([]);
+  });
+});
+
+describe('what an outage leaves alone', () => {
+  /** Tasks that plainly fail until their type is in outage. */
+  function failAll(rig: CoreRig, names: readonly string[]): void {
+    for (const name of names) rig.fail(rig.runOf(name));
+    expect(rig.reports('outage-began')).toHaveLength(1);
+  }
+
+  it('is a key that was held before it, for a task that is not tried any more', () => {
+    const rig = new CoreRig({ concurrency: 10 });
+    rig.records(rig.take(0), itemsOf(0, ['held', ...keys(5)]));
+    rig.end(rig.runOf('held'), { kind: 'hold', reason: 'newer-version', error: undefined });
+    failAll(rig, keys(5));
+    rig.pass(200);
+    rig.finish(rig.runOf(rig.runningKeys[0] ?? ''));
+    expect(rig.reports('outage-ended')).toHaveLength(1);
+    rig.pass(60_000);
+    expect(rig.runningKeys).not.toContain('held');
+  });
+
+  it('is a key of another type that waits for its next try', () => {
+    const rig = new CoreRig({ concurrency: 10 });
+    rig.records(rig.take(0), [itemOf(0, 'fine', { type: 'fine' }), ...itemsOf(1, keys(5))]);
+    rig.fail(rig.runOf('fine'), { delayMs: 100 });
+    failAll(rig, keys(5));
+    rig.pass(100);
+    expect(rig.runningKeys).toEqual(['fine']);
+  });
+
+  it('is the pause that a probe asks for: the end of the outage does not cut it short', () => {
+    const rig = new CoreRig({ concurrency: 10 });
+    rig.records(rig.take(0), itemsOf(0, keys(5)));
+    failAll(rig, keys(5));
+    rig.pass(200);
+    const [first] = rig.runningKeys;
+    rig.fail(rig.runOf(first ?? ''), { delayMs: 60_000 });
+    rig.pass(5_000);
+    const [second] = rig.runningKeys;
+    expect(second).not.toBe(first);
+    rig.finish(rig.runOf(second ?? ''));
+    expect(rig.reports('outage-ended')).toHaveLength(1);
+    expect(rig.runningKeys).not.toContain(first);
+    rig.pass(60_000);
+    expect(rig.runningKeys).toContain(first);
+  });
+
+  it('is the probe under way when a task ends that was running before', () => {
+    const rig = new CoreRig({ concurrency: 10 });
+    rig.records(rig.take(0), itemsOf(0, [...keys(5), 'slow']));
+    failAll(rig, keys(5));
+    rig.pass(200);
+    expect(rig.running).toHaveLength(2);
+    rig.fail(rig.runOf('slow'));
+    rig.pass(1_000);
+    expect(rig.running).toHaveLength(1);
+  });
+});
+
+describe('the time in which a task may fail', () => {
+  const retry = { minDelayMs: 1_000, maxDelayMs: 1_000, giveUpAfterMs: 60_000, maxAttempts: undefined };
+
+  /** An outage of 20 s; key `early` had failed 49 s before it, keys `probe` and `late` come in it. */
+  function afterOutage(): { rig: CoreRig; partition: PartitionState } {
+    const rig = new CoreRig({ concurrency: 10, retry });
+    const partition = rig.take(0);
+    rig.records(partition, itemsOf(0, ['early', ...keys(5)]));
+    rig.fail(rig.runOf('early'), { delayMs: 50_000 });
+    rig.pass(49_000);
+    for (const key of keys(5)) rig.fail(rig.runOf(key));
+    rig.records(partition, itemsOf(6, ['probe', 'late']));
+    rig.pass(20_000);
+    rig.settle();
+    const { changes } = partition;
+    rig.finish(rig.runOf(rig.runningKeys[0] ?? ''));
+    expect(rig.reports('outage-ended')).toHaveLength(1);
+    expect(partition.changes).toBeGreaterThan(changes);
+    return { rig, partition };
+  }
+
+  it('is longer by as long as the outage took, and no longer', () => {
+    const { rig } = afterOutage();
+    rig.pass(10_000);
+    rig.fail(rig.runOf('early'), { delayMs: 1_000 });
+    expect(rig.reports('key-held')).toEqual([]);
+    rig.pass(1_000);
+    rig.fail(rig.runOf('early'), { delayMs: 1_000 });
+    expect(rig.reports('key-held')).toMatchObject([{ key: 'early', reason: 'gave-up', attempts: 3 }]);
+  });
+
+  it('begins with its first failure for one that could not start in the outage', () => {
+    const { rig } = afterOutage();
+    rig.fail(rig.runOf('late'), { delayMs: 59_000 });
+    rig.pass(59_000);
+    rig.fail(rig.runOf('late'), { delayMs: 1_000 });
+    expect(rig.reports('key-held')).toEqual([]);
+    rig.pass(1_000);
+    rig.fail(rig.runOf('late'), { delayMs: 1_000 });
+    expect(rig.reports('key-held')).toMatchObject([{ key: 'late', attempts: 3 }]);
+  });
+});
+
+describe('a task that may not be tried again when its type goes down', () => {
+  it('is not given up for the failure that shows it, nor for those in the outage', () => {
+    const retry = { minDelayMs: 1_000, maxDelayMs: 1_000, giveUpAfterMs: 1e9, maxAttempts: 2 };
+    const rig = new CoreRig({ concurrency: 10, retry });
+    const partition = rig.take(0);
+    rig.records(partition, itemsOf(0, ['last', 'well']));
+    rig.fail(rig.runOf('last'));
+    rig.finish(rig.runOf('well'));
+    rig.pass(1_500);
+    rig.records(partition, itemsOf(2, keys(4)));
+    for (const key of keys(4)) rig.fail(rig.runOf(key));
+    rig.fail(rig.runOf('last'));
+    expect(rig.reports('outage-began')).toHaveLength(1);
+    for (let i = 0; i < 20; i += 1) {
+      rig.pass(5_000);
+      for (const key of [...rig.runningKeys]) rig.fail(rig.runOf(key));
+    }
+    expect(rig.reports('task-failed').filter(({ run }) => run.lane.key === 'last').length).toBeGreaterThan(2);
+    expect(rig.reports('key-held')).toEqual([]);
   });
 });

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { CoreRig, itemOf } from '../../../test/support/core-rig.ts';
+import { decodeMetadata } from './commit-metadata.ts';
+import type { CoreConfig } from './core-state.ts';
 import type { Verdict } from './effects.ts';
+import type { PartitionState } from './partition-state.ts';
 
 describe('a failing task', () => {
   it('holds its key, in its place, and nothing else', () => {
@@ -83,6 +86,31 @@ describe('a failing task', () => {
   });
 });
 
+describe('the pause before the next try', () => {
+  it('grows with each failure', () => {
+    const rig = new CoreRig();
+    rig.records(rig.take(0), [itemOf(0, 'k')]);
+    for (let i = 0; i < 4; i += 1) {
+      rig.fail(rig.runOf('k'));
+      rig.pass(2_000);
+    }
+    const pauses = rig.reports('task-failed').map(({ retryInMs }) => retryInMs);
+    for (const [i, plainMs] of [200, 400, 800, 1_600].entries()) {
+      expect(pauses[i]).toBeGreaterThanOrEqual(plainMs * 0.8);
+      expect(pauses[i]).toBeLessThanOrEqual(plainMs * 1.2);
+    }
+  });
+
+  it('of one key is over in time although another one is held for good', () => {
+    const rig = new CoreRig();
+    rig.records(rig.take(0), [itemOf(0, 'held'), itemOf(1, 'k')]);
+    rig.end(rig.runOf('held'), { kind: 'hold', reason: 'unknown-type', error: undefined });
+    rig.fail(rig.runOf('k'), { delayMs: 100 });
+    rig.pass(100);
+    expect(rig.runningKeys).toEqual(['k']);
+  });
+});
+
 describe('a handler that does not want another try', () => {
   it.each<[string, Verdict, string]>([
     ['knows no such type', { kind: 'hold', reason: 'unknown-type', error: undefined }, 'unknown-type'],
@@ -142,5 +170,57 @@ describe('an end that comes late', () => {
     );
     expect(rig.runOf('k').item.offset).toBe(1);
     expect(partition.commitState('').frontier).toBe(1);
+  });
+});
+
+describe('a run whose partition is being given up', () => {
+  /** The first task of key k runs on. */
+  function draining(config: Partial<CoreConfig> = {}): { rig: CoreRig; partition: PartitionState } {
+    const rig = new CoreRig(config);
+    const partition = rig.take(0);
+    rig.records(partition, [itemOf(0, 'k'), itemOf(1, 'k')]);
+    rig.tell((core, at) => core.revoked(at, 1, [0]));
+    rig.pass(100);
+    return { rig, partition };
+  }
+
+  it('that gives up is held: a last commit says that all has ended, and after how many tries', () => {
+    const { rig } = draining({ afterGiveUp: () => 'parkKey' });
+    rig.ack();
+    rig.end(rig.runOf('k'), { kind: 'give-up', error: new Error('no use') });
+    expect(rig.of('mark')).toEqual([]);
+    const [item] = rig.ack();
+    expect(decodeMetadata(item?.metadata ?? '', item?.offset ?? -1)).toMatchObject({
+      state: { clean: true },
+    });
+    expect(rig.reports('key-held')).toMatchObject([{ offset: 0, attempts: 1 }]);
+    expect(rig.of('answer-revoke')).toHaveLength(1);
+  });
+
+  it('does not count any more when it had no time to end', () => {
+    const { rig, partition } = draining();
+    const run = rig.runOf('k');
+    rig.pass(900);
+    expect(rig.of('abort')).toEqual([{ kind: 'abort', run, reason: 'partition-lost' }]);
+    expect(partition.bufferedBytes).toBe(0);
+    rig.finish(run);
+    expect(rig.budget.usedBytes).toBe(0);
+    rig.settle();
+    expect(rig.of('commit').at(-1)?.items).toMatchObject([{ offset: 0 }]);
+    expect(rig.of('answer-revoke')).toHaveLength(1);
+  });
+
+  it('is told to end, and aborted, once, and no run of another partition is', () => {
+    const rig = new CoreRig();
+    const partition = rig.take(0);
+    rig.records(partition, [itemOf(0, 'k')]);
+    rig.records(rig.take(1), [itemOf(0, 'other')]);
+    const run = rig.runOf('k');
+    rig.tell((core, at) => core.revoked(at, 1, [0]));
+    expect(rig.of('drain')).toEqual([{ kind: 'drain', run }]);
+    rig.pass(1_000);
+    rig.tell((core, at) => core.lost(at, [0]));
+    expect(rig.of('abort')).toEqual([{ kind: 'abort', run, reason: 'partition-lost' }]);
+    expect(rig.runningKeys).toEqual(['k', 'other']);
   });
 });

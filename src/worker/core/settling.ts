@@ -106,9 +106,8 @@ function failingSinceMs(core: CoreState, { partition, lane }: Run, { outage, pol
 /** Keys of the type that wait for their next try wait for the end of the outage instead: then all go on at once. */
 function beginOutage(core: CoreState, type: TypeState): void {
   for (const partition of core.partitions.values()) {
-    if (partition.phase !== 'running') continue;
     for (const lane of [...partition.open, ...partition.asideOpen]) {
-      if (lane.state !== 'held' || lane.hold !== 'retry' || typeOfFirst(core, lane) !== type) continue;
+      if (lane.hold !== 'retry' || typeOfFirst(core, lane) !== type) continue;
       moveLane(core, partition, lane, 'gated');
       type.waiting.set(lane, partition);
     }
@@ -143,17 +142,10 @@ export function giveUp(
     failRedrive(core, partition, redrive, error);
     return;
   }
-  const parkedKey = partition.parkedKeys.get(lane.key);
-  if (!lane.aside && partition.phase === 'running' && parkedKey?.covers(item.offset) === true) {
-    // Its key was parked by hand while it ran: it goes first.
-    parkedKey.cause = { offset: item.offset, attempts: lane.attempts, cause: { reason, error, command: '' } };
-    advanceLane(core, partition, lane);
-    return;
-  }
   // A handler that asks for it knows better than what was set for errors it did not judge.
   const waits = (policy === 'wait' && reason !== 'asked') || partition.phase !== 'running';
-  // A key that is parked from a later task on was set back by hand: its list must not get an earlier one behind it.
-  if (waits || lane.aside || parkedKey !== undefined) {
+  // What is parked of the key is later than this task: the list must not get an earlier one behind it.
+  if (waits || lane.aside || partition.parkedKeys.has(lane.key)) {
     holdForGood(core, task, reason === 'undecodable' ? 'undecodable' : 'gave-up', error);
     return;
   }
@@ -230,7 +222,6 @@ function endRun(core: CoreState, run: Run): boolean {
 
 /** What this run does no longer counts. Its slot, its bytes and its key stay taken until its promise settles. */
 export function voidRun(core: CoreState, run: Run, reason: 'partition-lost' | 'shutdown'): void {
-  if (core.runOf.get(run.lane) !== run) return;
   core.runOf.delete(run.lane);
   run.partition.runningCount -= 1;
   run.partition.bufferedBytes -= run.item.bytes;

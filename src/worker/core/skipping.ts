@@ -18,12 +18,11 @@ export function skip(
     answer(core, partition, command, 'not-found');
     return;
   }
-  const others = partition.skips.get(taskId)?.filter(({ id }) => id !== command.id) ?? [];
-  partition.skips.set(taskId, [...others, command]);
+  partition.skips.set(taskId, [...(partition.skips.get(taskId) ?? []), command]);
   const lane = partition.lanes.get(command.key);
   // A lane that waits is looked at when it is the task in front, or when that is not in memory.
   const first = lane?.first;
-  if (first === undefined || (typeof first === 'object' && core.config.taskId(first) !== taskId)) return;
+  if (typeof first === 'object' && idOf(core, first) !== taskId) return;
   reconsider(core, partition, lane);
 }
 
@@ -35,8 +34,12 @@ export function skipOf(
   item: Item,
 ): Command | undefined {
   if (partition.skips.size === 0) return undefined;
-  const commands = partition.skips.get(core.config.taskId(item) ?? '');
+  const commands = partition.skips.get(idOf(core, item));
   return commands?.find(({ key }) => key === lane.key);
+}
+
+function idOf(core: CoreState, item: Item): string {
+  return core.config.taskId(item) ?? '';
 }
 
 /** Finishes the first task of a lane without running it. Whoever asked for it is told once a commit says so. */
@@ -46,7 +49,7 @@ export function skipFirst(
   what: { readonly lane: Lane; readonly item: Item; readonly command: Command },
 ): void {
   const { lane, item, command } = what;
-  const asked = takeSkips(partition, command);
+  const asked = takeSkips(partition, idOf(core, item), lane.key);
   partition.changes += 1;
   core.effects.push({
     kind: 'report',
@@ -68,13 +71,12 @@ export function skipFirst(
   }
 }
 
-/** Takes out the commands that asked for the same as this one. */
-function takeSkips(partition: PartitionState, { verb, key }: Command): readonly Command[] {
-  if (verb.name !== 'skip') return [];
-  const all = partition.skips.get(verb.taskId) ?? [];
+/** Takes out the commands that ask for this task. */
+function takeSkips(partition: PartitionState, taskId: string, key: string): readonly Command[] {
+  const all = partition.skips.get(taskId) ?? [];
   const left = all.filter((command) => command.key !== key);
-  if (left.length === 0) partition.skips.delete(verb.taskId);
-  else partition.skips.set(verb.taskId, left);
+  if (left.length === 0) partition.skips.delete(taskId);
+  else partition.skips.set(taskId, left);
   return all.filter((command) => command.key === key);
 }
 
@@ -94,7 +96,6 @@ export function commandsCommitted(core: CoreState, partition: PartitionState): v
     const left = commands.filter(
       ({ verb }) => verb.name === 'skip' && verb.below > partition.committedFrontier,
     );
-    if (left.length === commands.length) continue;
     for (const command of commands) {
       if (!left.includes(command)) answer(core, partition, command, 'not-found');
     }
@@ -105,7 +106,6 @@ export function commandsCommitted(core: CoreState, partition: PartitionState): v
 
 /** Writes down what waited for a commit, and for what a redrive did. */
 export function writeFulfilled(core: CoreState, partition: PartitionState): void {
-  if (partition.afterCommit.length === 0) return;
   const waiting = partition.afterCommit;
   partition.afterCommit = waiting.filter((one) => !isFulfilled(partition, one));
   for (const one of waiting) if (isFulfilled(partition, one)) write(core, partition, one.write);

@@ -105,8 +105,8 @@ function takeTurn(core: CoreState, partition: PartitionState, lane: Lane, item: 
   } else if (turn.kind === 'behind') {
     moveLane(core, partition, lane, 'behind');
   } else {
-    const fits = (offset: number): boolean => fitsOneMore(core, partition, offset);
-    copyFirst(core, partition, { lane, parked: turn.parked, fits });
+    const fits = (offset: number): boolean => fitsUpTo(core, partition, offset);
+    copyFirst(core, partition, { lane, item, parked: turn.parked, fits });
   }
 }
 
@@ -184,8 +184,12 @@ function startLane(core: CoreState, partition: PartitionState, lane: Lane, item:
  */
 function fitsOneMore(core: CoreState, partition: PartitionState, offset: number): boolean {
   const openCount = partition.open.size + partition.restored.size;
-  if (openCount < LANES_THAT_ALWAYS_FIT || offset < partition.startedBelow) return true;
-  return metadataFits(partition.commitState(core.statePin, offset + 1));
+  return openCount < LANES_THAT_ALWAYS_FIT || fitsUpTo(core, partition, offset);
+}
+
+/** The same when more keys may be unfinished below an offset than those that cannot start now. */
+function fitsUpTo(core: CoreState, partition: PartitionState, offset: number): boolean {
+  return offset < partition.startedBelow || metadataFits(partition.commitState(core.statePin, offset + 1));
 }
 
 /**
