@@ -111,6 +111,24 @@ test.each<[string, Parameters<typeof judge>[0], TakingVerdict]>([
     { kind: 'superseded' },
   ],
   [
+    'somebody has claimed and taken it since our claim',
+    { journal: [...worked, claim(95), confirm(96, 95, 60)], committed: commit({ frontier: 60 }) },
+    { kind: 'superseded' },
+  ],
+  [
+    'a claim of before that was never confirmed: what is committed under an older one does not count',
+    {
+      journal: [...worked, claim(20), confirm(21, 20, 100), claim(30)],
+      committed: commit({ frontier: 150, epoch: 10 }),
+    },
+    {
+      ...start,
+      frontier: 100,
+      doneBelow: 100,
+      note: { kind: 'commit-untrusted', epoch: 10, offset: 150, used: 100 },
+    },
+  ],
+  [
     'what it said before our claim is known',
     { committed: commit({ frontier: 60 }), lastWord: ownEpoch - 1 },
     { ...start, frontier: 60, doneBelow: 60, trusted },
