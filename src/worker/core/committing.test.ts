@@ -175,6 +175,30 @@ describe('after the process stood still', () => {
     rig.settle();
     expect(rig.runningKeys).toEqual(['a']);
   });
+
+  it('so does one whose taking commit was acknowledged already, and that waits for its CONFIRM', () => {
+    const rig = new CoreRig();
+    const partition = rig.assign(0);
+    rig.claim(partition);
+    rig.inspect(partition);
+    rig.ack();
+    expect(partition.phase).toBe('confirming');
+    rig.tell((core, at) => core.stoodStill(at));
+    rig.confirm(partition);
+    rig.records(partition, itemsOf(0, ['a']));
+    expect(rig.running).toEqual([]);
+    rig.settle();
+    expect(rig.runningKeys).toEqual(['a']);
+  });
+
+  it('the commit that shows whether it still owns its partitions is sent at once', () => {
+    const rig = new CoreRig();
+    rig.records(rig.take(0), itemsOf(0, ['a']));
+    rig.settle();
+    const before = rig.of('commit').length;
+    rig.tell((core, at) => core.stoodStill(at));
+    expect(rig.of('commit')).toHaveLength(before + 1);
+  });
 });
 
 describe('the journal', () => {
@@ -192,6 +216,24 @@ describe('the journal', () => {
     expect(rig.of('confirm')).toHaveLength(heard);
     rig.pass(4_000);
     expect(rig.of('confirm').at(-1)).toMatchObject({ frontier: 2, reason: 'periodic' });
+  });
+
+  it('hears the frontier when the time has come to the millisecond, and not of a partition that is given up', () => {
+    const rig = new CoreRig({ confirmIntervalMs: 500 });
+    const startedMs = rig.nowMs;
+    rig.records(rig.take(0), itemsOf(0, ['a']));
+    rig.finish(rig.runOf('a'));
+    rig.settle();
+    rig.pass(startedMs + 499 - rig.nowMs);
+    expect(rig.of('confirm')).toHaveLength(1);
+    rig.pass(1);
+    expect(rig.of('confirm').at(-1)).toMatchObject({ frontier: 1, reason: 'periodic' });
+    rig.records(rig.partition(0), itemsOf(1, ['a', 'b']));
+    rig.finish(rig.runOf('a'));
+    rig.settle();
+    rig.tell((core, at) => core.revoked(at, 1, [0]));
+    rig.pass(600);
+    expect(rig.of('confirm')).toHaveLength(2);
   });
 
   it('does not hear the same frontier twice: an idle partition writes nothing', () => {
