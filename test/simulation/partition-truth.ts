@@ -101,6 +101,14 @@ export class PartitionTruth {
     return this.log.filter(({ offset }) => !this.isSettled(offset));
   }
 
+  /** Keys with something that is not settled, or not committed. */
+  openKeys(committed: number): ReadonlySet<string> {
+    const keys = new Set<string>();
+    for (const { task } of [...this.open(), ...this.log.slice(committed)])
+      if (task !== undefined) keys.add(task.key);
+    return keys;
+  }
+
   /** What a commit says to be finished. */
   saidDone(commit: Commit): (offset: number) => boolean {
     const read = readCommit(commit);

@@ -57,11 +57,7 @@ export class Reference {
 
   /** Keys with something that is not settled, or not committed: an owner may not know that it is settled. */
   openKeys(partition: number, committed: number): ReadonlySet<string> {
-    const truth = this.#of(partition);
-    const keys = new Set<string>();
-    for (const { task } of [...truth.open(), ...truth.log.slice(committed)])
-      if (task !== undefined) keys.add(task.key);
-    return keys;
+    return this.#of(partition).openKeys(committed);
   }
 
   claimed(partition: number, assignment: Assignment): void {
@@ -120,6 +116,7 @@ export class Reference {
     if (by.epoch < truth.newestEpoch) return;
     this.#checkOrder(truth, start, false);
     this.#checkRerun(truth, start, { ...by, aside: false });
+    truth.reruns.unheard(by.state, start.offset);
   }
 
   /** It is there. A task is in two places when its owner ends before it has committed that. */
@@ -131,6 +128,11 @@ export class Reference {
     if (epoch >= truth.newestEpoch) truth.finish(offset);
   }
 
+  /** Its owner was told so. */
+  moveHeard({ partition, offset }: Start, { state }: Assignment): void {
+    this.#of(partition).reruns.heard(state, offset);
+  }
+
   /** Its owner was not told that it is there, and tries again. */
   moveFailed({ partition, offset }: Start, assignment: Assignment): void {
     this.#of(partition).reruns.failed(assignment, offset);
@@ -139,7 +141,7 @@ export class Reference {
   /** The process itself has said that this run no longer counts, though its handler may have ended meanwhile. */
   voided({ process, state }: Assignment, start: Start): void {
     this.#running.voided(process, start);
-    this.#of(start.partition).reruns.voided(state, start.offset);
+    this.#of(start.partition).reruns.unheard(state, start.offset);
   }
 
   /** A handler ends. What it did under an epoch that has been superseded counts for nothing: a store would refuse it. */

@@ -14,8 +14,8 @@ interface Doubt {
   readonly aside: Set<number>;
   /** Offsets whose handler has failed: whether they had succeeded before or not, they are tried again. */
   readonly failed: Set<number>;
-  /** Offsets whose handler goes on although what it does no longer counts. */
-  readonly voided: Set<number>;
+  /** Offsets whose end is not heard of: what their handler does no longer counts, or they are on their way elsewhere. */
+  readonly unheard: Set<number>;
   /** Offsets that were redriven and may still be listed in the queue: the next owner is not told that they are done. */
   readonly listed: Set<number>;
 }
@@ -42,7 +42,7 @@ export class Reruns {
       offsets: new Set(),
       aside: new Set(),
       failed: new Set(),
-      voided: new Set(),
+      unheard: new Set(),
       listed: new Set(),
     });
     this.#strangersSince.delete(state);
@@ -66,16 +66,20 @@ export class Reruns {
     this.#doubts.get(state)?.failed.add(offset);
   }
 
-  voided(state: object, offset: number): void {
-    this.#doubts.get(state)?.voided.add(offset);
+  unheard(state: object, offset: number): void {
+    this.#doubts.get(state)?.unheard.add(offset);
+  }
+
+  heard(state: object, offset: number): void {
+    this.#doubts.get(state)?.unheard.delete(offset);
   }
 
   /** It says that it has ended in good order: what it has finished never runs again. */
   released({ state }: Assignment, isFinished: (offset: number) => boolean): void {
     const own = this.#doubts.get(state);
     if (own === undefined || this.#strangersSince.has(state)) return;
-    const { offsets, failed, voided, listed } = own;
-    const excepted = [failed, voided, listed];
+    const { offsets, failed, unheard, listed } = own;
+    const excepted = [failed, unheard, listed];
     const finished = [...offsets].filter(
       (offset) => isFinished(offset) && !excepted.some((offsetsOf) => offsetsOf.has(offset)),
     );

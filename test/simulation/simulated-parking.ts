@@ -126,7 +126,10 @@ export class SimulatedParking {
         world.reference.moveFailed(start, assignment);
         this.#failed(effect);
       } else {
-        this.#answer(partition, 'moved', (core, at) => core.postponed(at, partition, postponed));
+        this.#answer(partition, 'moved', (core, at) => {
+          world.reference.moveHeard(start, assignment);
+          core.postponed(at, partition, postponed);
+        });
       }
     });
   }
