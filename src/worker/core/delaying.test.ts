@@ -1,62 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { CoreRig, itemOf } from '../../../test/support/core-rig.ts';
-import type { Postponed } from './delaying.ts';
-import type { Item } from './lane.ts';
-import type { PartitionState } from './partition-state.ts';
+import { DelayRig } from '../../../test/support/delay-rig.ts';
 
 const MINUTE = 60_000;
-
-/** A partition whose log grows when tasks are appended again. */
-class DelayRig {
-  readonly notBefore = new Map<string, number>();
-  readonly rig: CoreRig;
-  readonly partition: PartitionState;
-  #end = 0;
-
-  constructor(concurrency = 4) {
-    this.rig = new CoreRig({ concurrency, notBeforeMs: ({ key }) => this.notBefore.get(key) });
-    this.partition = this.rig.take(0);
-  }
-
-  /** Tasks of these keys, due so long from now. */
-  add(keys: readonly string[], delayMs?: number): void {
-    for (const key of keys) if (delayMs !== undefined) this.notBefore.set(key, this.rig.at.wallMs + delayMs);
-    const items = keys.map((key, i): Item => itemOf(this.#end + i, key));
-    this.#end += keys.length;
-    this.rig.records(this.partition, items);
-  }
-
-  /** Effects that were not answered yet. */
-  get postponing(): readonly Postponed[] {
-    return this.rig
-      .of('postpone')
-      .slice(this.#answered)
-      .map(({ postponed }) => postponed);
-  }
-
-  #answered = 0;
-
-  /** The brokers have them; the tail brings them again, before or after that is known. */
-  append(tailFirst = false): number {
-    const { postponing, rig, partition } = this;
-    this.#answered += postponing.length;
-    for (const postponed of postponing) {
-      const again = (): void => this.add([postponed.item.key]);
-      if (tailFirst) again();
-      rig.tell((core, at) => core.postponed(at, partition, postponed));
-      if (!tailFirst) again();
-    }
-    return postponing.length;
-  }
-
-  finishAll(): void {
-    while (this.rig.running[0] !== undefined) this.rig.finish(this.rig.running[0]);
-  }
-
-  get frontier(): number {
-    return this.partition.commitState('').frontier;
-  }
-}
+const MANY = 10_000;
 
 const keys = (count: number, prefix = 'd'): string[] =>
   Array.from({ length: count }, (_, i) => `${prefix}${i}`);
@@ -128,6 +74,27 @@ describe('a task that is due later than in a quarter of an hour', () => {
     expect(at.rig.of('answer-revoke')).toHaveLength(1);
   });
 
+  it('is not appended early because an operator releases its key', () => {
+    const at = new DelayRig();
+    at.add(['d'], 40 * MINUTE);
+    const verb = { name: 'release' } as const;
+    at.rig.tell((core, moment) =>
+      core.commanded(moment, 0, { id: 'r', offset: 2_000, key: 'd', by: 'me', verb }),
+    );
+    expect([at.rig.running, at.postponing]).toEqual([[], []]);
+    at.rig.pass(15 * MINUTE);
+    expect(at.postponing).toHaveLength(1);
+  });
+
+  it('counts as finished in its old place although an earlier task still runs', () => {
+    const at = new DelayRig();
+    at.add(['a']);
+    at.add(['d'], 40 * MINUTE);
+    at.rig.pass(15 * MINUTE);
+    at.append();
+    expect(at.rig.settle().at(-1)).toMatchObject({ offset: 0, doneBelow: 2 });
+  });
+
   it('is of no account when its partition was lost meanwhile', () => {
     const at = new DelayRig();
     at.add(['d'], 40 * MINUTE);
@@ -197,4 +164,96 @@ describe('many delayed tasks', () => {
     expect(finished.size).toBe(40 * 15 + added);
     expect(worst).toBeLessThan(30);
   });
+});
+
+/** Keys that failed, and wait for an hour. */
+function addFailed(at: DelayRig, count: number): void {
+  at.add(keys(count, 'failed '));
+  for (const run of at.rig.running.slice()) at.rig.fail(run, { delayMs: 60 * MINUTE });
+}
+
+function postponedKeys(at: DelayRig): string[] {
+  return at.postponing.map(({ item }) => item.key);
+}
+
+describe('when a commit cannot name one more key, delayed tasks go to the end of the log', () => {
+  it('a hundred a second, also while the brokers have not answered', () => {
+    const at = new DelayRig();
+    at.add(keys(700), 10 * MINUTE);
+    expect(at.postponing).toEqual([]);
+    at.add(['a']);
+    expect(at.postponing).toHaveLength(100);
+    at.rig.pass(999);
+    expect(at.postponing).toHaveLength(100);
+    expect(at.rig.core.nextTickAtMs()).toBe(at.rig.nowMs + 1);
+    at.rig.pass(1);
+    expect(at.postponing).toHaveLength(200);
+  });
+
+  it('but keys that failed stay where they are, and are not tried early', () => {
+    const at = new DelayRig(MANY);
+    addFailed(at, 150);
+    at.add(keys(600), 10 * MINUTE);
+    at.add(['a']);
+    expect(at.postponing).toHaveLength(100);
+    expect(postponedKeys(at).filter((key) => key.startsWith('failed'))).toEqual([]);
+    expect(at.rig.running).toEqual([]);
+  });
+
+  it.each([
+    [80, 0],
+    [150, 50],
+  ])('of %i of them %i: a hundred stay', (delayedCount, moved) => {
+    const at = new DelayRig(MANY);
+    addFailed(at, 500);
+    at.add(keys(delayedCount), 10 * MINUTE);
+    at.add(['a']);
+    expect(at.rig.running).toEqual([]);
+    expect(at.postponing).toHaveLength(moved);
+  });
+
+  it('the lowest ones, those due last first, whichever began to wait last', () => {
+    const at = new DelayRig();
+    at.add(['last'], 14 * MINUTE);
+    at.add(keys(700), 10 * MINUTE);
+    const verb = { name: 'release' } as const; // it begins to wait anew
+    at.rig.tell((core, moment) =>
+      core.commanded(moment, 0, { id: 'r', offset: 2_000, key: 'last', by: 'me', verb }),
+    );
+    at.add(['a']);
+    expect(postponedKeys(at)).toContain('last');
+    const places = at.postponing.map(({ item }) => item.offset);
+    expect(Math.max(...places)).toBeLessThan(250);
+  });
+
+  it('when two thousand are passed by and one more comes', () => {
+    const at = new DelayRig();
+    at.add(keys(2_000), 10 * MINUTE);
+    expect(at.postponing).toEqual([]);
+    at.add(['one more'], 10 * MINUTE);
+    expect(at.postponing).toHaveLength(100);
+  });
+});
+
+it('delayed tasks whose time has come at once run as far as commits can name them, and the partition is full', () => {
+  const at = new DelayRig(MANY);
+  at.add(keys(600), MINUTE);
+  expect(at.rig.reports('partition-full')).toEqual([]);
+  at.rig.pass(MINUTE);
+  expect(at.rig.running.length).toBeGreaterThan(400);
+  expect(at.rig.running.length).toBeLessThan(600);
+  expect(at.rig.reports('partition-full')).toHaveLength(1);
+  while (at.rig.running.length > 0) at.finishAll();
+  expect(at.frontier).toBe(600);
+});
+
+it('delayed tasks that have waited for a quarter of an hour all go to the end, as fast as commits can name them', () => {
+  const at = new DelayRig();
+  at.add(keys(600), 40 * MINUTE);
+  at.rig.pass(15 * MINUTE);
+  expect(at.postponing.length).toBeGreaterThan(400);
+  expect(at.rig.reports('partition-full')).toHaveLength(1);
+  let moved = 0;
+  for (let round = 0; round < 10; round += 1) moved += at.append();
+  expect([moved, at.frontier]).toEqual([600, 600]);
 });

@@ -26,7 +26,7 @@ export interface Postponed {
 export function delay(core: CoreState, partition: PartitionState, lane: Lane, item: Item): boolean {
   const notBeforeMs = lane.aside ? undefined : core.config.notBeforeMs?.(item);
   if (notBeforeMs === undefined || notBeforeMs <= core.wallMs) return false;
-  if (lane.delayedUntilMs !== undefined && lane.delayedUntilMs <= core.nowMs) {
+  if (isOverdue(core, lane)) {
     postpone(core, partition, { lane, item });
     return true;
   }
@@ -41,9 +41,14 @@ export function delay(core: CoreState, partition: PartitionState, lane: Lane, it
 export function waitsUnlisted(core: CoreState, partition: PartitionState, lane: Lane, item: Item): boolean {
   const notBeforeMs = core.config.notBeforeMs?.(item);
   if (notBeforeMs === undefined || notBeforeMs <= core.wallMs || partition.open.size >= IN_VIEW) return false;
-  if (lane.delayedUntilMs !== undefined && lane.delayedUntilMs <= core.nowMs) return false;
+  if (isOverdue(core, lane)) return false;
   wait(core, partition, lane, notBeforeMs);
   return true;
+}
+
+/** It has waited in its place for as long as it may. */
+function isOverdue(core: CoreState, lane: Lane): boolean {
+  return (lane.delayedUntilMs ?? Number.POSITIVE_INFINITY) <= core.nowMs;
 }
 
 function wait(core: CoreState, partition: PartitionState, lane: Lane, notBeforeMs: number): void {
@@ -100,7 +105,7 @@ export function makeRoomOfDelayed(core: CoreState, partition: PartitionState): b
 /** The next delayed tasks may make room. */
 export function askForRoomAgain(core: CoreState): void {
   for (const partition of core.roomWanted) {
-    if (partition.phase === 'running' && core.nowMs < partition.nextPostponeMs) continue;
+    if (core.nowMs < partition.nextPostponeMs) continue;
     core.roomWanted.delete(partition);
     partition.full = false;
     queueUp(core, partition);

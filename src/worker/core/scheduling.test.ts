@@ -83,6 +83,31 @@ describe('starts', () => {
   });
 });
 
+describe('a key that waits for its next try', () => {
+  it('waits for its latest pause when an operator released it from an earlier one', () => {
+    const rig = new CoreRig();
+    rig.records(rig.take(0), [itemOf(0, 'a')]);
+    rig.fail(rig.runOf('a'), { delayMs: 1_000 });
+    const verb = { name: 'release' } as const;
+    rig.tell((core, at) => core.commanded(at, 0, { id: 'r', offset: 2_000, key: 'a', by: 'me', verb }));
+    rig.fail(rig.runOf('a'), { delayMs: 5_000 });
+    rig.pass(4_999);
+    expect(rig.running).toEqual([]);
+    rig.pass(1);
+    expect(rig.runOf('a').attempt).toBe(3);
+  });
+
+  it('is not disturbed in a try by a command to skip it', () => {
+    const rig = new CoreRig();
+    rig.records(rig.take(0), [itemOf(0, 'a'), itemOf(1, 'a')]);
+    const verb = { name: 'skip', taskId: 'id-0', below: 100 } as const;
+    rig.tell((core, at) => core.commanded(at, 0, { id: 's', offset: 2_000, key: 'a', by: 'me', verb }));
+    expect([rig.reports('task-skipped'), rig.of('await-key')]).toEqual([[], []]);
+    rig.finish(rig.runOf('a'));
+    expect(rig.runOf('a').item.offset).toBe(1);
+  });
+});
+
 describe('a key with a handler that is still alive somewhere in the process', () => {
   it('waits in this worker, and goes on when the key is free', () => {
     const liveKeys = new LiveKeys();
@@ -106,7 +131,11 @@ describe('a key with a handler that is still alive somewhere in the process', ()
     liveKeys.add('q\nb');
     rig.finish(rig.runOf('a'));
     expect(rig.running).toEqual([]);
-    expect(rig.of('await-key')).toHaveLength(1);
+    const [waiting] = rig.of('await-key');
+    if (waiting === undefined) throw new Error('nobody waits');
+    liveKeys.delete('q\nb');
+    rig.tell((core, at) => core.keyFreed(at, waiting.partition, waiting.lane));
+    expect(rig.runningKeys).toEqual(['b']);
   });
 
   it('is asked again when it is taken once more before its turn', () => {

@@ -5,7 +5,6 @@ import type { PartitionState } from './partition-state.ts';
 
 /** The one place where a lane changes its state. */
 export function moveLane(core: CoreState, partition: PartitionState, lane: Lane, to: LaneState): void {
-  const wasOpen = isOpen(lane.state);
   lane.state = to;
   if (lane.aside) {
     if (isOpen(to)) partition.asideOpen.add(lane);
@@ -17,12 +16,9 @@ export function moveLane(core: CoreState, partition: PartitionState, lane: Lane,
   }
   if (isOpen(to)) {
     partition.open.add(lane);
-  } else if (wasOpen) {
-    partition.open.delete(lane);
-    if (partition.full) {
-      partition.full = false;
-      queueUp(core, partition);
-    }
+  } else if (partition.open.delete(lane) && partition.full) {
+    partition.full = false;
+    queueUp(core, partition);
   }
   if (to === 'ready') {
     const offset = lane.firstOffset;
@@ -86,7 +82,7 @@ export function releaseDue(core: CoreState): void {
 }
 
 export function queueUp(core: CoreState, partition: PartitionState): void {
-  if (partition.queued || partition.phase !== 'running') return;
+  if (partition.queued) return;
   partition.queued = true;
   core.turn.push(partition);
 }

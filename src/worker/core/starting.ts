@@ -19,7 +19,7 @@ export function startReady(core: CoreState): void {
     startAlone(core);
     return;
   }
-  if (core.roomWanted.size > 0) askForRoomAgain(core);
+  askForRoomAgain(core);
   releaseProbes(core);
   callWaiting(core);
   do startInTurn(core);
@@ -33,10 +33,10 @@ function hasSlot(core: CoreState): boolean {
 function startInTurn(core: CoreState): void {
   const { turn } = core;
   let at = 0;
-  while (at < turn.length && hasSlot(core)) {
+  while (hasSlot(core)) {
     const partition = turn[at];
-    at += 1;
     if (partition === undefined) break;
+    at += 1;
     partition.queued = false;
     if (partition.phase !== 'running' || partition.committedChanges < partition.frozenUntil) continue;
     // Parked tasks that run again do not wait for what keeps the queue's next task from starting.
@@ -48,8 +48,9 @@ function startInTurn(core: CoreState): void {
 /** The process is closed to all but one task. */
 function startAlone(core: CoreState): void {
   const alone = core.stopping ? undefined : admittedAlone(core);
-  const item = alone?.lane.first;
-  if (alone !== undefined && typeof item === 'object') takeTurn(core, alone.partition, alone.lane, item);
+  if (alone === undefined) return;
+  const { partition, lane } = alone;
+  if (typeof lane.first === 'object') takeTurn(core, partition, lane, lane.first);
 }
 
 /** True when the partition may have more to start. */
@@ -212,7 +213,7 @@ function noteProbe(core: CoreState, type: TypeState, run: Run): void {
 /** A type in outage is probed with one task at a time: one whose key has not failed yet if there is one. */
 function releaseProbes(core: CoreState): void {
   for (const type of core.types.values()) {
-    if (!type.outage.down || type.waiting.size === 0 || core.nowMs < nextProbeAtMs(type)) continue;
+    if (core.nowMs < nextProbeAtMs(type)) continue;
     const probe = chooseProbe(type.waiting);
     if (probe === undefined) continue;
     type.waiting.delete(probe.lane);

@@ -89,6 +89,7 @@ it('a key whose waiting task was skipped waits anew with its next one', () => {
   rig.records(partition, itemsOf(0, ['a', 'b'], slow));
   const verb = { name: 'skip', taskId: 'id-1', below: 100 } as const;
   rig.tell((core, at) => core.commanded(at, 0, { id: 's', offset: 2_000, key: 'b', by: 'me', verb }));
+  expect(rig.reports('task-skipped')).toHaveLength(1);
   rig.records(partition, itemsOf(2, ['b'], slow));
   rig.finish(rig.runOf('a'));
   expect(rig.runOf('b').item.offset).toBe(2);
