@@ -145,6 +145,7 @@ describe('parked tasks that come late', () => {
     answerWrites(at);
     at.answer(next);
     expect(at.rig.runningKeys).toEqual([]);
+    expect(at.rig.budget.usedBytes).toBe(200_000_000);
     at.finishAll();
     expect(at.done).toEqual(['done k0', 'done k1', 'done k2']);
   });

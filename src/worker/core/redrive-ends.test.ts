@@ -36,6 +36,7 @@ describe('the end of a redrive', () => {
     at.finish(at.rig.runOf('k'));
     at.settle();
     expect(at.story.at(-1)).toBe('progress k 1');
+    expect(at.story).not.toContain('cleared k redriven');
     expect(at.rig.of('answer-revoke')).toHaveLength(1);
   });
 

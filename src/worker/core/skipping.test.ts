@@ -94,6 +94,13 @@ describe('skipping', () => {
     expect(at.partition.skips.size).toBe(0);
   });
 
+  it('of a task under a key that is not its own leaves it alone', () => {
+    const at = withTasks(2);
+    at.command('l', { name: 'skip', taskId: 'id-1', below: 2 });
+    at.finishAll();
+    expect(at.done).toEqual(['done k0', 'done k1']);
+  });
+
   it('of a task that is not there leaves alone a command that reaches further', () => {
     const at = withTasks(1);
     const near = at.command('k', { name: 'skip', taskId: 'id-2', below: 1 });
