@@ -171,15 +171,16 @@ export function dropIfUnwanted(core: CoreState, partition: PartitionState, lane:
  */
 function makeRoom(core: CoreState): void {
   for (const partition of core.partitions.values()) dropWaiting(core, partition, 0);
-  if (core.budget.open || core.runs.size >= core.config.concurrency || core.turn.length > 0) return;
+  // Somebody has a turn when all slots are taken, too: whoever has started one asks for the next.
+  if (core.budget.open || core.turn.length > 0) return;
   for (const partition of core.partitions.values()) {
-    if (partition.phase !== 'running' || partition.peekReady() === undefined) continue;
+    if (partition.peekReady() === undefined) continue;
     // Only a full partition has ready lanes that do not start. Keep each lane's first record.
     for (const lane of partition.lanes.values()) letGo(core, partition, lane.dropBeyond(1));
   }
   for (const partition of core.partitions.values()) {
     if (core.budget.open) return;
-    if (partition.phase === 'running' && partition.full) dropReady(core, partition);
+    if (partition.full) dropReady(core, partition);
   }
 }
 

@@ -114,8 +114,10 @@ describe('what is read for a key when its partition holds half of its share', ()
     at.settle();
     at.command('k', { name: 'redrive', mark: at.markOf('k') });
     at.settle();
+    at.rig.fail(at.rig.runOf('k'), longDelay);
     at.rig.records(at.partition, [itemOf(1, 'big', { bytes: 5_000 })]);
-    at.rig.records(at.partition, line(2, 3, 'k'));
+    at.rig.records(at.partition, line(2, 1, 'k'));
+    at.rig.records(at.partition, line(3, 2, 'k'));
     expect(at.rig.budget.usedBytes).toBe(7_000); // the one that runs again, and one behind it
   });
 
@@ -134,7 +136,8 @@ describe('a partition that holds more than its share', () => {
   it('lets go of what lies behind running keys first, and of no more than it has to', () => {
     const rig = new CoreRig({ partitionBytes: 10_000, lookAheadCount: 1 });
     const partition = rig.take(0);
-    rig.records(partition, [...line(0, 4, 'a'), ...line(4, 4, 'b'), ...line(8, 2, 'c')]);
+    rig.records(partition, [...line(0, 4, 'a'), ...line(4, 4, 'b'), ...line(8, 1, 'c')]);
+    rig.records(partition, line(9, 1, 'c'));
     expect(rig.budget.usedBytes).toBe(10_000);
     rig.records(partition, line(10, 1, 'c'));
     expect(rig.budget.usedBytes).toBe(5_000);
@@ -146,7 +149,8 @@ describe('a partition that holds more than its share', () => {
   it('lets go of nothing that runs next, and is not read on', () => {
     const rig = new CoreRig({ partitionBytes: 10_000, lookAheadCount: 1, concurrency: 1 });
     const partition = rig.take(0);
-    rig.records(partition, line(0, 11, 'a'));
+    rig.records(partition, line(0, 1, 'a'));
+    rig.records(partition, line(1, 10, 'a'));
     expect(rig.budget.usedBytes).toBe(11_000); // there is no other slot
     expect(rig.of('pause')).toHaveLength(1);
     const free = new CoreRig({ partitionBytes: 10_000, lookAheadCount: 1, startAhead: { min: 10, max: 10 } });
@@ -223,6 +227,26 @@ describe('a process that holds all it may', () => {
     expect(rig.budget.usedBytes).toBe(3_000);
     rig.settle();
     expect(rig.runningKeys).toEqual(['runs', 'a', 'b']);
+  });
+
+  it('takes from keys that wait what it can, before it takes from those that may run', () => {
+    const rig = new CoreRig({ startAhead: { min: 1, max: 1 } }, { budgetBytes: 7_000 });
+    const partition = rig.take(0);
+    rig.records(partition, line(0, 1, 'held'));
+    rig.fail(rig.runOf('held'), longDelay);
+    rig.records(partition, [...line(1, 4, 'held'), ...line(5, 2, 'a')]);
+    expect(rig.core.wantedCount()).toBeGreaterThan(0);
+    expect(rig.budget.usedBytes).toBe(2_000); // both of a
+  });
+
+  it('takes nothing from a partition where nothing waits for its turn, for what waits in another', () => {
+    const rig = new CoreRig({ startAhead: { min: 1, max: 1 } }, { budgetBytes: 10_000 });
+    const [runs, waits] = [rig.take(0), rig.take(1)];
+    rig.records(runs, line(0, 2, 'runs'));
+    rig.records(waits, [...line(0, 1, 'too'), ...line(1, 7, 'a')]);
+    expect(rig.runningKeys).toEqual(['runs', 'too']);
+    expect(rig.core.wantedCount()).toBeGreaterThan(0);
+    expect([runs.bufferedBytes, waits.bufferedBytes]).toEqual([2_000, 2_000]);
   });
 
   it('lets go of nothing while one task has it for itself: what is here runs next', () => {

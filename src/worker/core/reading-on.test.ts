@@ -79,6 +79,12 @@ describe('a partition that has its share', () => {
     expect(rig.of('pause')).toHaveLength(1);
   });
 
+  it('says nothing of too many tasks when it holds just as many as are kept track of', () => {
+    const rig = holding(3, { trackedTasks: 4 });
+    rig.records(rig.partition(0), [itemOf(3, 'key 0', { bytes: 8_000 })]);
+    expect([rig.of('pause').length, rig.reports('backlog-limit')]).toEqual([1, []]);
+  });
+
   it('goes on with exactly half of it', () => {
     const rig = holding(11);
     for (const key of keys(5)) rig.finish(rig.runOf(key));
@@ -92,7 +98,8 @@ describe('a partition that has its share', () => {
   it('goes on with three quarters of the tasks it keeps track of', () => {
     const rig = new CoreRig({ trackedTasks: 100 });
     const partition = rig.take(0);
-    rig.records(partition, line(0, 100, 'hot'));
+    rig.records(partition, line(0, 1, 'hot'));
+    rig.records(partition, line(1, 99, 'hot'));
     expect(rig.of('pause')).toEqual([]);
     rig.records(partition, line(100, 1, 'hot'));
     expect(rig.of('pause')).toHaveLength(1);
@@ -172,5 +179,25 @@ describe('the answer to what became of missing offsets', () => {
     expect([partition.phase, rig.reports('partition-halted')]).toEqual(['draining', []]);
     rig.records(partition, [itemOf(1, 'b')]);
     expect(rig.runningKeys).toEqual(['a']);
+  });
+});
+
+describe('records', () => {
+  it('that come twice count once', () => {
+    const rig = new CoreRig();
+    const partition = rig.take(0);
+    rig.records(partition, itemsOf(0, ['a', 'b']));
+    rig.records(partition, itemsOf(0, ['a', 'b', 'c']));
+    for (const key of ['a', 'b', 'c']) rig.finish(rig.runOf(key));
+    expect([rig.running, rig.budget.usedBytes]).toEqual([[], 0]);
+  });
+
+  it('that come for a partition which is being given up take no memory', () => {
+    const rig = new CoreRig();
+    const partition = rig.take(0);
+    rig.records(partition, itemsOf(0, ['a']));
+    rig.tell((core, at) => core.revoked(at, 1, [0]));
+    rig.records(partition, itemsOf(1, ['b', 'c']));
+    expect(rig.budget.usedBytes).toBe(100);
   });
 });

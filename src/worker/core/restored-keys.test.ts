@@ -141,6 +141,25 @@ describe('a key that was left unfinished with many tasks', () => {
     expect(rig.budget.usedBytes).toBe(0);
   });
 
+  it('is kept track of so far only although it runs: what comes from the tail waits for the sweep', () => {
+    const rig = takenOver([{ key: 'a', from: 10 }], 20, { listedTasks: 4 });
+    rig.swept(rig.partition(0), log(10, 'a'));
+    rig.records(rig.partition(0), log(20, 'aaaaaa'));
+    expect(rig.partition(0).lanes.get('a')?.listedCount).toBe(4);
+    rig.swept(rig.partition(0), log(11, 'aaaaaa')); // older than what the tail has brought
+    expect([rig.partition(0).lanes.get('a')?.listedCount, rig.budget.usedBytes]).toEqual([4, 400]);
+    expect(rig.of('await-key')).toEqual([]);
+    const all = log(10, 'aaaaaaaaaaaaaaaa');
+    expect(runOn(rig, all)).toEqual(all.map(({ offset }) => offset));
+  });
+
+  it('keeps few records from the tail in a partition that holds half of its share', () => {
+    const rig = takenOver([{ key: 'a', from: 10 }], 20, { partitionBytes: 1_000, lookAheadCount: 1 });
+    rig.swept(rig.partition(0), log(10, 'a', 600));
+    rig.records(rig.partition(0), log(20, 'aa', 300));
+    expect(rig.budget.usedBytes).toBe(600);
+  });
+
   it('gives back the memory of what is not kept track of any more', () => {
     const rig = takenOver([{ key: 'a', from: 10 }], 14, { listedTasks: 4 });
     rig.records(rig.partition(0), log(14, 'aa'));

@@ -8,8 +8,8 @@ function log(from: number, keys: string, bytes = 100): Item[] {
 }
 
 /** Key k needs 1 to 3, which were dropped from memory; x, at 4, is done. The log goes on at 5. */
-function fetching(shared: ConstructorParameters<typeof CoreRig>[1] = {}): CoreRig {
-  const rig = new CoreRig({ concurrency: 4, partitionBytes: 1_000, lookAheadCount: 1 }, shared);
+function fetching(): CoreRig {
+  const rig = new CoreRig({ concurrency: 4, partitionBytes: 1_000, lookAheadCount: 1 });
   const partition = rig.take(0);
   rig.records(partition, [...log(0, 'kkkk', 200), ...log(4, 'x', 200)]);
   rig.fail(rig.runOf('k'), { delayMs: 10 });
@@ -29,10 +29,11 @@ function asked(): CoreRig {
 }
 
 /** Three keys of which only the first record is here: z and k wait for their next ones, z's are being swept; y runs. */
-function twoWaiting(shared: ConstructorParameters<typeof CoreRig>[1] = {}): CoreRig {
+function twoWaiting(keys = 'zzkkkyy'): CoreRig {
+  const shared = { budgetBytes: 10_000 };
   const rig = new CoreRig({ concurrency: 4, partitionBytes: 1_000, lookAheadCount: 1 }, shared);
   const partition = rig.take(0);
-  rig.records(partition, log(0, 'zzkkkyy', 400));
+  rig.records(partition, log(0, keys, 400));
   for (const key of ['z', 'k', 'y']) rig.fail(rig.runOf(key), { delayMs: 10 });
   rig.pass(10);
   for (const key of ['z', 'k']) rig.finish(rig.runOf(key));
@@ -61,14 +62,27 @@ describe('a key whose next record is gone', () => {
       },
     ]);
     expect(rig.of('stop-sweep')).toHaveLength(1);
+    rig.records(rig.partition(0), log(5, 'x'));
+    rig.fail(rig.runOf('x'), { delayMs: 10 });
     rig.pass(1e9);
-    expect(rig.runningKeys).toEqual([]); // it does not go on by time
+    expect(rig.runningKeys).toEqual(['x']); // it does not go on by time, others do
   });
 
   it('is told from one whose record is where the log starts', () => {
     const rig = fetching();
     rig.tell((core, at) => core.sweepStalled(at, rig.partition(0), 1));
-    expect([rig.reports('key-held'), sweeps(rig)]).toEqual([[], [1, 1]]);
+    expect([rig.reports('key-held'), sweeps(rig), rig.of('stop-sweep')]).toEqual([[], [1, 1], []]);
+  });
+
+  it('is told from one whose record is still in memory, or just the first one of the log', () => {
+    const rig = twoWaiting();
+    const partition = rig.partition(0);
+    rig.finish(rig.runOf('y'));
+    rig.swept(partition, log(1, 'z'));
+    expect(rig.runningKeys).toEqual(['z']); // at 1; k waits for 3, y for 6
+    rig.tell((core, at) => core.sweepStalled(at, partition, 6));
+    expect(rig.reports('key-held')).toMatchObject([{ key: 'k', offset: 3 }]);
+    expect(sweeps(rig).at(-1)).toBe(6);
   });
 
   it('is told from keys whose records are further on: these are swept on for', () => {
@@ -192,17 +206,69 @@ describe('a partition that is being given up', () => {
 });
 
 describe('what a sweep brings', () => {
-  it('is kept as far as there is room; what runs dry is kept in any case', () => {
+  it('is kept while there is room: the key runs on without another sweep', () => {
+    const rig = fetching();
+    rig.swept(rig.partition(0), log(1, 'k'));
+    rig.swept(rig.partition(0), log(2, 'kk'));
+    expect(rig.partition(0).bufferedBytes).toBe(300);
+    for (let i = 0; i < 3; i += 1) rig.finish(rig.runOf('k'));
+    expect([sweeps(rig), rig.of('await-key')]).toEqual([[1], []]);
+  });
+
+  it('is all it brings once there is no room and nobody waits: the rest follows when it is needed', () => {
     const rig = fetching();
     const partition = rig.partition(0);
+    rig.records(partition, log(5, 'h'));
+    rig.fail(rig.runOf('h'), { delayMs: 50_000 }); // waits further on, and not for a record
+    rig.settle();
     rig.swept(partition, log(1, 'k', 1_000)); // fills the partition
-    rig.swept(partition, log(2, 'k', 100));
-    expect(partition.bufferedBytes).toBe(1_000);
+    expect([partition.sweep, rig.of('stop-sweep').length]).toEqual([undefined, 1]);
+    rig.pass(100);
+    expect(rig.core.state.commitUnderWay).toBe(false); // nothing new is to be said
     rig.finish(rig.runOf('k'));
-    rig.swept(partition, log(3, 'k', 100));
-    expect(rig.of('stop-sweep').length).toBeGreaterThan(0);
+    expect(sweeps(rig)).toEqual([1, 2]);
     rig.swept(partition, log(2, 'k', 2_000));
-    expect(rig.runOf('k').item.offset).toBe(2);
+    expect(rig.runOf('k').item.offset).toBe(2); // what runs dry is kept in any case
+  });
+
+  it('goes on without room for as long as a key waits for what is next', () => {
+    const rig = twoWaiting();
+    const partition = rig.partition(0);
+    rig.finish(rig.runOf('y'));
+    rig.swept(partition, log(1, 'z'));
+    rig.swept(partition, log(3, 'k', 1_000));
+    rig.swept(partition, log(4, 'kyy'));
+    expect([sweeps(rig), rig.runOf('y').item.offset]).toEqual([[1, 3], 6]);
+  });
+
+  it('is not kept without room for a key whose next record it has passed', () => {
+    const rig = twoWaiting('zzkkkkyy');
+    const partition = rig.partition(0);
+    rig.finish(rig.runOf('y'));
+    rig.swept(partition, log(1, 'z'));
+    rig.swept(partition, log(3, 'k', 1_000));
+    rig.swept(partition, log(4, 'k'));
+    rig.finish(rig.runOf('k'));
+    rig.budget.take(10_000);
+    rig.swept(partition, log(5, 'k'));
+    expect(partition.bufferedBytes).toBe(100); // that of z, which runs
+  });
+
+  it('is kept for a key that is held and has none, and does not start it', () => {
+    const rig = twoWaiting('zzkkyk');
+    const partition = rig.partition(0);
+    rig.fail(rig.runOf('y'), { delayMs: 50_000 });
+    rig.records(partition, log(6, 'w'));
+    rig.records(partition, log(7, 'v', 1_000)); // takes from y what it has
+    for (const key of ['w', 'v']) rig.finish(rig.runOf(key));
+    rig.swept(partition, log(1, 'z'));
+    rig.swept(partition, log(3, 'ky'));
+    expect(rig.runningKeys).toEqual(['z', 'k']);
+    const before = sweeps(rig).length;
+    rig.swept(partition, log(5, 'k'));
+    rig.pass(50_000);
+    expect(rig.runningKeys).toEqual(['z', 'k', 'y']);
+    expect(sweeps(rig)).toHaveLength(before);
   });
 
   it('is kept for a key that is held up to its look-ahead', () => {
@@ -215,25 +281,18 @@ describe('what a sweep brings', () => {
   });
 
   it.each([
-    ['takes the place of what lies further ahead when the process holds all it may', 10_000, 100],
-    ['leaves what lies further ahead in its place while there is room', 0, 400],
-  ])('%s', (_what, taken, kept) => {
-    const rig = twoWaiting({ budgetBytes: 10_000 });
+    ['takes the place of what lies further ahead when the process holds all it may', 10_000, 300, 100],
+    ['takes it when the partition holds half of its share', 0, 400, 100],
+    ['leaves it what it has while there is more room', 0, 300, 400],
+  ])('%s', (_what, taken, bytes, kept) => {
+    const rig = twoWaiting();
     const partition = rig.partition(0);
     rig.end(rig.runOf('y'), { kind: 'discard', reason: '' });
-    rig.records(partition, log(7, 'k', 300)); // from the tail, and k needs 3 first
+    rig.records(partition, log(7, 'k', bytes)); // from the tail, and k needs 3 first
     rig.budget.take(taken);
     const before = partition.bufferedBytes;
     rig.swept(partition, log(1, 'z'));
     expect(partition.sweep?.at).toBe(3);
-    expect(partition.bufferedBytes - before).toBe(kept - 300);
-  });
-
-  it('is not looked at again once it was passed', () => {
-    const rig = fetching();
-    const partition = rig.partition(0);
-    rig.swept(partition, [...log(1, 'k'), ...log(1, 'k'), ...log(0, 'k'), ...log(2, 'k')]);
-    expect(partition.sweep?.at).toBe(3);
-    expect(partition.bufferedBytes).toBe(200);
+    expect(partition.bufferedBytes - before).toBe(kept - bytes);
   });
 });

@@ -28,7 +28,7 @@ export function planSweep(core: CoreState, partition: PartitionState): void {
     from = Math.min(from, lane.firstOffset ?? from);
     below = Math.max(below, lane.missingBelow);
     const isShort = lane.length < core.config.listedTasks / 2;
-    if (lane.unlistedFrom !== undefined && lane.later === undefined && isShort) listing.add(lane);
+    if (lane.unlistedFrom !== undefined && isShort) listing.add(lane);
   }
   if (below === 0 && listing.size === 0) return;
   if (partition.readyDropped) below = Math.max(below, partition.nextOffset);
@@ -136,7 +136,7 @@ function listTask(
   if (lane.length >= core.config.listedTasks) {
     lane.unlist(item.offset);
     sweep.listing.delete(lane);
-    if (sweep.listing.size === 0) sweep.below = Math.max(sweep.unlessListing, item.offset + 1);
+    if (sweep.listing.size === 0) sweep.below = sweep.unlessListing; // which it may have passed: then it ends here
     return;
   }
   const isNext = lane.length === 0;
@@ -146,7 +146,7 @@ function listTask(
   } else {
     lane.list(item.offset);
   }
-  if (isNext && lane.state === 'fetching') advanceLane(core, partition, lane);
+  if (isNext) advanceLane(core, partition, lane);
 }
 
 /** Lanes that already waited when the sweep was opened and whose record it passed without finding it. */

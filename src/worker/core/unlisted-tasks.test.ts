@@ -86,12 +86,12 @@ describe('a key with more tasks than are kept track of for one', () => {
   });
 
   it('is not read on for beyond what is missing while half of those are left', () => {
-    const rig = failing(11, { ...config, lookAheadCount: 1, partitionBytes: 400 });
+    const rig = failing(11, { ...config, listedTasks: 6, lookAheadCount: 1, partitionBytes: 500 });
     const partition = rig.partition(0);
     rig.pass(10);
     rig.finish(rig.runOf('k'));
     while (partition.sweep === undefined) rig.finish(rig.runOf('k'));
-    expect([partition.lanes.get('k')?.length, stretch(partition)]).toEqual([3, [2, 5]]);
+    expect([partition.lanes.get('k')?.length, stretch(partition)]).toEqual([3, [3, 6]]);
   });
 });
 
@@ -137,6 +137,28 @@ describe('a sweep that lists tasks', () => {
     expect(none.budget.usedBytes).toBe(1_000);
   });
 
+  it('keeps only the offset of what has no room, and lists for one key what it has enough of for another', () => {
+    const rig = new CoreRig({ concurrency: 3, listedTasks: 2, lookAheadCount: 1, partitionBytes: 1_300 });
+    const partition = rig.take(0);
+    rig.records(partition, log(0, 'zjk'));
+    for (const key of ['z', 'j', 'k']) rig.fail(rig.runOf(key), { delayMs: 10 });
+    rig.records(partition, log(3, 'zjkzkkkj'));
+    rig.pass(10);
+    for (const key of ['z', 'z', 'j', 'j', 'k', 'k']) rig.finish(rig.runOf(key));
+    rig.swept(partition, log(6, 'zkkkj')); // opened before j and k needed any
+    expect(stretch(partition)).toEqual([7, 11]);
+    rig.swept(partition, log(7, 'kkk', 1_300));
+    expect([rig.runningKeys, partition.bufferedBytes]).toEqual([['z', 'k'], 1_400]);
+    rig.swept(partition, log(10, 'j'));
+    expect(rig.runningKeys).toEqual(['z', 'k', 'j']);
+    rig.finish(rig.runOf('k'));
+    expect(stretch(partition)).toEqual([8, 9]);
+    rig.swept(partition, log(8, 'k'));
+    rig.finish(rig.runOf('k'));
+    expect(stretch(partition)).toEqual([9, 11]);
+    expect(rig.of('await-key')).toEqual([]);
+  });
+
   it('finds nothing when none is there: the key is done, and commits go on', () => {
     const rig = listing();
     const partition = rig.partition(0);
@@ -166,7 +188,18 @@ describe('a sweep that lists tasks', () => {
     rig.swept(partition, log(5, 'kxxxxxxxxx'));
     expect(stretch(partition)).toBeUndefined();
     rig.finish(rig.runOf('k'));
+    expect(rig.of('await-key')).toEqual([]); // it was left alone while it ran
     expect(stretch(partition)).toEqual([15, 17]);
+    rig.swept(partition, log(15, 'kk'));
+    expect(rig.runOf('k').item.offset).toBe(15);
+  });
+
+  it('finds nothing where the log had nothing, and goes on to what has come from the tail meanwhile', () => {
+    const rig = listing();
+    const partition = rig.partition(0);
+    rig.records(partition, log(15, 'kk'));
+    rig.swept(partition, log(5, 'xxxxxxxxxx'));
+    expect([rig.reports('key-held'), stretch(partition)]).toEqual([[], [15, 17]]);
     rig.swept(partition, log(15, 'kk'));
     expect(rig.runOf('k').item.offset).toBe(15);
   });
