@@ -70,8 +70,8 @@ export function holdLane(
 /** Lanes whose pause is over go on. */
 export function releaseDue(core: CoreState): void {
   for (;;) {
-    const dueMs = core.due.peekRank();
-    if (dueMs === undefined || dueMs > core.nowMs) return;
+    const dueMs = core.due.peekRank() ?? Number.POSITIVE_INFINITY;
+    if (dueMs > core.nowMs) return;
     const due = core.due.pop();
     if (due === undefined) return;
     const { lane, partition } = due;

@@ -96,6 +96,16 @@ describe('parked tasks that run again', () => {
     expect(at.rig.runningKeys.toSorted()).toEqual(['k', 'q']);
   });
 
+  it('go on when the type that an operator held is released', () => {
+    const at = new ParkedRig();
+    redriving(at);
+    at.command('', { name: 'hold-type', type: 'job' });
+    at.settle();
+    expect(at.rig.running).toEqual([]);
+    at.command('', { name: 'release-type', type: 'job' });
+    expect(at.rig.runOf('k').item.offset).toBe(0);
+  });
+
   it('are no suspects: how often they were begun is counted by the journal', () => {
     const at = new ParkedRig({}, { ...crashed(3), logEnd: 3 });
     redriving(at);
@@ -153,10 +163,11 @@ describe('a type in outage', () => {
 
   it('lets a key whose waiting task was skipped go on with its next one when it is over, alone', () => {
     const rig = down({}, ['k']);
+    rig.records(rig.partition(0), itemsOf(6, ['fresh'], { type: 'down' }));
     rig.fail(rig.runOf('k'));
     const verb = { name: 'skip', taskId: 'id-5', below: 100 } as const;
     rig.tell((core, at) => core.commanded(at, 0, { id: 's', offset: 2_000, key: 'k', by: 'me', verb }));
-    rig.records(rig.partition(0), itemsOf(6, ['fresh', 'k'], { type: 'down' }));
+    rig.records(rig.partition(0), itemsOf(7, ['k'], { type: 'down' }));
     rig.pass(200);
     rig.finish(rig.runOf('fresh'));
     expect(rig.runOf('k').item.offset).toBe(7);
