@@ -16,8 +16,6 @@ interface Doubt {
   readonly failed: Set<number>;
   /** Offsets whose end is not heard of: what their handler does no longer counts, or they are on their way elsewhere. */
   readonly unheard: Set<number>;
-  /** Offsets that were redriven and may still be listed in the queue: the next owner is not told that they are done. */
-  readonly listed: Set<number>;
 }
 
 /**
@@ -43,7 +41,6 @@ export class Reruns {
       aside: new Set(),
       failed: new Set(),
       unheard: new Set(),
-      listed: new Set(),
     });
     this.#strangersSince.delete(state);
   }
@@ -78,8 +75,8 @@ export class Reruns {
   released({ state }: Assignment, isFinished: (offset: number) => boolean): void {
     const own = this.#doubts.get(state);
     if (own === undefined || this.#strangersSince.has(state)) return;
-    const { offsets, failed, unheard, listed } = own;
-    const excepted = [failed, unheard, listed];
+    const { offsets, failed, unheard } = own;
+    const excepted = [failed, unheard];
     const finished = [...offsets].filter(
       (offset) => isFinished(offset) && !excepted.some((offsetsOf) => offsetsOf.has(offset)),
     );
@@ -119,12 +116,8 @@ export class Reruns {
     said: { readonly isDone: (offset: number) => boolean; readonly isCommitted: (offset: number) => boolean },
   ): void {
     if (state !== this.#lastClaimed) return;
-    for (const { offsets, aside, listed } of this.#doubts.values()) {
-      for (const offset of aside) {
-        if (!said.isDone(offset) || said.isCommitted(offset)) continue;
-        offsets.add(offset);
-        listed.add(offset);
-      }
+    for (const { offsets, aside } of this.#doubts.values()) {
+      for (const offset of aside) if (said.isDone(offset) && !said.isCommitted(offset)) offsets.add(offset);
       forget(aside, said.isDone);
     }
   }

@@ -48,7 +48,7 @@ describe('a single task whose owner ended between its MARK and the copy', () => 
   });
 
   it('stays under its own mark when its key is parked by hand, so that it is in one list only', () => {
-    const at = new ParkedRig({ afterGiveUp: () => 'parkTask' }, { history });
+    const at = new ParkedRig({ afterGiveUp: () => 'parkTask' }, { history, logEnd: 3 });
     at.rig.records(at.partition, itemsOf(0, ['k']));
     at.finishAll();
     at.command('k', { name: 'park' });

@@ -34,15 +34,15 @@ export function turnOf(partition: PartitionState, lane: Lane, offset: number): L
 
 /**
  * A mark is ended when its key has nothing unfinished below. An owner may have ended between copies and the commit that
- * says so: what is discarded would then come back from the queue, unless it is copied, and committed, once more.
+ * says so: what is redriven or discarded would then come back from the queue, in the hands of whoever is next at the
+ * latest, unless it is copied, and committed, once more.
  */
 export function settledFrom(partition: PartitionState, parked: Parked): number {
   if (parked.scope === 'task') return parked.from + 1;
-  const isDiscarded = parked.command?.verb.name === 'discard';
-  return isDiscarded ? Math.max(parked.from, partition.copiedBelow) : parked.from;
+  return Math.max(parked.from, partition.copiedBelow);
 }
 
-/** A crash between copy and commit leaves a task in the queue that has been done as a parked one since. */
+/** A commit that was overtaken by an older one brings tasks back that have been done as parked ones since. */
 export function isDoneAside(partition: PartitionState, key: string, offset: number): boolean {
   return offset <= (partition.doneAside.get(key) ?? -1);
 }

@@ -78,8 +78,8 @@ describe('the end of a redrive', () => {
 });
 
 describe('a key that was redriven', () => {
-  it('does not run again what a crash has left in the queue, down to the first offset', () => {
-    const at = afterCrash([{ ...mark, from: 0 }], 1);
+  it('does not run again what an overtaken commit has left in the queue, down to the first offset', () => {
+    const at = afterCrash([{ ...mark, from: 0 }], 0);
     at.parkedLog.push({ mark: 7, item: itemOf(0, 'k') });
     at.command('k', { name: 'redrive', mark: 7 });
     at.finishAll();
@@ -89,7 +89,7 @@ describe('a key that was redriven', () => {
   });
 
   it('does not run that again either when it was parked once more, with nothing to redrive', () => {
-    const at = afterCrash([{ ...mark, from: 0 }], 2);
+    const at = afterCrash([{ ...mark, from: 0 }], 0);
     at.parkedLog.push({ mark: 7, item: itemOf(0, 'k') }, { mark: 7, item: itemOf(1, 'k') });
     at.command('k', { name: 'redrive', mark: 7 });
     at.finishAll();
@@ -98,6 +98,20 @@ describe('a key that was redriven', () => {
     at.command('k', { name: 'redrive', mark: at.markOf('k') });
     at.finishAll();
     at.rig.records(at.partition, itemsOf(0, ['k', 'k', 'k']));
+    at.finishAll();
+    expect(at.done).toEqual(['done k0', 'done k1', 'done k2']);
+  });
+
+  it('has been copied and committed before, so that it does not run again in the hands of whoever is next', () => {
+    const at = afterCrash([{ ...mark, from: 0 }], 2);
+    at.parkedLog.push({ mark: 7, item: itemOf(0, 'k') }, { mark: 7, item: itemOf(1, 'k') });
+    at.command('k', { name: 'redrive', mark: 7 });
+    at.settle();
+    expect(at.rig.reports('redrive-began')).toEqual([]);
+    at.rig.records(at.partition, itemsOf(0, ['k', 'k', 'k']));
+    at.settle();
+    expect(at.rig.reports('redrive-began')).toHaveLength(1);
+    expect(at.partition.committedFrontier).toBe(2);
     at.finishAll();
     expect(at.done).toEqual(['done k0', 'done k1', 'done k2']);
   });
