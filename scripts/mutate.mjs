@@ -64,6 +64,11 @@ function isSimulation({ file }) {
   return file === relative(ROOT, SIMULATION);
 }
 
+function endedBy(signal) {
+  console.error(`ended by ${signal} before all mutants were judged`);
+  process.exit(1);
+}
+
 async function main() {
   if (chosen.length === 0)
     throw new Error(`no file of ${FOLDERS.join(' or ')} matches ${patterns.join(' ')}`);
@@ -72,7 +77,7 @@ async function main() {
   const folder = mkdtempSync(join(tmpdir(), 'keylane-mutants-'));
   const removeFolder = () => rmSync(folder, { recursive: true, force: true });
   process.on('exit', removeFolder);
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => endedBy(signal));
 
   const outFile = join(folder, 'tests.cjs');
   await bundle({ tests: [...tests.map((path) => join(ROOT, path)), SIMULATION], sources, outFile });
