@@ -14,7 +14,6 @@ it('a delayed task starts when its time has come; others go on', () => {
   expect(at.rig.runningKeys).toEqual(['a', 'b']);
   at.finishAll();
   at.rig.settle();
-  expect(at.rig.core.nextTickAtMs()).toBeLessThanOrEqual(at.rig.nowMs + 5_000);
   at.rig.pass(4_000);
   expect(at.rig.running).toEqual([]);
   at.rig.pass(1_100);
@@ -185,7 +184,6 @@ describe('when a commit cannot name one more key, delayed tasks go to the end of
     expect(at.postponing).toHaveLength(100);
     at.rig.pass(999);
     expect(at.postponing).toHaveLength(100);
-    expect(at.rig.core.nextTickAtMs()).toBe(at.rig.nowMs + 1);
     at.rig.pass(1);
     expect(at.postponing).toHaveLength(200);
   });

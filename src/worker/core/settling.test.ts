@@ -25,7 +25,6 @@ describe('a failing task', () => {
     rig.records(rig.take(0), [itemOf(0, 'bad')]);
     rig.fail(rig.runOf('bad'));
     const retryInMs = rig.reports('task-failed')[0]?.retryInMs ?? 0;
-    expect(rig.core.nextTickAtMs()).toBeLessThanOrEqual(rig.nowMs + retryInMs);
     rig.pass(retryInMs - 1);
     expect(rig.running).toEqual([]);
     rig.pass(1);

@@ -197,7 +197,7 @@ function fitsUpTo(core: CoreState, partition: PartitionState, offset: number): b
  * When the next probe of a type in outage may start: its time has come, and the one before it has ended. A handler that
  * hangs is not waited for without limit, or its type would never go on.
  */
-export function nextProbeAtMs(type: TypeState): number {
+function nextProbeAtMs(type: TypeState): number {
   return type.probe === undefined
     ? type.outage.probeAtMs
     : Math.max(type.outage.probeAtMs, type.probeUntilMs);

@@ -25,16 +25,6 @@ export class TypeLimit {
     return Math.min(slots, this.#tokens(nowMs) - this.called.size);
   }
 
-  /** When the next one may start; undefined = not by time. */
-  nextFreeAtMs(runningCount: number, nowMs: number): number | undefined {
-    const { rateLimit, concurrency } = this.#policy;
-    if (this.waiting.size === 0 || rateLimit === undefined || runningCount + this.called.size >= concurrency)
-      return undefined;
-    if (this.#tokens(nowMs) === rateLimit.count) return undefined; // all of them are kept for somebody
-    const oldest = this.#at + this.#countBefore(nowMs - rateLimit.perMs);
-    return (this.#startsMs[oldest % this.#startsMs.length] ?? 0) + rateLimit.perMs;
-  }
-
   started(lane: Lane, nowMs: number): void {
     this.waiting.delete(lane);
     this.called.delete(lane);

@@ -23,7 +23,7 @@ import type { PartitionState, Reading } from './partition-state.ts';
 import { noteProgress, settleMarks } from './redriving.ts';
 import { advanceLane, releaseDue } from './scheduling.ts';
 import { runsOf, settleFailed, settleFinished } from './settling.ts';
-import { nextProbeAtMs, startReady } from './starting.ts';
+import { startReady } from './starting.ts';
 import { tendSuspects } from './suspects.ts';
 import { planSweeps, sweepGapChecked, sweepStalled, takeSwept } from './sweeps.ts';
 import { assign, claimed, confirmed, inspected, retryTaking, takingFailed } from './taking.ts';
@@ -202,11 +202,6 @@ export class WorkerCore {
     this.#do(at, () => {});
   }
 
-  /** When `tick` is due at the latest; undefined = nothing waits for time. */
-  nextTickAtMs(): number | undefined {
-    return nextTickAtMs(this.#core);
-  }
-
   takeEffects(): readonly Effect[] {
     const { effects } = this.#core;
     if (effects.length === 0) return effects;
@@ -239,31 +234,4 @@ export class WorkerCore {
     if (core.paused.size > 0) resumeReading(core);
     commitIfDue(core);
   }
-}
-
-function nextTickAtMs(core: CoreState): number | undefined {
-  let next = Math.min(
-    core.due.peekRank() ?? Number.POSITIVE_INFINITY,
-    core.repeat.peekRank() ?? Number.POSITIVE_INFINITY,
-  );
-  for (const partition of core.redriving) next = Math.min(next, partition.nextProgressAtMs);
-  if (!core.commitUnderWay) {
-    for (const partition of core.partitions.values()) {
-      if (partition.dirty) next = Math.min(next, core.nextCommitAtMs);
-    }
-  }
-  for (const revocation of core.revocations.values()) {
-    next = Math.min(next, revocation.expired ? revocation.commitUntilMs : revocation.drainUntilMs);
-  }
-  for (const partition of core.partitions.values()) {
-    if (partition.phase === 'running') next = Math.min(next, partition.nextConfirmAtMs);
-  }
-  for (const partition of core.roomWanted) next = Math.min(next, partition.nextPostponeMs);
-  for (const partition of core.takingAgain) next = Math.min(next, partition.retryTakingAtMs);
-  for (const type of core.types.values()) {
-    if (type.outage.down && type.waiting.size > 0) next = Math.min(next, nextProbeAtMs(type));
-    const freeAtMs = type.limit?.nextFreeAtMs(type.runningCount, core.nowMs);
-    if (freeAtMs !== undefined) next = Math.min(next, freeAtMs);
-  }
-  return next === Number.POSITIVE_INFINITY ? undefined : next;
 }
