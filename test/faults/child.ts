@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { bundleOf, type ProcessName } from './process-bundle.ts';
 import {
   type ProducerOrder,
   type ProducerSettings,
@@ -23,15 +23,14 @@ export class Child {
   readonly #process: ChildProcess;
   #running = true;
 
-  constructor(script: string, settings: WorkerSettings | ProducerSettings) {
+  constructor(name: ProcessName, settings: WorkerSettings | ProducerSettings) {
     this.life = settings.life;
     mkdirSync(settings.folder, { recursive: true });
     const errors = openSync(join(settings.folder, `${settings.life}.stderr`), 'a');
-    const file = fileURLToPath(new URL(script, import.meta.url));
     // A process that is to run out of memory does so soon.
     const heap = 'killers' in settings ? ['--max-old-space-size=256'] : [];
-    const flags = [...heap, '--conditions=keylane-source', '--import', 'tsx'];
-    this.#process = spawn(process.execPath, [...flags, file], {
+    const flags = [...heap, '--enable-source-maps'];
+    this.#process = spawn(process.execPath, [...flags, bundleOf(name)], {
       env: { ...process.env, ...settingsEnvironment(settings) },
       stdio: ['ignore', errors, errors, 'ipc'],
     });

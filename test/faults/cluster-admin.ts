@@ -5,6 +5,8 @@ import { Admin } from '@platformatic/kafka';
 export interface ClusterAdmin {
   /** Resolves when the group has no member left. */
   untilEmpty(group: string, timeoutMs: number): Promise<void>;
+  /** Kafka: the group's own consumer.session.timeout.ms, for KIP-848 members. */
+  setSession(group: string, sessionMs: number): Promise<void>;
   /** Kafka: OffsetDelete. */
   deleteOffsets(group: string, topic: string, partitions: number): Promise<void>;
   /** Kafka: DeleteGroups, which is also what is left of a group that has expired: nothing. */
@@ -17,6 +19,9 @@ export interface ClusterAdmin {
 }
 
 const AGAIN_MS = 100;
+/** As Kafka's protocol numbers them. */
+const GROUP = 32;
+const SET = 0;
 
 export function clusterAdmin(brokers: readonly string[]): ClusterAdmin {
   const admin = new Admin({
@@ -36,6 +41,18 @@ export function clusterAdmin(brokers: readonly string[]): ClusterAdmin {
         await wait(AGAIN_MS);
       }
     },
+    setSession: (group, sessionMs) =>
+      admin.incrementalAlterConfigs({
+        resources: [
+          {
+            resourceType: GROUP,
+            resourceName: group,
+            configs: [
+              { name: 'consumer.session.timeout.ms', configOperation: SET, value: String(sessionMs) },
+            ],
+          },
+        ],
+      }),
     async deleteOffsets(group, topic, partitions) {
       await admin.deleteConsumerGroupOffsets({
         groupId: group,
@@ -60,4 +77,21 @@ export function clusterAdmin(brokers: readonly string[]): ClusterAdmin {
 
 function indexes(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index);
+}
+
+export interface SessionOptions {
+  readonly brokers: readonly string[];
+  readonly say: (line: string) => void;
+}
+
+/** For KIP-848 members of the group. Brokers that do not let it have a session of its own only make the run longer. */
+export async function trySession({ brokers, say }: SessionOptions, group: string, ms: number): Promise<void> {
+  const admin = clusterAdmin(brokers);
+  try {
+    await admin.setSession(group, ms);
+  } catch (error) {
+    say(`the session of ${group} stays as the brokers have it: ${String(error)}`);
+  } finally {
+    await admin.close();
+  }
 }

@@ -72,12 +72,7 @@ function longestPause(events: readonly LogEvent[], partition: number, { from, to
   return Math.max(longest, to - last);
 }
 
-/** `half 12, p95 34, max 56 ms (n 78)`. */
-export function distributionText(values: readonly number[]): string {
-  const at = (share: number): string => `${quantile(values, share).toFixed(0)}`;
-  return `half ${at(0.5)}, p95 ${at(0.95)}, max ${at(1)} ms (n ${values.length})`;
-}
-
+/** The least of the values that this share of them does not exceed; NaN of none. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;

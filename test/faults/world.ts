@@ -25,9 +25,15 @@ export interface WorldOptions {
 /** How often the logs are looked at while something is awaited. */
 const LOOK_MS = 10;
 const EXIT_MS = 60_000;
+/** How long partitions may take to be shared out, on a machine that is busy. */
+const CALM_MS = 60_000;
 
+let queues = 0;
+
+/** Of this run alone, also where several begin in the same moment. */
 export function newQueueName(): string {
-  return `faults-${process.pid}-${Date.now().toString(36)}`;
+  queues += 1;
+  return `faults-${process.pid}-${Date.now().toString(36)}-${queues}`;
 }
 
 /** One run: its queue, its processes, their logs, and what the logs say so far. */
@@ -79,14 +85,14 @@ export class World {
   /** Starts a worker and does not wait for it. */
   spawnWorker(change: Partial<WorkerSettings> = {}): Child {
     const settings = { ...this.#options.worker, ...this.#place('worker'), ...change };
-    const child = new Child('./worker-process.ts', settings);
+    const child = new Child('worker-process', settings);
     this.#workers.set(child.life, child);
     this.#watch(child);
     return child;
   }
 
   async spawnProducer(): Promise<Child> {
-    const child = new Child('./producer-process.ts', {
+    const child = new Child('producer-process', {
       ...this.#options.producer,
       ...this.#place('producer'),
     });
@@ -127,11 +133,19 @@ export class World {
     await this.#exit(worker);
   }
 
-  /** SIGSTOP: the process stands still, and is not among the workers until it goes on. */
-  suspend(worker: Child): void {
+  /**
+   * SIGSTOP: the process stands still, and is not among the workers until it goes on. What the logs said before may be
+   * over when the signal comes: false, and it goes on at once, unless they say so still.
+   */
+  suspend(worker: Child, holds: (view: GroupView) => boolean): boolean {
     if (!worker.signal('SIGSTOP')) throw new Error(`${worker.life} was gone before it could be suspended`);
+    if (!holds(this.look())) {
+      worker.signal('SIGCONT');
+      return false;
+    }
     this.#suspended.add(worker);
     this.log.write({ event: 'suspended', target: worker.life });
+    return true;
   }
 
   /** SIGCONT. */
@@ -169,7 +183,7 @@ export class World {
   }
 
   /** All partitions are taken by the workers that run, and evenly. */
-  async untilCalm(timeoutMs: number): Promise<void> {
+  async untilCalm(timeoutMs = CALM_MS): Promise<void> {
     const calm = (view: GroupView): boolean =>
       view.isCalm(
         this.workers.map((worker) => worker.life),

@@ -1,8 +1,11 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import type { EngineMutant } from '../faults/engine-mutants.ts';
 import type { Outcome } from '../faults/scenario.ts';
 import { workerKill } from '../faults/scenarios/worker-kill.ts';
 import { kafkaBrokers } from '../support/kafka/shared.ts';
+
+// Each run has a queue, a group and processes of its own, and waits for most of its time.
+vi.setConfig({ maxConcurrency: 2 });
 
 const run = (mutant: EngineMutant | undefined): Promise<Outcome> =>
   workerKill.run({
@@ -16,11 +19,11 @@ const run = (mutant: EngineMutant | undefined): Promise<Outcome> =>
     say: () => {},
   });
 
-it('a run with the engine as it is is good', async () => {
+it.concurrent('a run with the engine as it is is good', async () => {
   expect((await run(undefined)).problems).toEqual([]);
 });
 
-it.each([
+it.concurrent.each([
   ['commit-plus-one', 'P6 commit'],
   ['drop-one', 'P1 lost'],
   ['swap-two', 'P4 order'],

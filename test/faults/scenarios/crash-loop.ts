@@ -1,5 +1,6 @@
 import { SeededRandom } from '../../checker/seeded-random.ts';
 import type { Exit } from '../child.ts';
+import { trySession } from '../cluster-admin.ts';
 import { killingOf } from '../end-process.ts';
 import { monotonicMs } from '../event-log.ts';
 import type { Killing } from '../process-settings.ts';
@@ -35,14 +36,16 @@ const sizes: Readonly<Record<RunSize, Size>> = {
 
 /** A task may end so many processes before it is parked, and all together one more than that. */
 const CRASHES_EACH = 3;
+/** A dead worker holds its partitions up for so long. */
+const SESSION_MS = 3_000;
 
 export const crashLoop: Scenario = {
   name: 'crash-loop',
   about:
     'tasks that end their process among healthy ones: parked after three crashes each, and no other task is',
   brokerConfig: {
-    'group.consumer.session.timeout.ms': '3000',
-    'group.consumer.min.session.timeout.ms': '3000',
+    'group.consumer.session.timeout.ms': String(SESSION_MS),
+    'group.consumer.min.session.timeout.ms': String(SESSION_MS),
   },
   run,
 };
@@ -137,18 +140,21 @@ class Round {
 
   async #work(world: World): Promise<void> {
     this.#world = world;
+    await trySession(this.#options, world.queue, SESSION_MS);
     const { healthy, killings, quietMs } = this.#size;
     const producer = await world.spawnProducer();
     await world.enqueue(producer, { keys: this.#keys(), everyMs: 0 });
     for (let i = 0; i < this.#workers; i += 1) world.spawnWorker();
     const { parked } = world.view;
+    const over = (): boolean => world.view.finished.size >= healthy && parked.size >= killings.length;
     const passed = (): number => world.view.finished.size + this.#deaths.length + parked.size;
-    while (world.look().finished.size < healthy || parked.size < killings.length) {
+    world.look();
+    while (!over()) {
       const before = passed();
       world.say(`${this.#deaths.length} processes ended, ${world.view.finished.size} of ${healthy} finished`);
       await world.until('more finished', () => passed() > before, quietMs);
       const second = monotonicMs() + 1_000;
-      await world.until('a second', () => monotonicMs() > second, quietMs);
+      await world.until('a second', () => over() || monotonicMs() > second, quietMs);
     }
     for (const [key, reason] of parked) this.#parked.set(key, reason);
     this.#ending = true;

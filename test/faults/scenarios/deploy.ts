@@ -1,10 +1,18 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { LogEvent } from '../../checker/events.ts';
 import { monotonicMs } from '../event-log.ts';
-import { costOfMove, distributionText, inOrder, type Move, quantile } from '../gaps.ts';
-import type { GroupProtocol } from '../process-settings.ts';
+import { costOfMove, inOrder, type Move } from '../gaps.ts';
+import { figureOf, missedOf, timesGoal, timesText } from '../goals.ts';
+import {
+  joined,
+  moveOf,
+  oldestOf,
+  protocolsOf,
+  SteadyLoad,
+  startGroup,
+  worldOfGroup,
+} from '../group-under-load.ts';
 import { figuresOf, type Outcome, play, type Scenario, type ScenarioOptions } from '../scenario.ts';
-import { SteadyLoad } from '../steady-load.ts';
 import type { World } from '../world.ts';
 
 const PARTITIONS = 12;
@@ -12,12 +20,11 @@ const WORKERS = 3;
 /** Round robin: every partition gets a task about every 40 ms. */
 const KEYS = 240;
 const EVERY_MS = 3;
+const LEAST_TASKS = 1_000;
 const MOVED_MS = 1_500;
 const STAYED_MS = 500;
 /** Before each move nothing moves for so long: what partitions pause then is the machine's doing. */
 const CONTROL_MS = 2_000;
-const CALM_MS = 60_000;
-const QUIET_MS = 30_000;
 
 interface Moves {
   readonly goings: readonly Move[];
@@ -35,18 +42,11 @@ export const deploy: Scenario = {
 
 async function run(options: ScenarioOptions): Promise<Outcome> {
   const parts: Outcome[] = [];
-  const protocols: readonly GroupProtocol[] =
-    options.size === 'full' ? ['classic', 'consumer'] : [options.protocol];
-  for (const protocol of protocols) {
-    const orders: readonly Order[] = options.size === 'full' ? ['stop-first', 'start-first'] : ['stop-first'];
+  const orders: readonly Order[] = options.size === 'full' ? ['stop-first', 'start-first'] : ['stop-first'];
+  for (const protocol of protocolsOf(options)) {
     for (const order of orders) parts.push(await part({ ...options, protocol }, order));
   }
-  return {
-    problems: parts.flatMap((p) => p.problems),
-    missed: parts.flatMap((p) => p.missed),
-    figures: parts.flatMap((p) => p.figures),
-    report: parts.at(-1)?.report,
-  };
+  return joined(parts);
 }
 
 async function part(options: ScenarioOptions, order: Order): Promise<Outcome> {
@@ -55,25 +55,8 @@ async function part(options: ScenarioOptions, order: Order): Promise<Outcome> {
   let moves: Moves = { goings: [], controls: [] };
   const played = await play(
     options,
-    {
-      brokers: options.brokers,
-      partitions: PARTITIONS,
-      worker: {
-        concurrency: 64,
-        commitIntervalMs: 1_000,
-        protocol: options.protocol,
-        detectFailureMs: 30_000,
-        drainMs: 10_000,
-        work: { kind: 'sleep', minMs: 5, maxMs: 60 },
-        slow: undefined,
-        failingKeys: [],
-        clinging: undefined,
-        mutant: options.mutant,
-      },
-      producer: { payloads: { seed: options.seed, minBytes: 200, maxBytes: 2_000 }, window: 500 },
-      say: options.say,
-    },
-    { minimum: { acked: 1_000, finished: 1_000, stops: rounds, rebalances: rounds } },
+    worldOfGroup(options, { partitions: PARTITIONS }),
+    { minimum: { acked: LEAST_TASKS, finished: LEAST_TASKS, stops: rounds, rebalances: rounds } },
     async (world) => {
       moves = await replaceEach(world, rounds, order);
       events = inOrder(world.events());
@@ -89,17 +72,17 @@ async function part(options: ScenarioOptions, order: Order): Promise<Outcome> {
   if (reruns > 0) problems.push(`re-run: ${reruns} tasks ran twice (${name})`);
   if (moved.length < rounds || stayed.length < rounds)
     problems.push(`exercised too little: ${moved.length} moved, ${stayed.length} stayed (${name})`);
-  const missed: string[] = [];
-  if (!(quantile(moved, 0.95) <= MOVED_MS)) missed.push(`${name}: a moved partition waits too long`);
-  if (!(quantile(stayed, 1) <= STAYED_MS)) missed.push(`${name}: a partition that stayed paused too long`);
+  const goals = [
+    timesGoal('exit to next task, moved', moved, { p95: MOVED_MS }),
+    timesGoal('longest pause, not moved', stayed, { max: STAYED_MS }),
+  ];
   return {
     problems,
-    missed,
+    missed: missedOf(goals, name),
     figures: [
       [name, ''],
-      ['exit to next task, moved', `${distributionText(moved)}, p95 at most ${MOVED_MS}`],
-      ['longest pause, not moved', `${distributionText(stayed)}, at most ${STAYED_MS}`],
-      ['longest pause, nothing moved', `${distributionText(calm)}, in ${CONTROL_MS} ms each`],
+      ...goals.map(figureOf),
+      ['longest pause, nothing moved', `${timesText(calm)}, in ${CONTROL_MS} ms each`],
       ...figuresOf(played.report),
     ],
     report: played.report,
@@ -107,32 +90,26 @@ async function part(options: ScenarioOptions, order: Order): Promise<Outcome> {
 }
 
 async function replaceEach(world: World, rounds: number, order: Order): Promise<Moves> {
-  const producer = await world.spawnProducer();
-  await world.enqueue(producer, { keys: ['key-0'], everyMs: 0 });
-  for (let i = 0; i < WORKERS; i += 1) world.spawnWorker();
-  await world.untilCalm(CALM_MS);
-  const load = new SteadyLoad(world, producer, { keys: KEYS, everyMs: EVERY_MS });
+  const producer = await startGroup(world, WORKERS);
+  const load = new SteadyLoad(world, producer, { keys: KEYS, everyMs: EVERY_MS, atLeast: LEAST_TASKS });
   const goings: Move[] = [];
   const controls: Move[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    const [oldest] = world.workers;
-    if (oldest === undefined) throw new Error('no worker is left');
+    const oldest = oldestOf(world);
     if (order === 'start-first') {
       world.spawnWorker();
-      await world.untilCalm(CALM_MS);
+      await world.untilCalm();
     }
     const calm = monotonicMs();
     await wait(CONTROL_MS);
-    const from = monotonicMs();
-    controls.push({ life: '', from: calm, to: from });
-    await world.stop(oldest);
-    if (order === 'stop-first') world.spawnWorker();
-    await world.untilCalm(CALM_MS);
-    await wait(500);
-    goings.push({ life: oldest.life, from, to: monotonicMs() });
+    controls.push({ life: '', from: calm, to: monotonicMs() });
+    const going = await moveOf(world, oldest, async () => {
+      await world.stop(oldest);
+      if (order === 'stop-first') world.spawnWorker();
+    });
+    goings.push(going);
     world.say(`${order}: ${round + 1} of ${rounds}`);
   }
   await load.end();
-  await world.untilDrained(QUIET_MS);
   return { goings, controls };
 }

@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { LogEvent } from '../../checker/events.ts';
 import { readEventLogs } from '../event-log.ts';
 import { inOrder } from '../gaps.ts';
+import { worldOfGroup } from '../group-under-load.ts';
 import { cure, poison } from '../poison.ts';
 import { figuresOf, type Outcome, play, type Scenario, type ScenarioOptions } from '../scenario.ts';
 import type { World } from '../world.ts';
@@ -25,26 +26,16 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
   let others: LogEvent[] = [];
   const played = await play(
     options,
-    {
-      brokers: options.brokers,
+    worldOfGroup(options, {
       partitions: PARTITIONS,
       worker: {
         concurrency: 16,
         commitIntervalMs: 500,
-        protocol: options.protocol,
-        detectFailureMs: 30_000,
-        drainMs: 10_000,
         work: { kind: 'sleep', minMs: 1, maxMs: 5 },
-        slow: undefined,
-        failingKeys: [],
-        clinging: undefined,
-        mutant: options.mutant,
         maxAttempts: 2,
         poisonable: true,
       },
-      producer: { payloads: { seed: options.seed, minBytes: 200, maxBytes: 2_000 }, window: 500 },
-      say: options.say,
-    },
+    }),
     {
       minimum: { acked: 2 * behind, finished: 2 * behind },
       check: { parkedKeys: (key) => key === SICK },
@@ -66,11 +57,11 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
 }
 
 async function parkInOne(world: World, behind: number): Promise<LogEvent[]> {
-  const producer = await world.spawnProducer();
   // Its logs are its own, and there is no poison where they are.
   const folder = join(world.folder, 'others');
   const group = `${world.queue}-others`;
   poison(world.folder, 1);
+  const producer = await world.spawnProducer();
   const keys = Array.from({ length: behind }, (_, i) => [SICK, `key-${i % KEYS}`]).flat();
   await world.enqueue(producer, { keys: keys.slice(0, behind), everyMs: 0 });
   world.spawnWorker();

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Child } from '../child.ts';
+import { figureOf, missedOf, numberGoal } from '../goals.ts';
 import { Rendezvous } from '../rendezvous.ts';
 import {
   figuresOf,
@@ -46,19 +47,18 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
   const to = Math.min(last(without.finishedAt), last(held.finishedAt));
   const perSecond = ({ finishedAt }: Measured): number =>
     (finishedAt.filter((moment) => moment >= from && moment <= to).length * 1_000) / (to - from);
-  const ratio = perSecond(held) / perSecond(without);
-  const missed =
-    ratio >= LEAST_RATIO
-      ? []
-      : [`the other keys ran at ${ratio.toFixed(3)} of their speed without the held one`];
+  const goal = numberGoal('other keys, of their speed without it', perSecond(held) / perSecond(without), {
+    bound: { atLeast: LEAST_RATIO },
+    show: (ratio) => ratio.toFixed(3),
+  });
   return {
     problems: [...without.problems, ...held.problems],
-    missed,
+    missed: missedOf([goal]),
     figures: [
       ['measured for', `${((to - from) / 1_000).toFixed(1)} s, both at once`],
       ['other keys, no key held', `${perSecond(without).toFixed(0)} tasks/s`],
       ['other keys, one key held', `${perSecond(held).toFixed(0)} tasks/s`],
-      ['ratio', `${ratio.toFixed(3)} (at least ${LEAST_RATIO})`],
+      figureOf(goal),
       ...figuresOf(held.report),
     ],
     report: held.report,

@@ -1,5 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { LogEvent } from '../../checker/events.ts';
+import { figureOf, missedOf, timesGoal } from '../goals.ts';
+import { joined } from '../group-under-load.ts';
 import { figuresOf, type Outcome, play, type Scenario, type ScenarioOptions } from '../scenario.ts';
 
 const PARTITIONS = 8;
@@ -20,12 +22,7 @@ export const heldRevoke: Scenario = {
 async function run(options: ScenarioOptions): Promise<Outcome> {
   const classic = await part({ ...options, protocol: 'classic' });
   const consumer = await part({ ...options, protocol: 'consumer' });
-  return {
-    problems: [...classic.problems, ...consumer.problems],
-    missed: [...classic.missed, ...consumer.missed],
-    figures: [...classic.figures, ...consumer.figures],
-    report: consumer.report,
-  };
+  return joined([classic, consumer]);
 }
 
 async function part(options: ScenarioOptions): Promise<Outcome> {
@@ -71,44 +68,41 @@ async function part(options: ScenarioOptions): Promise<Outcome> {
       events = world.events();
     },
   );
-  const { longestMs, heldMs, kept, starts } = gapsWhileHeld(events, owner);
+  const { longest, heldMs, starts } = gapsWhileHeld(events, owner);
   const name = options.protocol;
   const problems = played.problems.map((text) => `${name}: ${text}`);
   if (heldMs < HELD_MS - 500) {
     problems.push(`${name}: exercised too little: the revoke was open for ${heldMs.toFixed(0)} ms only`);
   }
-  if (kept === 0) problems.push(`${name}: exercised too little: no partition stayed`);
-  const missed =
-    longestMs <= LONGEST_GAP_MS
-      ? []
-      : [`${name}: a partition that stayed started nothing for ${longestMs.toFixed(0)} ms`];
+  if (longest.length === 0) problems.push(`${name}: exercised too little: no partition stayed`);
+  const goal = timesGoal(`${name}: longest gap between two starts`, longest, { max: LONGEST_GAP_MS });
   return {
     problems,
-    missed,
+    missed: missedOf([goal]),
     figures: [
       [`${name}: revoke held open`, `${heldMs.toFixed(0)} ms`],
-      [`${name}: partitions that stayed`, `${kept}, ${starts} starts meanwhile`],
-      [`${name}: longest gap between two starts`, `${longestMs.toFixed(0)} ms (at most ${LONGEST_GAP_MS})`],
+      [`${name}: partitions that stayed`, `${longest.length}, ${starts} starts meanwhile`],
+      figureOf(goal),
       ...figuresOf(played.report),
     ],
     report: played.report,
   };
 }
 
-/** The longest time in which a partition that its owner kept started nothing, while the owner's first revoke was open. */
+/** The longest time in which each partition that its owner kept started nothing, while the owner's first revoke was open. */
 function gapsWhileHeld(events: readonly LogEvent[], owner: string) {
   const own = events.filter((e) => e.process === owner);
   const asked = own.find((e) => e.event === 'revoke-asked');
   const given = own.find((e) => e.event === 'given-up' && asked !== undefined && e.at >= asked.at);
-  if (asked?.event !== 'revoke-asked' || given === undefined)
-    return { longestMs: Number.NaN, heldMs: 0, kept: 0, starts: 0 };
+  if (asked?.event !== 'revoke-asked' || given === undefined) return { longest: [], heldMs: 0, starts: 0 };
   const gone = new Set(asked.partitions);
   const taken = own.flatMap((e) =>
     e.event === 'taken' && e.at < asked.at && !gone.has(e.partition) ? [e.partition] : [],
   );
-  let longestMs = 0;
+  const longest: number[] = [];
   let starts = 0;
   for (const partition of taken) {
+    let longestMs = 0;
     let last = asked.at;
     for (const event of own) {
       if (event.event !== 'task-started' || event.partition !== partition) continue;
@@ -117,7 +111,7 @@ function gapsWhileHeld(events: readonly LogEvent[], owner: string) {
       last = event.at;
       starts += 1;
     }
-    longestMs = Math.max(longestMs, given.at - last);
+    longest.push(Math.max(longestMs, given.at - last));
   }
-  return { longestMs, heldMs: given.at - asked.at, kept: taken.length, starts };
+  return { longest, heldMs: given.at - asked.at, starts };
 }

@@ -1,5 +1,7 @@
 import type { LogEvent } from '../../checker/events.ts';
-import { distributionText, inOrder } from '../gaps.ts';
+import { inOrder } from '../gaps.ts';
+import { figureOf, missedOf, numberGoal, timesText } from '../goals.ts';
+import { worldOfGroup } from '../group-under-load.ts';
 import {
   figuresOf,
   type Outcome,
@@ -42,23 +44,11 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
   const played = await play(
     options,
     {
-      brokers: options.brokers,
-      partitions: PARTITIONS,
-      worker: {
-        concurrency: 64,
-        commitIntervalMs: 1_000,
-        protocol: options.protocol,
-        detectFailureMs: 30_000,
-        drainMs: 10_000,
-        work: { kind: 'sleep', minMs: 1, maxMs: 5 },
-        slow: undefined,
-        failingKeys: [],
-        clinging: undefined,
-        mutant: options.mutant,
-        parkPrefix: PARKED,
-      },
+      ...worldOfGroup(options, {
+        partitions: PARTITIONS,
+        worker: { work: { kind: 'sleep', minMs: 1, maxMs: 5 }, parkPrefix: PARKED },
+      }),
       producer: { payloads: { seed: options.seed, minBytes: bytes, maxBytes: bytes }, window: 100 },
-      say: options.say,
     },
     {
       minimum: { acked: keys + HEALTHY, finished: HEALTHY, stops: 1 },
@@ -73,14 +63,17 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
   const firstMs = Math.min(...starts);
   const problems = [...played.problems];
   if (starts.length === 0) problems.push('exercised too little: the new owner started nothing');
+  const goal = numberGoal('assignment to first task', firstMs, {
+    bound: { atMost: FIRST_START_MS },
+    show: (ms) => `${ms.toFixed(0)} ms`,
+  });
   return {
     problems,
-    missed:
-      firstMs <= FIRST_START_MS ? [] : [`the first task only ${firstMs.toFixed(0)} ms after the assignment`],
+    missed: missedOf([goal]),
     figures: [
       ['parked', `${keys} keys, ${((keys * bytes) / 2 ** 20).toFixed(0)} MiB`],
-      ['assignment to first task', `${firstMs.toFixed(0)} ms (at most ${FIRST_START_MS})`],
-      ['the same, by partition', distributionText(starts)],
+      figureOf(goal),
+      ['the same, by partition', timesText(starts)],
       ...figuresOf(played.report),
     ],
     report: played.report,

@@ -1,25 +1,46 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { LogEvent } from '../../checker/events.ts';
 import { monotonicMs } from '../event-log.ts';
-import { figuresOf, type Outcome, play, type Scenario, type ScenarioOptions } from '../scenario.ts';
+import { figureOf, missedOf, numberGoal } from '../goals.ts';
+import { SteadyLoad, startGroup, worldOfGroup } from '../group-under-load.ts';
+import {
+  figuresOf,
+  type Outcome,
+  play,
+  type RunSize,
+  type Scenario,
+  type ScenarioOptions,
+} from '../scenario.ts';
 import { type SlowServer, startSlowServer } from '../slow-server.ts';
-import { SteadyLoad } from '../steady-load.ts';
 import type { World } from '../world.ts';
 
 const PARTITIONS = 12;
 const WORKERS = 2;
 const KEYS = 200;
 const EVERY_MS = 10;
+const LEAST_TASKS = 1_000;
 /** So small that a task which failed as often as an outage lets tasks fail would be given up at once. */
 const MAX_ATTEMPTS = 3;
-const NORMAL_MS = 5_000;
 /** After so long an outage has been noticed everywhere. */
 const NOTICED_MS = 3_000;
 /** Each worker tries one task at a time, and pauses for up to 5 s in between. */
 const MOST_PER_SECOND = 2;
 const RECOVERED_MS = 10_000;
-const CALM_MS = 60_000;
 const QUIET_MS = 60_000;
+
+interface Size {
+  /** How long the load runs before the server is down, to know what is normal. */
+  readonly normalMs: number;
+  readonly downMs: number;
+}
+
+const short: Size = { normalMs: 2_000, downMs: 8_000 };
+
+const sizes: Readonly<Record<RunSize, Size>> = {
+  full: { normalMs: 5_000, downMs: 180_000 },
+  quick: short,
+  tiny: short,
+};
 
 export const outage: Scenario = {
   name: 'outage',
@@ -40,28 +61,17 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
   try {
     const played = await play(
       options,
-      {
-        brokers: options.brokers,
+      worldOfGroup(options, {
         partitions: PARTITIONS,
+        maxBytes: 1_000,
         worker: {
-          concurrency: 64,
-          commitIntervalMs: 1_000,
-          protocol: options.protocol,
-          detectFailureMs: 30_000,
-          drainMs: 10_000,
           work: { kind: 'ask', port: server.port, minMs: 2, maxMs: 20 },
-          slow: undefined,
-          failingKeys: [],
-          clinging: undefined,
-          mutant: options.mutant,
           maxAttempts: MAX_ATTEMPTS,
         },
-        producer: { payloads: { seed: options.seed, minBytes: 200, maxBytes: 1_000 }, window: 500 },
-        say: options.say,
-      },
-      { minimum: { acked: 1_000, finished: 1_000, rebalances: WORKERS } },
+      }),
+      { minimum: { acked: LEAST_TASKS, finished: LEAST_TASKS, rebalances: WORKERS } },
       async (world) => {
-        times = await goDown(world, server, options.size === 'full' ? 180_000 : 10_000);
+        times = await goDown(world, server, options.size);
         events = world.events();
       },
     );
@@ -71,26 +81,38 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
   }
 }
 
-async function goDown(world: World, server: SlowServer, downMs: number): Promise<Times> {
-  const producer = await world.spawnProducer();
-  await world.enqueue(producer, { keys: ['key-0'], everyMs: 0 });
-  for (let i = 0; i < WORKERS; i += 1) world.spawnWorker();
-  await world.untilCalm(CALM_MS);
-  const load = new SteadyLoad(world, producer, { keys: KEYS, everyMs: EVERY_MS });
+async function goDown(world: World, server: SlowServer, size: RunSize): Promise<Times> {
+  const { normalMs, downMs } = sizes[size];
+  const producer = await startGroup(world, WORKERS);
+  const load = new SteadyLoad(world, producer, { keys: KEYS, everyMs: EVERY_MS, atLeast: LEAST_TASKS });
   await wait(2_000);
   const normalFrom = monotonicMs();
-  await wait(NORMAL_MS);
+  const before = world.look().finished.size;
+  await wait(normalMs);
   const downAt = monotonicMs();
+  const perSecondBefore = ((world.look().finished.size - before) * 1_000) / (downAt - normalFrom);
   server.setDown(true);
   world.say('down');
   await wait(downMs);
   server.setDown(false);
   const upAt = monotonicMs();
   world.say('up again');
-  await wait(RECOVERED_MS + 2_000);
-  await load.end();
-  await world.untilDrained(QUIET_MS);
+  if (size === 'full') await wait(RECOVERED_MS + 2_000);
+  else await untilAsFast(world, perSecondBefore, upAt + RECOVERED_MS);
+  await load.end(QUIET_MS);
   return { normalFrom, downAt, upAt };
+}
+
+/** As much is finished within a second as was before; or it is too late for that. */
+async function untilAsFast(world: World, perSecondBefore: number, latest: number): Promise<void> {
+  for (;;) {
+    const from = monotonicMs();
+    const before = world.look().finished.size;
+    await wait(1_000);
+    const now = monotonicMs();
+    if (((world.look().finished.size - before) * 1_000) / (now - from) >= perSecondBefore || now > latest)
+      return;
+  }
 }
 
 interface Seen {
@@ -115,18 +137,25 @@ function judge(played: Awaited<ReturnType<typeof play>>, { events, times, asked 
     problems.push(`exercised too little: only ${began} of ${WORKERS} workers saw an outage`);
   if (perSecondDown > MOST_PER_SECOND)
     problems.push(`outage: asked ${perSecondDown.toFixed(1)} times a second`);
-  const missed = recoveredMs <= RECOVERED_MS ? [] : [`normal speed only after ${recoveredMs.toFixed(0)} ms`];
+  const recovered = numberGoal('normal speed again after', recoveredMs, {
+    bound: { atMost: RECOVERED_MS },
+    show: (ms) => `${ms.toFixed(0)} ms`,
+  });
+  const askedDown = numberGoal('asked per second, down', perSecondDown, {
+    bound: { atMost: MOST_PER_SECOND },
+    show: (times) => times.toFixed(2),
+  });
   return {
     problems,
-    missed,
+    missed: missedOf([recovered]),
     figures: [
       ['down for', `${((upAt - downAt) / 1_000).toFixed(0)} s, ${KEYS} keys, maxAttempts ${MAX_ATTEMPTS}`],
       ['parked or given up', String(parked)],
       ['failed tries meanwhile', String(failures)],
       ['asked per second before', perSecondBefore.toFixed(1)],
-      ['asked per second, down', `${perSecondDown.toFixed(2)} (at most ${MOST_PER_SECOND})`],
+      figureOf(askedDown),
       ['finished per second before', normal.toFixed(0)],
-      ['normal speed again after', `${recoveredMs.toFixed(0)} ms (at most ${RECOVERED_MS})`],
+      figureOf(recovered),
       ...figuresOf(played.report),
     ],
     report: played.report,

@@ -1,5 +1,6 @@
 import { buildHistory } from '../../checker/build-history.ts';
 import type { LogEvent } from '../../checker/events.ts';
+import { figureOf, missedOf, numberGoal } from '../goals.ts';
 import {
   figuresOf,
   type Outcome,
@@ -44,21 +45,27 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
     const possible = (CONCURRENCY * 1_000) / many.meanMs;
     const share = many.perSecond / possible;
     const problems = [...one.problems, ...many.problems];
-    const missed: string[] = [];
-    if (!(speedup >= LEAST_SPEEDUP)) missed.push(`only ${speedup.toFixed(2)} times one at a time`);
+    const timesOne = numberGoal('times one at a time', speedup, {
+      bound: { atLeast: LEAST_SPEEDUP },
+      show: (times) => times.toFixed(2),
+    });
+    const ofPossible = numberGoal('of concurrency / mean duration', share, {
+      bound: { atLeast: LEAST_OF_POSSIBLE },
+      show: (part) => part.toFixed(3),
+    });
     if (!(share >= LEAST_OF_POSSIBLE))
       problems.push(`only ${share.toFixed(3)} of ${CONCURRENCY} / mean duration`);
     return {
       problems,
-      missed,
+      missed: missedOf([timesOne]),
       figures: [
         ['one at a time', `${one.perSecond.toFixed(0)} tasks/s, mean handler ${one.meanMs.toFixed(2)} ms`],
         [
           `concurrency ${CONCURRENCY}`,
           `${many.perSecond.toFixed(0)} tasks/s, mean handler ${many.meanMs.toFixed(2)} ms`,
         ],
-        ['times one at a time', `${speedup.toFixed(2)} (at least ${LEAST_SPEEDUP})`],
-        ['of concurrency / mean duration', `${share.toFixed(3)} (at least ${LEAST_OF_POSSIBLE})`],
+        figureOf(timesOne),
+        figureOf(ofPossible),
         ...figuresOf(many.report),
       ],
       report: many.report,

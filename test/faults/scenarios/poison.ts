@@ -1,5 +1,6 @@
 import type { ParkedMark } from '../../../src/parked/parked-mark.ts';
 import type { Child } from '../child.ts';
+import { figureOf, missedOf, numberGoal } from '../goals.ts';
 import { cure, poison } from '../poison.ts';
 import { Rendezvous } from '../rendezvous.ts';
 import {
@@ -51,15 +52,18 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
   const to = Math.min(without.finishedAt.at(-1) ?? Number.NaN, sick.finishedAt.at(-1) ?? Number.NaN);
   const perSecond = ({ finishedAt }: Measured): number =>
     (finishedAt.filter((moment) => moment >= from && moment <= to).length * 1_000) / (to - from);
-  const ratio = perSecond(sick) / perSecond(without);
+  const goal = numberGoal('healthy keys, of their speed', perSecond(sick) / perSecond(without), {
+    bound: { atLeast: LEAST_RATIO },
+    show: (ratio) => ratio.toFixed(3),
+  });
   return {
     problems: [...without.problems, ...sick.problems],
-    missed: ratio >= LEAST_RATIO ? [] : [`the healthy keys ran at ${ratio.toFixed(3)} of their speed`],
+    missed: missedOf([goal]),
     figures: [
       ['measured for', `${((to - from) / 1_000).toFixed(1)} s, both at once`],
       ['healthy keys, none sick', `${perSecond(without).toFixed(0)} tasks/s`],
       ['healthy keys, one parked', `${perSecond(sick).toFixed(0)} tasks/s`],
-      ['ratio', `${ratio.toFixed(3)} (at least ${LEAST_RATIO})`],
+      figureOf(goal),
       ['parked in order, and redriven', `${sick.parkedTasks} tasks, ${load.later} more came meanwhile`],
       ...figuresOf(sick.report),
     ],

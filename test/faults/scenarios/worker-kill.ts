@@ -66,20 +66,21 @@ const sizes: Readonly<Record<RunSize, Size>> = {
     killsInRebalance: 0,
     detectFailureMs: 6_000,
     calmMs: 20_000,
-    quietMs: 5_000,
+    quietMs: 10_000,
   },
 };
 
+/** One dead worker holds its partitions up for this long; the least that still leaves room for a busy machine. */
+const SHORT_SESSION_MS = 3_000;
 const BROKER_DOWN_MS = 5_000;
 
 export const workerKill: Scenario = {
   name: 'worker-kill',
   about:
     'SIGKILLs of workers under load, some of them within a rebalance, and a broker that dies and comes back',
-  // One dead worker holds its partitions up for this long; the least that still leaves room for a busy machine.
   brokerConfig: {
-    'group.consumer.session.timeout.ms': '3000',
-    'group.consumer.min.session.timeout.ms': '3000',
+    'group.consumer.session.timeout.ms': String(SHORT_SESSION_MS),
+    'group.consumer.min.session.timeout.ms': String(SHORT_SESSION_MS),
   },
   run,
 };
@@ -97,8 +98,7 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
         concurrency: 16,
         commitIntervalMs: 1_000,
         protocol,
-        // Shorter sessions lose everything when a broker dies; without that they only make the run longer.
-        detectFailureMs: size.detectFailureMs,
+        detectFailureMs: sessionOf(options),
         drainMs: 10_000,
         work: { kind: 'sleep', minMs: 10, maxMs: 120 },
         slow: undefined,
@@ -135,6 +135,11 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
   };
 }
 
+/** Shorter sessions lose everything when a broker dies; where none does, longer ones only make the run longer. */
+function sessionOf({ size, cluster }: ScenarioOptions): number {
+  return size !== 'full' && cluster === undefined ? SHORT_SESSION_MS : sizes[size].detectFailureMs;
+}
+
 function costText({ reruns, running, uncommitted, inRebalance }: KillCost): string {
   const bound = `${reruns} re-runs <= ${running} running + ${uncommitted} finished since the last commit`;
   return inRebalance ? `${bound}, in a rebalance` : bound;
@@ -155,8 +160,8 @@ class Drive {
 
   async play(world: World): Promise<void> {
     const { kills, tasks, calmMs, quietMs } = this.#size;
-    const producers: Child[] = [];
-    while (producers.length < this.#size.producers) producers.push(await world.spawnProducer());
+    const starting = Array.from({ length: this.#size.producers }, () => world.spawnProducer());
+    const producers = await Promise.all(starting);
     // The first task makes the topics, so that the workers find them.
     for (const producer of producers) await world.enqueue(producer, { keys: ['key-0'], everyMs: 0 });
     this.#fill(world);

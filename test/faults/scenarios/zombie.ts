@@ -1,10 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { LogEvent } from '../../checker/events.ts';
 import { SeededRandom } from '../../checker/seeded-random.ts';
+import type { Child } from '../child.ts';
 import { type ClusterAdmin, clusterAdmin } from '../cluster-admin.ts';
 import { type StoreWrite, startFencedStore } from '../fenced-store.ts';
+import { joined, SteadyLoad, startGroup, worldOfGroup } from '../group-under-load.ts';
+import type { GroupView } from '../group-view.ts';
 import { figuresOf, type Outcome, play, type Scenario, type ScenarioOptions } from '../scenario.ts';
-import { SteadyLoad } from '../steady-load.ts';
 import type { World } from '../world.ts';
 import { recreatedTopic } from './recreated-topic.ts';
 
@@ -12,12 +14,12 @@ const PARTITIONS = 6;
 const KEYS = 60;
 const WORKERS = 3;
 const EVERY_MS = 8;
+const LEAST_TASKS = 300;
 /** So many handlers have begun, and not written, when their process stands still. */
 const AT_WORK = 5;
 /** With KIP-848 the brokers decide; those that a run starts have the same. */
 const SESSION_MS = 6_000;
 const CALM_MS = 60_000;
-const QUIET_MS = 30_000;
 
 /** What happens to the group while the zombie stands still. */
 type Meanwhile = 'nothing' | 'offsets deleted' | 'group deleted';
@@ -42,12 +44,7 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
     parts.push(await part(options, meanwhile));
   }
   if (options.size === 'full' && options.unchecked !== true) parts.push(await recreatedTopic(options));
-  return {
-    problems: parts.flatMap((p) => p.problems),
-    missed: [],
-    figures: parts.flatMap((p) => p.figures),
-    report: parts.at(-1)?.report,
-  };
+  return joined(parts);
 }
 
 async function part(options: ScenarioOptions, meanwhile: Meanwhile): Promise<Outcome> {
@@ -59,25 +56,17 @@ async function part(options: ScenarioOptions, meanwhile: Meanwhile): Promise<Out
   try {
     const played = await play(
       options,
-      {
-        brokers: options.brokers,
+      worldOfGroup(options, {
         partitions: PARTITIONS,
+        maxBytes: 1_000,
         worker: {
           concurrency: 16,
           commitIntervalMs: 500,
-          protocol: options.protocol,
           detectFailureMs: SESSION_MS,
-          drainMs: 10_000,
           work: { kind: 'store', port: store.port, minMs: 100, maxMs: 400 },
-          slow: undefined,
-          failingKeys: [],
-          clinging: undefined,
-          mutant: options.mutant,
         },
-        producer: { payloads: { seed: options.seed, minBytes: 200, maxBytes: 1_000 }, window: 500 },
-        say: options.say,
-      },
-      { minimum: { acked: 300, finished: 300, rebalances: WORKERS + 2, reruns: 1 } },
+      }),
+      { minimum: { acked: LEAST_TASKS, finished: LEAST_TASKS, rebalances: WORKERS + 2, reruns: 1 } },
       async (world) => {
         suspended = await standStill(world, { options, admin, meanwhile });
         writes = await store.writes();
@@ -124,28 +113,30 @@ interface Course {
 }
 
 async function standStill(world: World, { options, admin, meanwhile }: Course): Promise<string> {
-  const random = new SeededRandom(options.seed);
-  const producer = await world.spawnProducer();
-  await world.enqueue(producer, { keys: ['key-0'], everyMs: 0 });
-  for (let i = 0; i < WORKERS; i += 1) world.spawnWorker();
-  await world.untilCalm(CALM_MS);
-  const load = new SteadyLoad(world, producer, { keys: KEYS, everyMs: EVERY_MS });
+  const producer = await startGroup(world, WORKERS);
+  const load = new SteadyLoad(world, producer, { keys: KEYS, everyMs: EVERY_MS, atLeast: LEAST_TASKS });
   await wait(1_500);
-  const target = random.pick(world.workers);
+  const target = new SeededRandom(options.seed).pick(world.workers);
   if (target === undefined) throw new Error('no worker is left');
-  const busy = (): boolean => (world.view.running.get(target.life) ?? 0) >= AT_WORK;
-  await world.until('a worker in the middle of its work', busy, CALM_MS);
+  await suspendAtWork(world, target);
   const until = performance.now() + 2 * SESSION_MS;
-  world.suspend(target);
-  await world.untilCalm(CALM_MS);
+  await world.untilCalm();
   world.say('the others have taken over');
   if (meanwhile !== 'nothing') await forget(world, admin, meanwhile);
   await wait(Math.max(0, until - performance.now()));
   world.resume(target);
-  await world.untilCalm(CALM_MS);
+  await world.untilCalm();
   await load.end();
-  await world.untilDrained(QUIET_MS);
   return target.life;
+}
+
+async function suspendAtWork(world: World, target: Child): Promise<void> {
+  const atWork = ({ running }: GroupView): boolean => (running.get(target.life) ?? 0) >= AT_WORK;
+  const deadline = performance.now() + CALM_MS;
+  do {
+    if (performance.now() > deadline) throw new Error(`${target.life} is never in the middle of its work`);
+    await world.until('a worker in the middle of its work', atWork, CALM_MS);
+  } while (!world.suspend(target, atWork));
 }
 
 /** Nobody is in the group, its offsets are deleted, and others begin. */
@@ -160,7 +151,7 @@ async function forget(world: World, admin: ClusterAdmin, meanwhile: Meanwhile): 
   if (after > 0) throw new Error(`exercised too little: ${after} partitions still have an offset`);
   world.say(`${meanwhile}: ${before} partitions had an offset`);
   for (let i = 1; i < WORKERS; i += 1) world.spawnWorker();
-  await world.untilCalm(CALM_MS);
+  await world.untilCalm();
 }
 
 /** The store's own view: an accepted write whose token is lower than one accepted before it for the key is stale. */
