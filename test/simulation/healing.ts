@@ -47,7 +47,7 @@ function isDrained(world: World): boolean {
 }
 
 function checkEnd(world: World): void {
-  world.reference.checkEnd((partition) => world.committed.get(partition)?.offset ?? 0);
+  world.reference.checkEnd((partition) => world.committedByOwners(partition));
   for (const { budget } of world.living()) {
     if (budget.usedBytes === 0) continue;
     world.reference.fail(`P11 bounds: ${budget.usedBytes} bytes of the budget were never given back`);

@@ -41,6 +41,7 @@ export class World {
   readonly pending: { readonly run: () => void; readonly alive: () => boolean }[] = [];
   /** Crashes with the next step. */
   doomed: SimulatedWorker | undefined;
+  readonly #byOwners = new Map<number, number>();
   readonly #pastCommits = new Map<number, Stored[]>();
   /** The journal by partition. */
   readonly #entries = new Map<number, WrittenEntry[]>();
@@ -231,7 +232,23 @@ export class World {
     const stored = storedOf(item);
     this.keep(item);
     this.committed.set(partition, stored);
+    if (stored.epoch <= this.#confirmedEpoch(partition)) this.#byOwners.set(partition, stored.offset);
     this.reference.committed(partition, stored);
+  }
+
+  /**
+   * What owners have said to be finished. The taking commit of a worker that was replaced before it owned anything may be
+   * stored after it: then the group has that, until the owner has something new to say.
+   */
+  committedByOwners(partition: number): number {
+    const stored = this.committed.get(partition);
+    if (stored === undefined) return 0;
+    const isTaking = stored.epoch > this.#confirmedEpoch(partition);
+    return isTaking ? (this.#byOwners.get(partition) ?? 0) : stored.offset;
+  }
+
+  #confirmedEpoch(partition: number): number {
+    return this.truth(partition).newestConfirmedEpoch ?? -1;
   }
 
   /** A commit that may arrive once more, or at last. */
