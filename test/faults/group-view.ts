@@ -25,6 +25,8 @@ export class GroupView {
   readonly #sent = new Map<string, readonly CommitClaim[]>();
   /** Handlers under way, by process. */
   readonly running = new Map<string, number>();
+  /** When each process began its latest handler. */
+  readonly latestStart = new Map<string, number>();
   parkedCount = 0;
   callCount = 0;
   settledCount = 0;
@@ -76,6 +78,7 @@ export class GroupView {
         break;
       case 'task-started':
         this.startCount += 1;
+        this.latestStart.set(event.process, event.at);
         this.#ran(event.process, 1);
         break;
       case 'task-finished':

@@ -3,6 +3,7 @@ import type { LogEvent } from '../../checker/events.ts';
 import { SeededRandom } from '../../checker/seeded-random.ts';
 import type { Child } from '../child.ts';
 import { type ClusterAdmin, clusterAdmin } from '../cluster-admin.ts';
+import { monotonicMs } from '../event-log.ts';
 import { type StoreWrite, startFencedStore } from '../fenced-store.ts';
 import { joined, SteadyLoad, startGroup, worldOfGroup } from '../group-under-load.ts';
 import type { GroupView } from '../group-view.ts';
@@ -17,6 +18,8 @@ const EVERY_MS = 8;
 const LEAST_TASKS = 300;
 /** So many handlers have begun, and not written, when their process stands still. */
 const AT_WORK = 5;
+/** No handler writes sooner. */
+const LEAST_WORK_MS = 100;
 /** With KIP-848 the brokers decide; those that a run starts have the same. */
 const SESSION_MS = 6_000;
 const CALM_MS = 60_000;
@@ -63,7 +66,7 @@ async function part(options: ScenarioOptions, meanwhile: Meanwhile): Promise<Out
           concurrency: 16,
           commitIntervalMs: 500,
           detectFailureMs: SESSION_MS,
-          work: { kind: 'store', port: store.port, minMs: 100, maxMs: 400 },
+          work: { kind: 'store', port: store.port, minMs: LEAST_WORK_MS, maxMs: 400 },
         },
       }),
       { minimum: { acked: LEAST_TASKS, finished: LEAST_TASKS, rebalances: WORKERS + 2, reruns: 1 } },
@@ -131,7 +134,10 @@ async function standStill(world: World, { options, admin, meanwhile }: Course): 
 }
 
 async function suspendAtWork(world: World, target: Child): Promise<void> {
-  const atWork = ({ running }: GroupView): boolean => (running.get(target.life) ?? 0) >= AT_WORK;
+  // What began so recently has surely not written yet.
+  const atWork = ({ running, latestStart }: GroupView): boolean =>
+    (running.get(target.life) ?? 0) >= AT_WORK &&
+    monotonicMs() - (latestStart.get(target.life) ?? 0) < LEAST_WORK_MS;
   const deadline = performance.now() + CALM_MS;
   do {
     if (performance.now() > deadline) throw new Error(`${target.life} is never in the middle of its work`);
