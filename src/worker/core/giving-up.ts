@@ -114,6 +114,8 @@ function expire(core: CoreState, revocation: Revocation): void {
       report: { kind: 'drain-expired', partition: partition.partition, runningCount: runs.length },
     });
     for (const run of runs) voidRun(core, run, core.stopping ? 'shutdown' : 'partition-lost');
+    // One more commit: no process has ended of what was running, whatever the last one allows to think.
+    partition.changes += 1;
   }
 }
 
