@@ -28,7 +28,11 @@ export function disturb(world: World): void {
   const busy = world.living().filter(({ core }) => core.state.runs.size > 0);
   const worker = world.random.pick(busy) ?? world.random.pick(world.living());
   if (worker === undefined) return;
-  const { killers, overtaking } = world.scenario;
+  const { killers, overtaking, onlyExpels } = world.scenario;
+  if (onlyExpels) {
+    expel(world, worker);
+    return;
+  }
   switch (world.random.below(5)) {
     case 0:
       if (!killers) crash(world, worker);
@@ -66,7 +70,8 @@ function expel(world: World, worker: SimulatedWorker): void {
   ensureMember(world);
   world.group.assignFree();
   // Long enough for others to take what it had, and for its handlers to end meanwhile.
-  rejoin(world, worker, 4 + world.random.below(world.scenario.overtaking ? 80 : 20));
+  const { overtaking, onlyExpels } = world.scenario;
+  rejoin(world, worker, 4 + world.random.below(overtaking || onlyExpels ? 80 : 20));
 }
 
 function rejoin(world: World, worker: SimulatedWorker, hops: number): void {

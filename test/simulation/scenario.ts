@@ -36,6 +36,8 @@ export interface Scenario {
   readonly overtaking: boolean;
   /** Chance that a commit of a worker that was expelled does not reach the coordinator. */
   readonly cutOff: number;
+  /** Nothing else disturbs the group than that it expels workers. */
+  readonly onlyExpels: boolean;
   /** Chance that who takes a partition waits long for what it reads. */
   readonly slowAnswers: number;
   /** Chance that in a step a quarter of an hour passes. */
@@ -67,11 +69,17 @@ const worldOf: Partial<Record<Mutant, Partial<Traits>>> = {
   'last-word-unheard': {
     ...parking,
     ...plain,
-    overtaking: true,
+    overtaking: false,
     workers: 2,
     operatorRate: 0.12,
+    giveUpRate: 1,
     cutOff: 0,
-    slowAnswers: 0.5,
+    slowAnswers: 1,
+    endRate: 1,
+    slowKey: undefined,
+    commitIntervalMs: 50,
+    onlyExpels: true,
+    keys: 8,
   },
   'progress-unwritten': {
     ...parking,
@@ -134,6 +142,7 @@ function traitsOf(seed: number): Traits {
     overtaking: (mix >>> 20) % 2 === 0,
     cutOff: (second >>> 16) % 2 === 0 ? 0.9 : 0.2,
     slowAnswers: (second >>> 18) % 4 === 0 ? 0.5 : 0,
+    onlyExpels: false,
     variety: (third >>> 1) % 3 !== 0,
     delays: (third >>> 5) % 3 === 0,
     stopRate: [0, 0.003, 0.01][(third >>> 9) % 3] ?? 0,

@@ -205,7 +205,7 @@ export class World {
     return items.map((item): CommitOutcome => {
       const place = { topic: 'q', partition: item.partition.partition };
       // A client may send what it had queued under its new membership: such a late commit is accepted.
-      const admitted = worker.known || this.fault(0.4);
+      const admitted = worker.known || this.fault(this.scenario.cutOff === 0 ? 1 : 0.4);
       if (!admitted || this.#isOvertaken(item)) {
         return { ...place, failure: { kind: 'fenced', code: 25, message: 'unknown member' } };
       }

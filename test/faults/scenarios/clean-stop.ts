@@ -20,11 +20,8 @@ export const cleanStop: Scenario = {
 
 async function run(options: ScenarioOptions): Promise<Outcome> {
   const rounds = options.size === 'full' ? 30 : 3;
-  const shorter = part(options, { rounds, drainMs: 30_000 });
-  // Side by side, as two groups that know nothing of each other; at full size the machine is one group's.
-  if (options.size === 'full') await shorter;
-  const longer = part(options, { rounds: options.size === 'full' ? 10 : 2, drainMs: 500 });
-  const [short, long] = await Promise.all([shorter, longer]);
+  const short = await part(options, { rounds, drainMs: 30_000 });
+  const long = await part(options, { rounds: options.size === 'full' ? 10 : 2, drainMs: 500 });
   const twice = short.report.figures.reruns;
   if (twice > 0)
     short.problems.push(`${twice} tasks ran twice although every handler was shorter than drainMs`);
