@@ -182,7 +182,8 @@ function remove(core: CoreState, suspect: Suspect): void {
 /** The next one that is to run alone. One follows another at once: then a single commit ends one and begins the next. */
 function letOneRunAlone(core: CoreState): void {
   const { suspects, suspectGate } = core;
-  if (core.nowMs < suspects.notAloneBeforeMs) return;
+  // Told of every event: as a rule nobody waits.
+  if (suspects.waitingAlone.size === 0 || core.nowMs < suspects.notAloneBeforeMs) return;
   const holder = holderOf(core);
   if (suspectGate.closed && holder?.stage !== 'clearing') return;
   const next = takeWaiting(core, suspects.waitingAlone);
