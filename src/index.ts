@@ -64,6 +64,7 @@ export type { ParkedFilter, ParkedPage, ParkedSelection } from './parked/selecti
 export type { ProducerOptions } from './producer/producer-options.ts';
 export { connectKafka } from './queue/connect-kafka.ts';
 export {
+  type EnqueueBodyOptions,
   type EnqueueItem,
   EnqueueManyError,
   type EnqueueMiddleware,
@@ -79,7 +80,9 @@ export type { QueueOptions } from './queue/queue-options.ts';
 export { TaskQueue } from './queue/task-queue.ts';
 export { defineTask, type TaskOptions } from './tasks/define-task.ts';
 export type { StandardSchema } from './tasks/standard-schema.ts';
+export type { BodyKind, BodySource, TaskBody, TaskBytes } from './tasks/task-body.ts';
 export type {
+  AnyTaskDefinition,
   BatchHandler,
   BatchOptions,
   BatchTask,

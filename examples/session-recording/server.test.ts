@@ -26,7 +26,7 @@ describe('the ingest server', () => {
     enqueued = [];
     refusals = [];
     const queue: RecordingQueue = {
-      enqueue: async (_type, _payload, options) => {
+      enqueue: async (_type, _payload, ...[options]) => {
         enqueued.push(options?.id);
         const refusal = refusals.shift();
         if (refusal !== undefined) throw refusal;

@@ -1,5 +1,6 @@
 import { KeylaneError } from '../errors/keylane-error.ts';
-import type { PayloadInput, TaskMap, TaskType } from '../tasks/task-map.ts';
+import type { BodySource } from '../tasks/task-body.ts';
+import type { BodyOf, PayloadInput, TaskMap, TaskType } from '../tasks/task-map.ts';
 
 /** What `enqueue` resolves to: the task is durable, here. */
 export interface Receipt {
@@ -25,17 +26,52 @@ export interface EnqueueOptions {
   readonly delayMs?: number;
   /** Ends the waiting. The task is surely absent if it was not handed to Kafka yet, see the error's `outcome`. */
   readonly signal?: AbortSignal;
-  /** How long this call may wait, milliseconds. Default: the producer's deliveryTimeoutMs (120,000). */
+  /**
+   * How long this call may wait, milliseconds. Default: the producer's deliveryTimeoutMs (120,000); for a task with a body
+   * half an hour.
+   */
   readonly timeoutMs?: number;
 }
+
+/** For tasks of a type with a body. */
+export interface EnqueueBodyOptions extends EnqueueOptions {
+  /**
+   * The task's body. A stream is read when the task's turn has come; when it fails, the task is not enqueued. One that was
+   * begun is destroyed when the call fails: another try needs another stream.
+   */
+  readonly body: BodySource;
+  /**
+   * The body is compressed already, in this way: `'gzip'`, say. It travels as it is, and handlers are told as
+   * `ctx.body.contentEncoding`. Default: none; then it is compressed on its way where that saves something.
+   */
+  readonly contentEncoding?: string;
+}
+
+/** What `enqueue` takes after the payload: options, and a body exactly for the types that have one. */
+export type EnqueueRest<T extends TaskMap, K extends TaskType<T>> = [BodyOf<T, K>] extends [undefined]
+  ? [options?: EnqueueOptions]
+  : undefined extends BodyOf<T, K>
+    ? [options?: EnqueueOptions | EnqueueBodyOptions]
+    : [options: EnqueueBodyOptions];
+
+/** What waits for nothing has no use for these. */
+type Waiting = 'signal' | 'timeoutMs';
+
+/** What `encode` takes after the payload. */
+export type EncodeRest<T extends TaskMap, K extends TaskType<T>> = [BodyOf<T, K>] extends [undefined]
+  ? [options?: Omit<EnqueueOptions, Waiting>]
+  : undefined extends BodyOf<T, K>
+    ? [options?: Omit<EnqueueOptions | EnqueueBodyOptions, Waiting>]
+    : [options: Omit<EnqueueBodyOptions, Waiting>];
 
 /** One of several tasks for `enqueueMany`. */
 export type EnqueueItem<T extends TaskMap> = {
   [K in TaskType<T>]: {
     readonly type: K;
     readonly payload: PayloadInput<T, K>;
-    readonly options?: EnqueueOptions;
-  };
+  } & (EnqueueRest<T, K> extends [EnqueueBodyOptions]
+    ? { readonly options: EnqueueBodyOptions }
+    : { readonly options?: EnqueueRest<T, K>[0] });
 }[TaskType<T>];
 
 /** What became of one item of `enqueueMany`. */
@@ -63,7 +99,7 @@ export class EnqueueManyError extends KeylaneError {
 export interface EnqueueRequest {
   readonly type: string;
   readonly payload: unknown;
-  readonly options: EnqueueOptions;
+  readonly options: EnqueueOptions & Partial<EnqueueBodyOptions>;
 }
 
 /**

@@ -15,10 +15,12 @@ import type { TaskContext } from '../worker/running/task-context.ts';
 import { Worker } from '../worker/worker.ts';
 import type { WorkerOptions } from '../worker/worker-options.ts';
 import {
+  type EncodeRest,
   type EnqueueItem,
   EnqueueManyError,
   type EnqueueOptions,
   type EnqueueRequest,
+  type EnqueueRest,
   type EnqueueResult,
   type OutboxRecord,
   type Receipt,
@@ -87,7 +89,7 @@ export class TaskQueue<T extends TaskMap> {
   enqueue<K extends keyof T & string>(
     type: K,
     payload: PayloadInput<T, K>,
-    options?: EnqueueOptions,
+    ...[options]: EnqueueRest<T, K>
   ): Promise<Receipt> {
     return this.#call({ type, payload, options: options ?? {} });
   }
@@ -121,7 +123,7 @@ export class TaskQueue<T extends TaskMap> {
   async encode<K extends keyof T & string>(
     type: K,
     payload: PayloadInput<T, K>,
-    options?: Pick<EnqueueOptions, 'id' | 'idempotencyKey' | 'headers' | 'delayMs'>,
+    ...[options]: EncodeRest<T, K>
   ): Promise<OutboxRecord> {
     const { task, id, key, check, encode } = prepareTask(this.#registry, {
       type,

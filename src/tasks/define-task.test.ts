@@ -14,9 +14,15 @@ test('a definition carries its options, filled with the defaults', () => {
     version: 1,
     upcasts: [],
     aliases: [],
+    body: undefined,
   });
   expect(task.key?.({ id: 'a' })).toBe('a');
   expect(Object.isFrozen(task)).toBe(true);
+});
+
+test('a type may have a body, to be had as bytes or as a stream', () => {
+  expect(defineTask({ schema, key, body: 'bytes' }).body).toBe('bytes');
+  expect(defineTask({ schema, unordered: true, body: 'stream' }).body).toBe('stream');
 });
 
 test('undefined is absent', () => {
@@ -27,6 +33,7 @@ test('undefined is absent', () => {
     version: undefined,
     upcast: undefined,
     aliases: undefined,
+    body: undefined,
   };
   expect(defineTask(options)).toMatchObject({ version: 1, aliases: [] });
 });
@@ -56,6 +63,7 @@ test.each<[string, unknown, string[]]>([
   ['a step from no version', { schema, key, upcast: { first: key } }, ['upcast.first']],
   ['a step that is no function', { schema, key, version: 2, upcast: { 1: 'x' } }, ['upcast.1']],
   ['an alias that cannot be a name', { schema, key, aliases: ['a b'] }, ['aliases.0']],
+  ['a body that is neither', { schema, key, body: true }, ['body']],
   ['an option that does not exist', { schema, key, timeoutMS: 5 }, ['timeoutMS']],
   ['everything wrong at once', { version: 2, timeoutMs: -1 }, ['schema', 'timeoutMs', 'key', 'upcast.1']],
 ])('%s is refused, naming it', (_what, options, paths) => {

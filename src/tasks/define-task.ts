@@ -7,12 +7,17 @@ import {
   type SchemaOutput,
   type StandardSchema,
 } from './standard-schema.ts';
+import type { BodyKind } from './task-body.ts';
 import type { TaskDefinition } from './task-map.ts';
 import { isTaskTypeName, TASK_TYPE_NAME_RULE } from './task-type-name.ts';
 import type { Upcast, Upcasts } from './upcast.ts';
 import type { WireSafe } from './wire-safe.ts';
 
-interface CommonTaskOptions<S extends StandardSchema, Version extends number> {
+interface CommonTaskOptions<
+  S extends StandardSchema,
+  Version extends number,
+  Body extends BodyKind | undefined,
+> {
   /**
    * Describes the payload: a zod schema, or any that offers Standard Schema. Its *input* is what `enqueue` takes and what
    * travels, so it must survive JSON (a date as a string, say, with `z.coerce.date()` or `z.iso.datetime()`); its *output*
@@ -27,10 +32,19 @@ interface CommonTaskOptions<S extends StandardSchema, Version extends number> {
   readonly upcast?: Upcasts<Version, SchemaInput<S>> | undefined;
   /** Names that recorded tasks of this type may carry, from before it was renamed. New tasks never get them. */
   readonly aliases?: readonly string[] | undefined;
+  /**
+   * Tasks of this type have a body beside the payload: bytes, or a stream of them, given to `enqueue` as `{ body }`.
+   * `'stream'`: handlers read `ctx.body` as a stream, whatever its size. `'bytes'`: it is read before the handler is
+   * called, and has 16 MiB at most. Default: none.
+   */
+  readonly body?: Body;
 }
 
-interface OrderedTaskOptions<S extends StandardSchema, Version extends number>
-  extends CommonTaskOptions<S, Version> {
+interface OrderedTaskOptions<
+  S extends StandardSchema,
+  Version extends number,
+  Body extends BodyKind | undefined,
+> extends CommonTaskOptions<S, Version, Body> {
   /**
    * The ordering key, from the payload as it travels. Tasks of one key run one after the other, in the order they were
    * enqueued; tasks of different keys run in parallel. A non-empty string of at most 1,024 bytes (UTF-8). Must not
@@ -40,8 +54,11 @@ interface OrderedTaskOptions<S extends StandardSchema, Version extends number>
   readonly unordered?: false | undefined;
 }
 
-interface KeylessTaskOptions<S extends StandardSchema, Version extends number>
-  extends CommonTaskOptions<S, Version> {
+interface KeylessTaskOptions<
+  S extends StandardSchema,
+  Version extends number,
+  Body extends BodyKind | undefined,
+> extends CommonTaskOptions<S, Version, Body> {
   /** These tasks have no order among each other: each may run at once with any other. Then there is no `key`. */
   readonly unordered: true;
   readonly key?: undefined;
@@ -49,9 +66,11 @@ interface KeylessTaskOptions<S extends StandardSchema, Version extends number>
 
 /** What `defineTask` takes: either a `key`, or `unordered: true`. */
 // For options with neither, the compiler reports the member whose name sorts last: the missing `key`.
-export type TaskOptions<S extends StandardSchema, Version extends number = 1> =
-  | KeylessTaskOptions<S, Version>
-  | OrderedTaskOptions<S, Version>;
+export type TaskOptions<
+  S extends StandardSchema,
+  Version extends number = 1,
+  Body extends BodyKind | undefined = undefined,
+> = KeylessTaskOptions<S, Version, Body> | OrderedTaskOptions<S, Version, Body>;
 
 /**
  * Defines a task type: the schema of its payload and what orders it. Does no I/O, so that one task map serves
@@ -59,10 +78,14 @@ export type TaskOptions<S extends StandardSchema, Version extends number = 1> =
  *
  * @throws OptionsError listing every problem, gaps in the upcast chain included.
  */
-export function defineTask<S extends StandardSchema, const Version extends number = 1>(
-  options: TaskOptions<S, Version> & WireSafe<S>,
-): TaskDefinition<SchemaInput<S>, SchemaOutput<S>> {
-  const { schema, key, unordered, timeoutMs, version, upcast, aliases } = checked(options);
+export function defineTask<
+  S extends StandardSchema,
+  const Version extends number = 1,
+  const Body extends BodyKind | undefined = undefined,
+>(
+  options: TaskOptions<S, Version, Body> & WireSafe<S>,
+): TaskDefinition<SchemaInput<S>, SchemaOutput<S>, Body> {
+  const { schema, key, unordered, timeoutMs, version, upcast, aliases, body } = checked(options);
   return Object.freeze({
     // The declaration checks that it is a schema, and its type is the caller's.
     schema: schema as StandardSchema<SchemaInput<S>, SchemaOutput<S>>,
@@ -72,6 +95,7 @@ export function defineTask<S extends StandardSchema, const Version extends numbe
     version,
     upcasts: Object.freeze(Array.from({ length: version - 1 }, (_, i) => upcast[i + 1])) as readonly Upcast[], // the chain has no gap
     aliases: Object.freeze([...aliases]),
+    body: body as Body, // the declaration checks it, and leaves it as it was given
   });
 }
 
@@ -112,6 +136,11 @@ const declaration = z.strictObject({
     z.array(z.custom<string>(isTaskTypeName)).default([]),
     `must be a list of task type names: ${TASK_TYPE_NAME_RULE}`,
     'Pass the names that the type had before.',
+  ),
+  body: option(
+    z.enum(['bytes', 'stream']).optional(),
+    "must be 'bytes' or 'stream'",
+    'Leave it out for tasks that have a payload only.',
   ),
 });
 

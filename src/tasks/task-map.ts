@@ -1,11 +1,16 @@
 import type { StandardSchema } from './standard-schema.ts';
+import type { BodyKind, TaskBody, TaskBytes } from './task-body.ts';
 import type { Upcast } from './upcast.ts';
 
 /**
  * What is known of one task type: made by `defineTask`, pure data and functions. `Input` is the form that travels (and
- * that `enqueue` takes), `Output` the form that handlers get.
+ * that `enqueue` takes), `Output` the form that handlers get, `Body` how they get the body: undefined for none.
  */
-export interface TaskDefinition<Input = unknown, Output = unknown> {
+export interface TaskDefinition<
+  Input = unknown,
+  Output = unknown,
+  Body extends BodyKind | undefined = undefined,
+> {
   readonly schema: StandardSchema<Input, Output>;
   /** undefined for unordered tasks: each is alone in its lane, under its own id. Given only what the schema takes. */
   readonly key: ((payload: unknown) => unknown) | undefined;
@@ -16,21 +21,39 @@ export interface TaskDefinition<Input = unknown, Output = unknown> {
   /** At index i the step from version i + 1 to i + 2; as many as the version is above 1. */
   readonly upcasts: readonly Upcast[];
   readonly aliases: readonly string[];
+  readonly body: Body;
 }
 
+/** A task definition of any kind. */
+export type AnyTaskDefinition<Input = unknown, Output = unknown> = TaskDefinition<
+  Input,
+  Output,
+  BodyKind | undefined
+>;
+
 /** A queue's task types by name. Importable by producers, workers, tests and tools alike: making it does no I/O. */
-export type TaskMap = Readonly<Record<string, TaskDefinition>>;
+export type TaskMap = Readonly<Record<string, AnyTaskDefinition>>;
 
 /** The names of a map's task types. */
 export type TaskType<T extends TaskMap> = keyof T & string;
 
 /** What `enqueue` takes for a type: the schema's input. */
 export type PayloadInput<T extends TaskMap, K extends TaskType<T>> =
-  T[K] extends TaskDefinition<infer Input, unknown> ? Input : never;
+  T[K] extends AnyTaskDefinition<infer Input, unknown> ? Input : never;
 
 /** What a handler of a type gets: the schema's output. */
 export type PayloadOutput<T extends TaskMap, K extends TaskType<T>> =
-  T[K] extends TaskDefinition<unknown, infer Output> ? Output : never;
+  T[K] extends AnyTaskDefinition<unknown, infer Output> ? Output : never;
+
+/** How handlers of a type get its body; undefined for types without one. */
+export type BodyOf<T extends TaskMap, K extends TaskType<T>> = T[K]['body'];
+
+/** A type's context: with a body exactly when the type has one. */
+export type ContextOf<T extends TaskMap, K extends TaskType<T>, Context> = [BodyOf<T, K>] extends ['stream']
+  ? Context & { readonly body: TaskBody }
+  : [BodyOf<T, K>] extends ['bytes']
+    ? Context & { readonly body: TaskBytes }
+    : Context;
 
 /** Runs one task. It is done when the returned promise resolves; what it resolves to is not looked at. */
 export type Handler<Payload, Context> = (payload: Payload, ctx: Context) => unknown;
@@ -66,8 +89,8 @@ export interface BatchHandler<Payload, Context> {
 /** One handler for every type of the map: for one task at a time, or for batches. */
 export type Handlers<T extends TaskMap, Context> = {
   readonly [K in TaskType<T>]:
-    | Handler<PayloadOutput<T, K>, Context>
-    | BatchHandler<PayloadOutput<T, K>, Context>;
+    | Handler<PayloadOutput<T, K>, ContextOf<T, K, Context>>
+    | BatchHandler<PayloadOutput<T, K>, ContextOf<T, K, Context>>;
 };
 
 /**

@@ -1,10 +1,10 @@
 import { type OptionProblem, OptionsError } from '../errors/options-error.ts';
 import { TaskTypeUnknownError } from '../errors/task-errors.ts';
-import type { TaskDefinition, TaskMap } from './task-map.ts';
+import type { AnyTaskDefinition, TaskMap } from './task-map.ts';
 import { isTaskTypeName, TASK_TYPE_NAME_RULE } from './task-type-name.ts';
 
 /** A task definition under the name it has in the map. */
-export interface RegisteredTask extends TaskDefinition {
+export interface RegisteredTask extends AnyTaskDefinition {
   readonly type: string;
 }
 

@@ -1,3 +1,4 @@
+import type { BodySource } from '../../tasks/task-body.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 
 /** What a handler is told about its task, and what it may do. */
@@ -53,6 +54,10 @@ export interface FollowUpOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Not to run before so long from now, milliseconds, at most 7 days; for `unordered` types only, as with `queue.enqueue`. */
   readonly delayMs?: number;
+  /** For types with a body, and required there. A try that repeats the call must give the same bytes again. */
+  readonly body?: BodySource;
+  /** How the body is compressed already, as with `queue.enqueue`. */
+  readonly contentEncoding?: string;
 }
 
 /** Wraps a handler. Call `next` once; what it rejects with is the handler's error. */
