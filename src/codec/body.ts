@@ -9,6 +9,7 @@ import type { CodecLimits } from './codec-limits.ts';
 import type { CodecName } from './header-names.ts';
 import { loadLz4 } from './lz4.ts';
 import { measureFrame } from './lz4-frame.ts';
+import type { BodyManifest } from './manifest.ts';
 import { findUnserializable } from './unserializable.ts';
 
 /** A payload as a record's value. */
@@ -19,9 +20,13 @@ export interface WrittenBody {
   readonly jsonBytes: number;
 }
 
-interface BodyToWrite {
+interface PayloadToWrite {
   readonly type: string;
   readonly payload: unknown;
+  /** The payload's JSON, where it was made before. */
+  readonly json?: Buffer | undefined;
+  /** Where the JSON is, when it is in parts. */
+  readonly payloadParts?: BodyManifest | undefined;
 }
 
 /**
@@ -29,13 +34,24 @@ interface BodyToWrite {
  *
  * @throws PayloadNotSerializableError, TaskTooLargeError
  */
-export function writeBody(task: BodyToWrite, limits: CodecLimits): WrittenBody | Promise<WrittenBody> {
-  const json = toJson(task, limits);
+export function writeBody(task: PayloadToWrite, limits: CodecLimits): WrittenBody | Promise<WrittenBody> {
+  if (task.payloadParts !== undefined) {
+    return { codec: 'json+parts', value: IN_PARTS, jsonBytes: task.payloadParts.bytes };
+  }
+  const json = task.json ?? payloadJson(task.type, task.payload, limits);
   if (json.length > limits.compressAboveBytes) return compress(json);
   return { codec: 'json', value: json, jsonBytes: json.length };
 }
 
-function toJson({ type, payload }: BodyToWrite, limits: CodecLimits): Buffer {
+/** The value of a record whose payload is in parts. */
+const IN_PARTS = Buffer.from('{}');
+
+/**
+ * The JSON of a payload.
+ *
+ * @throws PayloadNotSerializableError, TaskTooLargeError
+ */
+export function payloadJson(type: string, payload: unknown, limits: CodecLimits): Buffer {
   let text: string | undefined;
   try {
     text = JSON.stringify(payload); // undefined for undefined, a function or a symbol, whatever its type says
@@ -57,20 +73,36 @@ async function compress(json: Buffer): Promise<WrittenBody> {
   return { codec: 'json+lz4f', value: frame, jsonBytes: json.length };
 }
 
-/** How a record says its value is written. */
-interface BodyForm {
+/** How a record says its payload is written. */
+interface PayloadForm {
   readonly codec: CodecName;
   readonly lengthBytes: number;
+  readonly payloadParts: BodyManifest | undefined;
 }
 
+/** Fetches what a manifest lists, joined. */
+export type PartsReading = (manifest: BodyManifest) => Promise<Buffer>;
+
 /**
- * Reads a value back. The content of a frame is measured before it is decompressed (off this thread), so that what is
- * allocated is never more than the declared length. A promise only for frames.
+ * Reads a payload back. The content of a frame is measured before it is decompressed (off this thread), so that what is
+ * allocated is never more than the declared length. A promise only for frames and parts.
  *
  * @throws RecordUndecodableError
  */
-export function readBody(record: IncomingRecord, value: Buffer, { codec, lengthBytes }: BodyForm): unknown {
+export function readBody(
+  record: IncomingRecord,
+  { codec, lengthBytes, payloadParts }: PayloadForm,
+  readParts: PartsReading | undefined,
+): unknown {
+  const { value } = record;
+  if (value === null) throw new RecordUndecodableError(record, 'it has no value (a tombstone)');
   if (codec === 'json') return parse(record, value, lengthBytes);
+  if (codec === 'json+parts') {
+    if (payloadParts === undefined || readParts === undefined) {
+      throw new RecordUndecodableError(record, 'its payload is in parts, and those are not read here');
+    }
+    return readParts(payloadParts).then((json) => parse(record, json, lengthBytes));
+  }
   const frame = measureFrame(value, lengthBytes);
   if (frame.kind === 'broken')
     throw new RecordUndecodableError(record, `its lz4 frame is damaged: ${frame.reason}`);

@@ -1,4 +1,4 @@
-/** What bounds a task that travels as one record. */
+/** What bounds a task as it is recorded. */
 export interface CodecLimits {
   /** Largest record as it is sent: key, value and headers, in bytes. */
   readonly maxRecordBytes: number;
@@ -22,3 +22,18 @@ export const defaultCodecLimits: CodecLimits = {
   maxPayloadBytes: 16 * 1024 * 1024,
   compressAboveBytes: 512 * 1024,
 };
+
+/** Largest body of a task. The API is made for 500 MB; beyond this, one task keeps its key busy for minutes. */
+export const MAX_BODY_BYTES = 1024 ** 3;
+
+/** Most content of one part. Readers reserve memory by it, and a part is checked in one go on the main thread. */
+export const MAX_PART_BYTES = 1024 ** 2;
+
+/** Most parts of one upload: parts of 1 KB at the largest body. */
+export const MAX_PART_COUNT = 1024 ** 2;
+
+/** Longest time that an upload may be given, and so the longest that parts must be kept for manifests yet to come. */
+export const MAX_UPLOAD_TIMEOUT_MS = 24 * 3_600_000;
+
+/** Longest name of a body's encoding. */
+export const MAX_ENCODING_CHARACTERS = 64;

@@ -86,6 +86,7 @@ test('what a caller adds travels in headers and comes back', async () => {
     version: 2,
     codec: 'json',
     lengthBytes: 41,
+    bodyBytes: 0,
     enqueuedAtMs: task.enqueuedAtMs,
     ...added,
   });

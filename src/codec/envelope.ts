@@ -1,20 +1,30 @@
 import { isUtf8 } from 'node:buffer';
 import { RecordUndecodableError, TaskTooLargeError } from '../errors/task-errors.ts';
 import type { IncomingRecord, OutgoingRecord, RecordHeader } from '../kafka/port.ts';
-import { readBody, type WrittenBody, writeBody } from './body.ts';
+import { type PartsReading, readBody, type WrittenBody, writeBody } from './body.ts';
 import type { CodecLimits } from './codec-limits.ts';
 import { checkFields, userHeaders } from './enqueue-fields.ts';
-import { type CodecName, headerNames, isReservedName } from './header-names.ts';
-import { text, wholeNumber } from './header-values.ts';
+import { type CodecName, headerNames, isReservedName, type WireCodec } from './header-names.ts';
+import { MAX_DATE_MS, text, wholeNumber } from './header-values.ts';
+import { type BodyManifest, manifestHeader, readManifest } from './manifest.ts';
 import { notBeforeHeader } from './not-before.ts';
+import { bodyHeaders, type RecordedBody, readRecordedBody } from './recorded-body.ts';
 
 /** A task to be written as a record. */
 export interface TaskToEncode {
   readonly id: string;
   readonly type: string;
   readonly version: number;
-  /** The wire form; written as JSON. */
+  /** The wire form; written as JSON. Not looked at with `json` or `payloadParts`. */
   readonly payload: unknown;
+  /** The payload's JSON, where `payloadJson` made it before. */
+  readonly json?: Buffer | undefined;
+  /** Where the payload's JSON is, when it is in parts. */
+  readonly payloadParts?: BodyManifest | undefined;
+  /** An inline one is used as it is, not copied. */
+  readonly body?: RecordedBody | undefined;
+  /** How the body was compressed before it came here, as in HTTP; with a body only. */
+  readonly contentEncoding?: string | undefined;
   /** The lane key. */
   readonly key: string;
   readonly enqueuedAtMs: number;
@@ -47,38 +57,52 @@ export function encodeTask(task: TaskToEncode, limits: CodecLimits): EncodedTask
     : toRecord(task, body, limits);
 }
 
-const codecValue: Readonly<Record<CodecName, Buffer>> = {
+const codecValue: Readonly<Record<WireCodec, Buffer>> = {
   json: Buffer.from('json'),
   'json+lz4f': Buffer.from('json+lz4f'),
+  'json+parts': Buffer.from('json+parts'),
+  'json+body': Buffer.from('json+body'),
+  'json+lz4f+body': Buffer.from('json+lz4f+body'),
+  'json+parts+body': Buffer.from('json+parts+body'),
 };
 
-function toRecord(task: TaskToEncode, body: WrittenBody, limits: CodecLimits): EncodedTask {
+function toRecord(task: TaskToEncode, payload: WrittenBody, limits: CodecLimits): EncodedTask {
+  const codec: WireCodec = task.body === undefined ? payload.codec : `${payload.codec}+body`;
   const headers: RecordHeader[] = [
     [headerNames.type, Buffer.from(task.type, 'latin1')], // first: readers look for it in every record
     [headerNames.id, Buffer.from(task.id)],
     [headerNames.version, Buffer.from(String(task.version), 'latin1')],
-    [headerNames.codec, codecValue[body.codec]],
-    [headerNames.length, Buffer.from(String(body.jsonBytes), 'latin1')],
+    [headerNames.codec, codecValue[codec]],
+    [headerNames.length, Buffer.from(String(payload.jsonBytes), 'latin1')],
     [headerNames.enqueuedAt, Buffer.from(String(task.enqueuedAtMs), 'latin1')],
   ];
   if (task.idempotencyKey !== undefined)
     headers.push([headerNames.idempotencyKey, Buffer.from(task.idempotencyKey)]);
   if (task.notBeforeMs !== undefined) headers.push(notBeforeHeader(task.notBeforeMs));
+  if (task.payloadParts !== undefined)
+    headers.push(manifestHeader(headerNames.payloadParts, task.payloadParts));
+  if (task.body !== undefined) headers.push(...bodyHeaders(task.body, task.contentEncoding));
   if (task.traceparent !== undefined) headers.push([headerNames.traceparent, Buffer.from(task.traceparent)]);
   if (task.tracestate !== undefined) headers.push([headerNames.tracestate, Buffer.from(task.tracestate)]);
   if (task.headers !== undefined) headers.push(...userHeaders(task.headers));
   const key = Buffer.from(task.key);
-  const bytes = recordBytes({ key, value: body.value, headers });
+  const record: OutgoingRecord = { key, value: payload.value, headers };
+  const bytes = recordBytes(record);
   if (bytes > limits.maxRecordBytes) {
-    const how = body.codec === 'json' ? '' : ' compressed';
     throw new TaskTooLargeError({
       type: task.type,
       sizeBytes: bytes,
       limitBytes: limits.maxRecordBytes,
-      what: `its record (JSON of ${body.jsonBytes} bytes${how}, key and headers) has`,
+      what: `its record (${contentOf(task, payload)}, key and headers) has`,
     });
   }
-  return { record: { key, value: body.value, headers }, bytes };
+  return { record, bytes };
+}
+
+function contentOf({ body }: TaskToEncode, { codec, jsonBytes }: WrittenBody): string {
+  const how = codec === 'json+lz4f' ? ' compressed' : '';
+  const json = `JSON of ${jsonBytes} bytes${how}`;
+  return body?.kind === 'inline' ? `${json}, a body of ${body.bytes.length} bytes` : json;
 }
 
 /** Kafka's own framing of a record and of each header: length and delta varints, at most. */
@@ -101,6 +125,13 @@ export interface RecordHead {
   readonly codec: CodecName;
   /** Bytes of the payload's JSON, as declared. */
   readonly lengthBytes: number;
+  /** Where the payload's JSON is; undefined: in the record's value. */
+  readonly payloadParts: BodyManifest | undefined;
+  readonly body: RecordedBody | undefined;
+  /** Exact length of the body; 0 without one. */
+  readonly bodyBytes: number;
+  /** How the body was compressed by whoever enqueued it; undefined: not. */
+  readonly contentEncoding: string | undefined;
   readonly enqueuedAtMs: number;
   /** The task's id unless the producer gave one. */
   readonly idempotencyKey: string;
@@ -159,14 +190,30 @@ function sort([name, value]: RecordHeader, fields: Fields): void {
 
 const none: Readonly<Record<string, string>> = Object.freeze({});
 
+/** What a codec says. */
+interface Form {
+  readonly codec: CodecName;
+  readonly hasBody: boolean;
+}
+
+const codecs: readonly CodecName[] = ['json', 'json+lz4f', 'json+parts'];
+const forms: ReadonlyMap<string | undefined, Form> = new Map<WireCodec, Form>(
+  codecs.flatMap((codec): [WireCodec, Form][] => [
+    [codec, { codec, hasBody: false }],
+    [`${codec}+body`, { codec, hasBody: true }],
+  ]),
+);
+
+const noBody = { kind: 'none', body: undefined, bodyBytes: 0, contentEncoding: undefined } as const;
+
 function toHead({ byName, user }: Fields): HeadReading {
   const id = text(byName.get(headerNames.id));
   if (id === undefined) return undecodable(`its header kl-id is missing, empty, too long or not UTF-8`);
   const type = text(byName.get(headerNames.type));
   if (type === undefined) return undecodable(`its header kl-type is missing, empty, too long or not UTF-8`);
-  const codec = byName.get(headerNames.codec)?.toString('latin1');
-  if (codec !== 'json' && codec !== 'json+lz4f')
-    return undecodable(`its codec is ${quote(codec)}, not one this release knows`);
+  const written = byName.get(headerNames.codec)?.toString('latin1');
+  const form = forms.get(written);
+  if (form === undefined) return undecodable(`its codec is ${quote(written)}, not one this release knows`);
   const version = wholeNumber(byName.get(headerNames.version));
   if (version === undefined || version < 1)
     return undecodable('its header kl-version is not a whole number from 1');
@@ -178,14 +225,25 @@ function toHead({ byName, user }: Fields): HeadReading {
   const givenKey = byName.get(headerNames.idempotencyKey);
   const idempotencyKey = givenKey === undefined ? id : text(givenKey);
   if (idempotencyKey === undefined) return undecodable('its header kl-ikey is empty, too long or not UTF-8');
+  const payloadParts =
+    form.codec === 'json+parts' ? readManifest(byName.get(headerNames.payloadParts)) : undefined;
+  if (form.codec === 'json+parts' && payloadParts?.bytes !== lengthBytes) {
+    return undecodable('its header kl-payload-parts is no manifest of the declared length');
+  }
+  const large = form.hasBody ? readRecordedBody(byName) : noBody;
+  if (large.kind === 'undecodable') return large;
   return {
     kind: 'task',
     head: {
       id,
       type,
       version,
-      codec,
+      codec: form.codec,
       lengthBytes,
+      payloadParts,
+      body: large.body,
+      bodyBytes: large.bodyBytes,
+      contentEncoding: large.contentEncoding,
       enqueuedAtMs,
       idempotencyKey,
       headers: user === undefined ? none : Object.fromEntries(user),
@@ -196,23 +254,25 @@ function toHead({ byName, user }: Fields): HeadReading {
   };
 }
 
+/** How a payload is read. */
+export interface PayloadReading extends CodecLimits {
+  /** Fetches what a manifest lists. Without it a payload in parts is refused. What it rejects with is passed on. */
+  readonly readParts?: PartsReading | undefined;
+}
+
 /**
- * Reads a record's payload; what it declares is checked against the limits before anything is allocated. A promise only
- * for lz4 frames.
+ * Reads a record's payload; what it declares is checked against the limits before anything is allocated or fetched. A
+ * promise only for lz4 frames and parts.
  *
  * @throws RecordUndecodableError; thrown or as the promise's rejection.
  */
-export function decodeBody(record: IncomingRecord, head: RecordHead, limits: CodecLimits): unknown {
-  if (record.value === null) throw new RecordUndecodableError(record, 'it has no value (a tombstone)');
-  if (head.lengthBytes > limits.maxPayloadBytes) {
-    const reason = `it declares ${head.lengthBytes} bytes; the limit is ${limits.maxPayloadBytes}`;
+export function decodeBody(record: IncomingRecord, head: RecordHead, reading: PayloadReading): unknown {
+  if (head.lengthBytes > reading.maxPayloadBytes) {
+    const reason = `it declares ${head.lengthBytes} bytes; the limit is ${reading.maxPayloadBytes}`;
     throw new RecordUndecodableError(record, reason);
   }
-  return readBody(record, record.value, head);
+  return readBody(record, head, reading.readParts);
 }
-
-/** The last instant that a Date can hold. */
-const MAX_DATE_MS = 8_640_000_000_000_000;
 
 function undecodable(reason: string): HeadReading {
   return { kind: 'undecodable', reason };

@@ -10,12 +10,29 @@ export const headerNames = {
   enqueuedAt: 'kl-at',
   idempotencyKey: 'kl-ikey',
   notBefore: 'kl-not-before',
+  payloadParts: 'kl-payload-parts',
+  body: 'kl-body',
+  bodyParts: 'kl-body-parts',
+  bodyLength: 'kl-body-length',
+  bodyEncoding: 'kl-body-encoding',
   traceparent: 'traceparent',
   tracestate: 'tracestate',
 } as const;
 
-/** How a record's value is written. */
-export type CodecName = 'json' | 'json+lz4f';
+/** Headers of a record in the parts topic. */
+export const partHeaders = {
+  upload: 'kl-upload',
+  part: 'kl-part',
+  length: 'kl-part-length',
+  crc: 'kl-part-crc',
+  codec: 'kl-part-codec',
+} as const;
+
+/** Where a payload is and how it is written: in the record's value, as it is or as an lz4 frame, or in parts. */
+export type CodecName = 'json' | 'json+lz4f' | 'json+parts';
+
+/** What stands in `kl-codec`: a reader refuses what it does not know, so everything it must understand is said here. */
+export type WireCodec = CodecName | `${CodecName}+body`;
 
 /** Longest id, idempotency key, traceparent or tracestate, in bytes. */
 export const MAX_FIELD_BYTES = 512;

@@ -18,3 +18,6 @@ export function wholeNumber(value: Buffer | undefined): number | undefined {
   }
   return Number.isSafeInteger(number) ? number : undefined;
 }
+
+/** The last instant that a Date can hold. */
+export const MAX_DATE_MS = 8_640_000_000_000_000;

@@ -29,6 +29,7 @@ export type ErrorCode =
   | 'TOPICS_REFUSED'
   // records that cannot be read
   | 'RECORD_UNDECODABLE'
+  | 'PART_DAMAGED'
   | 'TASK_VERSION_NEWER'
   | 'UPCAST_FAILED'
   // worker
