@@ -1,6 +1,9 @@
 import { type OptionProblem, OptionsError } from '../errors/options-error.ts';
 import type { RecordHeader } from '../kafka/port.ts';
+import { MAX_ENCODING_CHARACTERS } from './codec-limits.ts';
 import { isReservedName, MAX_FIELD_BYTES, MAX_USER_HEADER_BYTES } from './header-names.ts';
+import type { BodyManifest } from './manifest.ts';
+import { isContentEncoding } from './recorded-body.ts';
 
 /** What a caller may say about a task besides its payload. */
 export interface EnqueueFields {
@@ -8,6 +11,11 @@ export interface EnqueueFields {
   readonly type: string;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly idempotencyKey?: string | undefined;
+  readonly notBeforeMs?: number | undefined;
+  readonly payloadParts?: BodyManifest | undefined;
+  /** Where its body is, or will be. */
+  readonly body?: { readonly kind: string } | undefined;
+  readonly contentEncoding?: string | undefined;
 }
 
 /** @throws OptionsError listing what is not allowed. */
@@ -16,6 +24,8 @@ export function checkFields(task: EnqueueFields): void {
   checkField('id', task.id, problems);
   if (task.idempotencyKey !== undefined) checkField('idempotencyKey', task.idempotencyKey, problems);
   if (task.headers !== undefined) checkHeaders(task.headers, problems);
+  if (task.contentEncoding !== undefined) checkEncoding(task.contentEncoding, task.body, problems);
+  if (task.notBeforeMs !== undefined && isInParts(task)) problems.push(DELAYED_IN_PARTS);
   if (problems.length > 0) throw new OptionsError(`enqueue('${task.type}')`, problems);
 }
 
@@ -34,6 +44,33 @@ function checkField(path: string, value: unknown, problems: OptionProblem[]): vo
     cure: 'Leave it out for the default.',
   });
 }
+
+function checkEncoding(value: unknown, body: EnqueueFields['body'], problems: OptionProblem[]): void {
+  const path = 'contentEncoding';
+  if (!isContentEncoding(value)) {
+    problems.push({
+      path,
+      rule: `must name a content coding as HTTP does, in at most ${MAX_ENCODING_CHARACTERS} characters`,
+      value: show(value),
+      cure: "Use 'gzip', 'br' or 'zstd', or leave it out.",
+    });
+  } else if (body === undefined) {
+    const cure = 'Leave it out: it says how a body was compressed.';
+    problems.push({ path, rule: 'must not be given without a body', value: show(value), cure });
+  }
+}
+
+function isInParts({ payloadParts, body }: EnqueueFields): boolean {
+  return payloadParts !== undefined || body?.kind === 'parts';
+}
+
+/** A delayed record moves on in its log, where its parts cannot follow: they would be too old, and void. */
+const DELAYED_IN_PARTS: OptionProblem = {
+  path: 'delayMs',
+  rule: 'must not be given for a task that does not fit one record',
+  value: 'a delay',
+  cure: 'Enqueue it without a delay, or when it is due.',
+};
 
 function checkHeaders(headers: unknown, problems: OptionProblem[]): void {
   if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) {

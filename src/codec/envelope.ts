@@ -232,6 +232,9 @@ function toHead({ byName, user }: Fields): HeadReading {
   }
   const large = form.hasBody ? readRecordedBody(byName) : noBody;
   if (large.kind === 'undecodable') return large;
+  if (byName.has(headerNames.notBefore) && (payloadParts !== undefined || large.body?.kind === 'parts')) {
+    return undecodable('it is delayed (kl-not-before) and in parts');
+  }
   return {
     kind: 'task',
     head: {
