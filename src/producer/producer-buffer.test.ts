@@ -11,9 +11,9 @@ describe('the buffer', () => {
       const given = task({ id, laneKey: key, partition, bytes: 250 });
       return {
         ...given,
-        encode: () => {
+        encode: (own) => {
           encoded.push(id);
-          return given.encode();
+          return given.encode(own);
         },
       };
     };
@@ -64,9 +64,9 @@ describe('the buffer', () => {
       const given = task({ partition, laneKey: `k${partition}`, bytes: 100 });
       return {
         ...given,
-        encode: () => {
+        encode: (own) => {
           started += 1;
-          return gate.then(() => given.encode());
+          return gate.then(() => given.encode(own));
         },
       };
     };

@@ -132,7 +132,7 @@ describe('sending', () => {
     const gate = new Promise<void>((resolve) => {
       finish = resolve;
     });
-    const encode = (): Promise<Awaited<ReturnType<typeof slow.encode>>> => gate.then(() => slow.encode());
+    const encode: typeof slow.encode = (own) => gate.then(() => slow.encode(own));
     const all = producer.addMany([
       { ...slow, encode },
       task({ id: 'behind' }),

@@ -79,7 +79,7 @@ export class Producer {
     });
   }
 
-  /** Takes the task's place in its key's order before it returns. */
+  /** Takes the task's place in its key's order before it returns. Once closed only parts of tasks that are here are taken. */
   add(given: ProducerItem): Promise<Appended> {
     return new Promise((resolve, reject) => {
       const item = this.#core.add(given, { resolve, reject }, this.#deps.clock.monotonicMs());
@@ -177,6 +177,9 @@ export class Producer {
       case 'encode':
         this.#encode(effect.item);
         return;
+      case 'cancel':
+        effect.item.cancel();
+        return;
       case 'resolve': {
         const { item, offset, timestampMs } = effect;
         const { topic, partition } = item.lane.line;
@@ -201,7 +204,7 @@ export class Producer {
     if (encode === undefined) return; // given up since
     let made: EncodedRecord | Promise<EncodedRecord>;
     try {
-      made = encode();
+      made = encode(item);
     } catch (error) {
       this.#core.encodeFailed(item, error);
       return;

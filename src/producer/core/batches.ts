@@ -48,9 +48,17 @@ function drainLine(
 function hasPlace(state: ProducerState, line: PartitionLine, warm: boolean): boolean {
   if (line.inFlightCount === 0) return true;
   // Full batches decide throughput: what is less waits for one that is under way.
-  if (!warm || line.sendableBytes < state.config.maxBatchBytes) return false;
+  if (!warm || !isFull(state, line)) return false;
   if (line.inFlightCount >= state.config.maxInFlightCount) return false;
   return line.inFlightBytes + state.config.maxBatchBytes <= state.config.maxInFlightBytes;
+}
+
+/** A batch's worth. Of parts no two may fit into a batch, and an upload has only a few on their way: it would wait in vain. */
+function isFull(state: ProducerState, line: PartitionLine): boolean {
+  const { maxBatchBytes } = state.config;
+  if (line.sendableBytes >= maxBatchBytes) return true;
+  const { front } = line;
+  return front?.part === true && front.bytes > maxBatchBytes / 2;
 }
 
 /**
@@ -59,7 +67,7 @@ function hasPlace(state: ProducerState, line: PartitionLine, warm: boolean): boo
  */
 function isHeld(state: ProducerState, line: PartitionLine): boolean {
   if (line.inFlightCount > 0 || !isBusy(state)) return false;
-  if (line.sendableBytes === 0 || line.sendableBytes >= state.config.maxBatchBytes) return false;
+  if (line.sendableBytes === 0 || isFull(state, line)) return false;
   line.heldUntilMs ??= state.nowMs + holdMs(state);
   if (state.nowMs >= line.heldUntilMs) return false;
   state.held.add(line);

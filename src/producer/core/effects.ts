@@ -25,6 +25,8 @@ export type Failure =
   /** Kafka did not confirm it: unknown. */
   | { readonly kind: 'unconfirmed'; readonly failure: KafkaFailure }
   | { readonly kind: 'predecessor'; readonly id: string }
+  /** It was appended too late to count: whoever reads it passes it over. */
+  | { readonly kind: 'void' }
   | { readonly kind: 'closed'; readonly stage: Stage }
   /** No connection could be made. */
   | { readonly kind: 'unconnected'; readonly error: unknown };
@@ -33,6 +35,8 @@ export type Failure =
 export type Effect =
   /** Call the task's `encode`: answered by `encoded` or `encodeFailed`. */
   | { readonly kind: 'encode'; readonly item: Item }
+  /** It was given up while it was being encoded, and something listens for that: call its `cancel`. */
+  | { readonly kind: 'cancel'; readonly item: Item }
   | { readonly kind: 'resolve'; readonly item: Item; readonly offset: number; readonly timestampMs: number }
   | { readonly kind: 'reject'; readonly item: Item; readonly failure: Failure }
   /** Everything before a flush is answered. */

@@ -7,6 +7,17 @@ export interface EncodedRecord {
   readonly record: OutgoingRecord;
   /** What it takes on the wire at most, headers and record overhead included: a batch of these must fit the client's. */
   readonly bytes: number;
+  /**
+   * Appended later than this, by the broker's clock, the record counts for nothing to whoever reads it, and its caller is
+   * told that the task is absent. A manifest is void when its parts may be deleted already.
+   */
+  readonly voidAfterMs?: number | undefined;
+}
+
+/** What `encode` may ask about its task. */
+export interface Encoding {
+  /** Aborts when the task is given up before it is encoded, so that an upload ends with it. Made when first asked for. */
+  readonly signal: AbortSignal;
 }
 
 /** What became of a task that is in the log. */
@@ -55,8 +66,13 @@ export interface ProducerItem {
    * worker's journal entry behind the tasks that wait for that worker would never be written.
    */
   readonly urgent?: boolean | undefined;
-  /** Called once there is room. What it throws is what the caller gets. */
-  readonly encode: () => EncodedRecord | Promise<EncodedRecord>;
+  /** Belongs to a task that is here already and is being encoded: it is taken also while the producer closes. */
+  readonly part?: boolean | undefined;
+  /**
+   * Called once there is room. What it throws is what the caller gets. It may take as long as an upload does: the task
+   * keeps its place in its lane, counts as a batch, and keeps only its own key waiting.
+   */
+  readonly encode: (task: Encoding) => EncodedRecord | Promise<EncodedRecord>;
   /** Validation that takes a while; a rejection is what the caller gets. */
   readonly ready?: Promise<void> | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -65,11 +81,12 @@ export interface ProducerItem {
 }
 
 /** One task on its way through the producer. Its place in its key's lane is taken when it is made, and kept. */
-export class Item {
+export class Item implements Encoding {
   readonly id: string;
   readonly type: string;
   readonly lane: KeyLane;
   readonly urgent: boolean;
+  readonly part: boolean;
   /** Call order over the whole producer. */
   readonly seq: number;
   readonly deadlineMs: number;
@@ -77,11 +94,13 @@ export class Item {
   readonly resolve: (appended: Appended) => void;
   readonly reject: (error: unknown) => void;
   /** Dropped once called, so that a payload is not kept beside its record. */
-  encode: (() => EncodedRecord | Promise<EncodedRecord>) | undefined;
+  encode: ((task: Encoding) => EncodedRecord | Promise<EncodedRecord>) | undefined;
   /** False while an asynchronous validation runs. */
   validated: boolean;
   bytes: number;
   record: OutgoingRecord | undefined;
+  /** See {@link EncodedRecord}. */
+  voidAfterMs: number | undefined;
   /** The caller has its answer. A handed task may be answered long before it is gone. */
   answered = false;
   /** The tasks of its key behind it were failed on its account; that happens once. */
@@ -100,6 +119,7 @@ export class Item {
   heapAt = -1;
 
   #stage: Stage = 'waiting';
+  #cancelling: AbortController | undefined;
 
   constructor(
     given: ProducerItem,
@@ -115,6 +135,7 @@ export class Item {
     this.type = given.type;
     this.lane = place.lane;
     this.urgent = given.urgent === true;
+    this.part = given.part === true;
     this.seq = place.seq;
     this.deadlineMs = place.deadlineMs;
     this.cohort = place.cohort;
@@ -127,6 +148,22 @@ export class Item {
 
   get stage(): Stage {
     return this.#stage;
+  }
+
+  get signal(): AbortSignal {
+    this.#cancelling ??= new AbortController();
+    if (this.#stage === 'gone') this.#cancelling.abort();
+    return this.#cancelling.signal;
+  }
+
+  /** Somebody listens for the end of its encoding. */
+  get isCancellable(): boolean {
+    return this.#cancelling !== undefined;
+  }
+
+  /** Ends what encodes it. Calls listeners: not for the core, which is in the middle of something. */
+  cancel(): void {
+    this.#cancelling?.abort();
   }
 
   /** The only way a stage changes. */

@@ -51,7 +51,8 @@ function settle(state: ProducerState, item: Item, outcome: RecordOutcome, incarn
     line.warmIn = incarnation;
     line.lastAckMs = state.nowMs;
     line.failuresInRow = 0;
-    confirm(state, item, outcome);
+    if (isVoid(item, outcome.timestampMs)) refuse(state, item, { kind: 'void' });
+    else confirm(state, item, outcome);
   } else {
     state.partitionRoom?.settled(line.topic, line.partition, item.bytes, 'unknown');
     line.warmIn = undefined;
@@ -59,6 +60,10 @@ function settle(state: ProducerState, item: Item, outcome: RecordOutcome, incarn
     failFollowers(state, item);
   }
   drop(state, item);
+}
+
+function isVoid({ voidAfterMs }: Item, appendedAtMs: number): boolean {
+  return voidAfterMs !== undefined && appendedAtMs > voidAfterMs;
 }
 
 function settleAbsent(state: ProducerState, item: Item, failure: KafkaFailure): void {

@@ -39,7 +39,7 @@ export class ProducerCore {
     state.itemCount += 1;
     lane.append(item);
     state.deadlines.add(item);
-    if (state.closed) this.#giveUp(item, { kind: 'closed', stage: 'waiting' });
+    if (state.closed && !item.part) this.#giveUp(item, { kind: 'closed', stage: 'waiting' });
     else if (state.room.enter(item)) state.effects.push({ kind: 'encode', item });
     return item;
   }
@@ -60,6 +60,7 @@ export class ProducerCore {
     if (item.stage !== 'encoding') return; // it was given up meanwhile
     item.move('ready');
     item.record = made.record;
+    item.voidAfterMs = made.voidAfterMs;
     item.encode = undefined;
     this.#state.room.resize(item, made.bytes);
     letPass(this.#state, item.lane);
@@ -142,7 +143,7 @@ export class ProducerCore {
     this.#state.cohorts.end(done);
   }
 
-  /** From now on tasks are refused; those that are here go on. */
+  /** From now on tasks are refused; those that are here go on, and so do parts of their bodies. */
   close(): void {
     this.#state.closed = true;
   }

@@ -104,6 +104,7 @@ export function drop(state: ProducerState, item: Item): void {
   const { line } = lane;
   if (stage === 'sendable') line.sendableBytes -= item.bytes;
   if (stage === 'returned') line.returned = line.returned.filter((other) => other.item !== item);
+  if (stage === 'encoding' && item.isCancellable) state.effects.push({ kind: 'cancel', item });
   item.move('gone');
   item.record = undefined;
   item.encode = undefined;

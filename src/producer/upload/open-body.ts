@@ -1,0 +1,141 @@
+import type { Readable } from 'node:stream';
+import type { BodySource } from '../../tasks/task-body.ts';
+import { UploadError } from './upload-error.ts';
+
+/**
+ * A body's source, read chunk by chunk by one reader and never ahead of it. Made as soon as the source is known: a stream
+ * may fail at any time, and a failure that nobody listens to would end the process.
+ */
+export class OpenBody {
+  /** What was given as bytes; undefined for a source that is iterated. */
+  readonly bytes: Buffer | undefined;
+  readonly #source: Exclude<BodySource, Uint8Array> | undefined;
+  #iterator: AsyncIterator<unknown> | undefined;
+  /** Read already and not given out. */
+  #held: Buffer[] = [];
+  #readBytes = 0;
+  #ended = false;
+  #destroyed: { readonly error: unknown } | undefined;
+  /** Ends the wait for the next chunk. */
+  #interrupt: ((error: unknown) => void) | undefined;
+
+  constructor(source: BodySource) {
+    if (source instanceof Uint8Array) {
+      this.bytes = asBuffer(source);
+      this.#held.push(this.bytes);
+      this.#readBytes = this.bytes.length;
+      this.#ended = true;
+    } else {
+      this.#source = source;
+      if (isStream(source)) source.on('error', ignore); // whoever reads gets it as a rejection
+    }
+  }
+
+  /** The next chunk; undefined at the end. Rejects with an {@link UploadError}, or with what `destroy` was given. */
+  next(): Promise<Buffer | undefined> {
+    if (this.#destroyed !== undefined) return Promise.reject(this.#destroyed.error);
+    const held = this.#held.shift();
+    return held === undefined ? this.#read() : Promise.resolve(held);
+  }
+
+  /**
+   * All of it, when it ends within `maxBytes`. Else undefined, and `next` gives what was read for this, and goes on from
+   * there.
+   */
+  async readWhole(maxBytes: number): Promise<Buffer | undefined> {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    while (bytes <= maxBytes) {
+      const chunk = await this.next();
+      if (chunk === undefined) return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
+      chunks.push(chunk);
+      bytes += chunk.length;
+    }
+    this.#held = [...chunks, ...this.#held];
+    return undefined;
+  }
+
+  /** Ends the source; a wait for its next chunk rejects with the error. Idempotent. */
+  destroy(error: unknown): void {
+    if (this.#destroyed !== undefined) return;
+    this.#destroyed = { error };
+    this.#held = [];
+    this.#interrupt?.(error);
+    const source = this.#source;
+    if (source === undefined) return;
+    // Without an error: it is not the source's, and its owner may listen for its errors.
+    if (isStream(source)) source.destroy();
+    else this.#letGo(source);
+  }
+
+  async #read(): Promise<Buffer | undefined> {
+    for (;;) {
+      const chunk = await this.#readChunk();
+      if (chunk === undefined) return undefined;
+      if (!(chunk instanceof Uint8Array)) throw new UploadError({ kind: 'not-bytes', found: nameOf(chunk) });
+      this.#readBytes += chunk.length;
+      if (chunk.length > 0) return asBuffer(chunk);
+    }
+  }
+
+  async #readChunk(): Promise<unknown> {
+    if (this.#ended) return undefined;
+    const read = new Promise<IteratorResult<unknown>>((resolve, reject) => {
+      this.#interrupt = reject;
+      this.#start().next().then(resolve, reject);
+    });
+    try {
+      const result = await read;
+      if (result.done !== true) return result.value ?? null;
+      this.#ended = true;
+      return undefined;
+    } catch (cause) {
+      if (this.#destroyed !== undefined) throw this.#destroyed.error;
+      throw new UploadError({ kind: 'source-failed', readBytes: this.#readBytes, cause });
+    } finally {
+      this.#interrupt = undefined;
+    }
+  }
+
+  #start(): AsyncIterator<unknown> {
+    if (this.#iterator !== undefined) return this.#iterator;
+    const source = this.#source;
+    if (source === undefined) throw new Error('bytes are not iterated');
+    if (isStream(source) && isSpent(source)) {
+      throw new Error('the stream had been read to its end, or destroyed, before');
+    }
+    this.#iterator = source[Symbol.asyncIterator]();
+    return this.#iterator;
+  }
+
+  /** Tells a source that is no stream. It may be in the middle of something, so that the answer may never come. */
+  #letGo(source: AsyncIterable<unknown>): void {
+    try {
+      const iterator = this.#iterator ?? source[Symbol.asyncIterator]();
+      void iterator.return?.().then(ignore, ignore);
+    } catch {
+      // Nothing can be done about a source that does not want to end.
+    }
+  }
+}
+
+function ignore(): void {}
+
+function isStream(source: AsyncIterable<unknown>): source is Readable {
+  return 'destroy' in source && typeof source.destroy === 'function' && 'on' in source;
+}
+
+/** Iterated, it would pass for an empty body. */
+function isSpent(stream: Readable): boolean {
+  return stream.readableEnded || (stream.destroyed && (stream.errored ?? null) === null);
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function nameOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  return `a ${value.constructor?.name ?? 'object'}`;
+}

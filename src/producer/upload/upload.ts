@@ -1,0 +1,174 @@
+import type { Clock } from '../../clock/clock.ts';
+import { combineCrc32c, crc32c } from '../../codec/crc32c.ts';
+import type { loadLz4 } from '../../codec/lz4.ts';
+import type { BodyManifest } from '../../codec/manifest.ts';
+import { encodePart } from '../../codec/part.ts';
+import type { OutgoingRecord } from '../../kafka/port.ts';
+import type { Appended } from '../core/item.ts';
+import { CompressionGauge } from './compression-gauge.ts';
+import { cutParts } from './cut-parts.ts';
+import type { OpenBody } from './open-body.ts';
+import type { PartsUnderWay } from './parts-under-way.ts';
+import { UploadError } from './upload-error.ts';
+import type { AppendPart, UploadJob, UploadTurn } from './uploader.ts';
+
+interface UploadDeps {
+  readonly id: string;
+  readonly body: OpenBody;
+  readonly append: AppendPart;
+  readonly clock: Clock;
+  readonly loadLz4: typeof loadLz4;
+  readonly underWay: PartsUnderWay;
+  readonly slowPartMs: number;
+  /** Waits for the turn to read and write. */
+  readonly enter: (signal: AbortSignal) => Promise<UploadTurn>;
+}
+
+/**
+ * One upload: reads, compresses and appends part after part. Whatever fails first (source, append, caller) is its failure
+ * and ends all the rest.
+ */
+export class Upload {
+  readonly #job: UploadJob;
+  readonly #deps: UploadDeps;
+  /** Aborted with the failure. */
+  readonly #failing = new AbortController();
+  readonly #gauge = new CompressionGauge();
+  /** Appends without an answer. */
+  readonly #open = new Set<Promise<void>>();
+  #count = 0;
+  #bytes = 0;
+  #crc = 0;
+  #first: Appended | undefined;
+  #last: Appended | undefined;
+
+  constructor(job: UploadJob, deps: UploadDeps) {
+    this.#job = job;
+    this.#deps = deps;
+  }
+
+  async run(): Promise<BodyManifest> {
+    const { signal } = this.#job;
+    const onAbort = (): void => this.#fail(new UploadError({ kind: 'aborted', reason: signal.reason }));
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    try {
+      await this.#sendAll();
+      return this.#manifest();
+    } catch (error) {
+      this.#fail(error);
+      await Promise.all(this.#open); // they never reject, and are aborted
+      throw this.#failing.signal.reason;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async #sendAll(): Promise<void> {
+    const turn = await this.#deps.enter(this.#failing.signal);
+    try {
+      const parts = cutParts(this.#deps.body, this.#job);
+      let more = true;
+      while (more) more = await this.#sendNext(parts, turn);
+      turn.endTurn(); // what is on its way is before whatever the next one sends, or beside it
+      await Promise.all(this.#open);
+      this.#failing.signal.throwIfAborted();
+    } finally {
+      turn.endTurn();
+      turn.leave();
+    }
+  }
+
+  /** False when there was no part left. In a function of its own: the part is let go of when it ends. */
+  async #sendNext(parts: AsyncGenerator<Buffer, void>, turn: UploadTurn): Promise<boolean> {
+    const { id, underWay } = this.#deps;
+    const { signal } = this.#failing;
+    const content = await this.#nextPart(parts, turn);
+    if (content === undefined) return false;
+    const crc = crc32c(content);
+    const frame = await this.#frameOf(content);
+    await underWay.enter(id, signal);
+    if (signal.aborted) {
+      underWay.leave(id);
+      return false;
+    }
+    this.#append(this.#count, encodePart({ upload: id, index: this.#count, content, crc, frame }));
+    this.#crc = combineCrc32c(this.#crc, crc, content.length);
+    this.#bytes += content.length;
+    this.#count += 1;
+    return true;
+  }
+
+  /** A source that is slow keeps no other upload waiting: from then on its parts go between those of the others. */
+  async #nextPart(parts: AsyncGenerator<Buffer, void>, turn: UploadTurn): Promise<Buffer | undefined> {
+    const timer = this.#deps.clock.setTimer(this.#deps.slowPartMs, turn.endTurn);
+    try {
+      const { value } = await parts.next();
+      this.#failing.signal.throwIfAborted();
+      return value ?? undefined;
+    } finally {
+      timer.clear();
+    }
+  }
+
+  async #frameOf(content: Buffer): Promise<Buffer | undefined> {
+    if (this.#job.compress === 'never' || !this.#gauge.shouldTry()) return undefined;
+    const lz4 = await this.#deps.loadLz4();
+    const frame = await lz4.compressFrame(content, { contentChecksum: true });
+    return this.#gauge.pays(content.length, frame.length) ? frame : undefined;
+  }
+
+  #append(index: number, record: OutgoingRecord): void {
+    const { id, append, underWay } = this.#deps;
+    const { topic, partition, timeoutMs } = this.#job;
+    const { signal } = this.#failing;
+    const sent = append(record, { topic, partition, upload: id, timeoutMs, signal })
+      .then(
+        (appended) => this.#appended(index, appended),
+        (cause: unknown) => this.#fail(new UploadError({ kind: 'append-failed', cause })),
+      )
+      .finally(() => {
+        this.#open.delete(sent);
+        underWay.leave(id);
+      });
+    this.#open.add(sent);
+  }
+
+  /** Answers to parts that are on their way together may come in any order. */
+  #appended(index: number, appended: Appended): void {
+    if (index === 0) this.#first = appended;
+    if (appended.offset > (this.#last?.offset ?? -1)) this.#last = appended;
+    const firstAtMs = this.#first?.timestampMs ?? appended.timestampMs;
+    if (appended.timestampMs - firstAtMs > this.#job.timeoutMs) {
+      this.#fail(new UploadError({ kind: 'too-late' }));
+    }
+  }
+
+  /** Only the first failure counts. Ends every wait of the upload, and its source. */
+  #fail(error: unknown): void {
+    const { signal } = this.#failing;
+    if (signal.aborted) return;
+    this.#failing.abort(error);
+    this.#deps.body.destroy(error);
+  }
+
+  #manifest(): BodyManifest {
+    const { partition, partBytes, timeoutMs } = this.#job;
+    if (this.#first === undefined || this.#last === undefined) {
+      throw new Error('an upload has at least one byte');
+    }
+    const { offset: from, timestampMs: firstAtMs } = this.#first;
+    return {
+      upload: this.#deps.id,
+      partition,
+      count: this.#count,
+      from,
+      to: this.#last.offset,
+      bytes: this.#bytes,
+      partBytes,
+      crc: this.#crc,
+      firstAtMs,
+      timeoutMs,
+    };
+  }
+}

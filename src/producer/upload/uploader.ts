@@ -1,0 +1,145 @@
+import type { Clock } from '../../clock/clock.ts';
+import type { loadLz4 } from '../../codec/lz4.ts';
+import type { BodyManifest } from '../../codec/manifest.ts';
+import type { OutgoingRecord } from '../../kafka/port.ts';
+import type { BodySource } from '../../tasks/task-body.ts';
+import type { Appended } from '../core/item.ts';
+import { OpenBody } from './open-body.ts';
+import { PartsUnderWay } from './parts-under-way.ts';
+import { type Leave, Places } from './places.ts';
+import { Upload } from './upload.ts';
+
+/**
+ * How long an upload may take, from the append of its first part to that of its manifest: parts without a manifest are
+ * kept for so long. Also how long `enqueue` waits for a task with a body, unless it is told otherwise.
+ */
+export const UPLOAD_TIMEOUT_MS = 30 * 60_000;
+
+/** Where a part goes, and for whom. */
+export interface PartPlace {
+  readonly topic: string;
+  readonly partition: number;
+  readonly upload: string;
+  /** How long the append may take. */
+  readonly timeoutMs: number;
+  /** Aborts when the upload has failed. */
+  readonly signal: AbortSignal;
+}
+
+/** Appends one part. Parts of one upload reach the log in the order of the calls. */
+export type AppendPart = (record: OutgoingRecord, place: PartPlace) => Promise<Appended>;
+
+export interface UploaderDeps {
+  readonly append: AppendPart;
+  readonly clock: Clock;
+  /** Makes upload ids. */
+  readonly newId: () => string;
+  readonly loadLz4: typeof loadLz4;
+  readonly limits?: Partial<UploadLimits>;
+}
+
+export interface UploadLimits {
+  /** Uploads at once in a process; the others wait without reading their sources. */
+  readonly maxUploads: number;
+  /** Parts of one upload on their way at once: enough to keep a partition's connection busy. */
+  readonly maxPartsPerUpload: number;
+  /**
+   * Parts of all uploads on their way at once. 16 of 900 KB are twice what fills batches (see the producer), and a quarter of
+   * its buffer, so that small tasks have room beside them.
+   */
+  readonly maxParts: number;
+  /** An upload whose source takes longer than this for a part lets the next one into its partition. */
+  readonly slowPartMs: number;
+}
+
+const defaultLimits: UploadLimits = { maxUploads: 16, maxPartsPerUpload: 4, maxParts: 16, slowPartMs: 1_000 };
+
+/** Something large to be written to the parts topic. */
+export interface UploadJob {
+  readonly topic: string;
+  readonly partition: number;
+  /** Content of each part but the last. */
+  readonly partBytes: number;
+  /** See {@link UPLOAD_TIMEOUT_MS}. */
+  readonly timeoutMs: number;
+  /** At least one byte. Destroyed when the upload fails. */
+  readonly source: BodySource | OpenBody;
+  /** More is refused, when it has been read. Default: what any body may have. */
+  readonly maxBodyBytes?: number;
+  /** More than this is refused. Default: what any body may have. */
+  readonly maxBodyBytes?: number | undefined;
+  /** `never` for what is known not to get smaller. */
+  readonly compress: 'auto' | 'never';
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Uploads bodies in parts. Large writes to one partition go one after the other, so that a worker reads a body without
+ * others between; memory is bounded by the number of parts on their way.
+ */
+export class Uploader {
+  readonly #deps: UploaderDeps;
+  readonly #limits: UploadLimits;
+  readonly #uploads: Places;
+  readonly #underWay: PartsUnderWay;
+  /** One place for each partition of a parts topic that was ever written to: a few dozens. */
+  readonly #turns = new Map<string, Places>();
+
+  constructor(deps: UploaderDeps) {
+    this.#deps = deps;
+    this.#limits = { ...defaultLimits, ...deps.limits };
+    this.#uploads = new Places(this.#limits.maxUploads);
+    this.#underWay = new PartsUnderWay({
+      perUpload: this.#limits.maxPartsPerUpload,
+      inAll: this.#limits.maxParts,
+    });
+  }
+
+  /**
+   * Resolves when every part is durable. Rejects with an UploadError when the source, an append or the caller gives up; then
+   * the source is destroyed and nothing of the upload goes on.
+   */
+  upload(job: UploadJob): Promise<BodyManifest> {
+    const { append, clock, loadLz4, newId } = this.#deps;
+    const body = job.source instanceof OpenBody ? job.source : new OpenBody(job.source);
+    const upload = new Upload(job, {
+      id: newId(),
+      body,
+      append,
+      clock,
+      loadLz4,
+      underWay: this.#underWay,
+      slowPartMs: this.#limits.slowPartMs,
+      enter: (signal) => this.#enter(job, signal),
+    });
+    return upload.run();
+  }
+
+  /** First its partition's turn, then a place: who waits for a busy partition keeps no one from another. */
+  async #enter({ topic, partition }: UploadJob, signal: AbortSignal): Promise<UploadTurn> {
+    const endTurn = await this.#turn(`${topic}/${partition}`).enter(signal);
+    try {
+      return { endTurn, leave: await this.#uploads.enter(signal) };
+    } catch (error) {
+      endTurn();
+      throw error;
+    }
+  }
+
+  #turn(name: string): Places {
+    let turn = this.#turns.get(name);
+    if (turn === undefined) {
+      turn = new Places(1);
+      this.#turns.set(name, turn);
+    }
+    return turn;
+  }
+}
+
+/** What an upload that may go has. */
+export interface UploadTurn {
+  /** Lets the next upload into the partition. */
+  readonly endTurn: Leave;
+  /** Lets the next upload of the process go. */
+  readonly leave: Leave;
+}
