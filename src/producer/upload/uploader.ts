@@ -64,8 +64,6 @@ export interface UploadJob {
   readonly timeoutMs: number;
   /** At least one byte. Destroyed when the upload fails. */
   readonly source: BodySource | OpenBody;
-  /** More is refused, when it has been read. Default: what any body may have. */
-  readonly maxBodyBytes?: number;
   /** More than this is refused. Default: what any body may have. */
   readonly maxBodyBytes?: number | undefined;
   /** `never` for what is known not to get smaller. */
