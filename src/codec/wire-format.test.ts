@@ -1,21 +1,43 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import type { IncomingRecord } from '../kafka/port.ts';
+import type { IncomingRecord, OutgoingRecord } from '../kafka/port.ts';
 import { defaultCodecLimits } from './codec-limits.ts';
+import { combineCrc32c } from './crc32c.ts';
 import { decodeBody, encodeTask, readHead, type TaskToEncode } from './envelope.ts';
+import { type BodyManifest, partLength } from './manifest.ts';
+import { encodePart, readPartContent, readPartHead } from './part.ts';
 import { murmur2, partitionOf } from './partition.ts';
+
+/** A record, its bytes in hex. */
+interface HexRecord {
+  readonly key: string;
+  readonly value: string;
+  readonly headers: readonly [string, string][];
+}
 
 /** Vectors for implementations in any language; docs/wire-format.md describes them. */
 interface RecordVector {
   readonly name: string;
   readonly task: TaskToEncode;
-  /** Bytes in hex. */
-  readonly record: {
-    readonly key: string;
-    readonly value: string;
-    readonly headers: readonly [string, string][];
-  };
+  readonly record: HexRecord;
   readonly partitionOf24: number;
+}
+
+interface LargeVector extends Omit<RecordVector, 'task'> {
+  readonly task: Omit<TaskToEncode, 'body'> & {
+    /** The bytes of an inline one in hex. */
+    readonly body?:
+      | { readonly kind: 'inline'; readonly bytes: string }
+      | { readonly kind: 'parts'; readonly manifest: BodyManifest };
+  };
+}
+
+interface PartsVector {
+  readonly name: string;
+  readonly manifest: BodyManifest;
+  /** In hex. */
+  readonly content: string;
+  readonly records: readonly HexRecord[];
 }
 
 interface PartitionVector {
@@ -32,42 +54,86 @@ function vectors<V>(file: string): V[] {
 
 const plain = vectors<RecordVector>('records.json');
 const compressed = vectors<RecordVector>('compressed-records.json');
-
-test.each(plain)('encoding gives the golden record: $name', async ({ task, record }) => {
-  const encoded = await encodeTask(task, defaultCodecLimits);
-  expect({
-    key: encoded.record.key?.toString('hex'),
-    value: encoded.record.value.toString('hex'),
-    headers: encoded.record.headers.map(([name, value]) => [name, value.toString('hex')]),
-  }).toEqual(record);
+const large = vectors<LargeVector>('large-records.json').map((vector): RecordVector => {
+  const { body, ...task } = vector.task;
+  if (body?.kind !== 'inline') return { ...vector, task: { ...task, body } };
+  return { ...vector, task: { ...task, body: { ...body, bytes: Buffer.from(body.bytes, 'hex') } } };
 });
 
-test.each([...plain, ...compressed])(
+function toHex(record: OutgoingRecord): HexRecord {
+  return {
+    key: record.key?.toString('hex') ?? '',
+    value: record.value.toString('hex'),
+    headers: record.headers.map(([name, value]) => [name, value.toString('hex')]),
+  };
+}
+
+function incoming(record: HexRecord): IncomingRecord {
+  return {
+    topic: 'q',
+    partition: 0,
+    offset: 0,
+    timestampMs: 0,
+    key: Buffer.from(record.key, 'hex'),
+    value: Buffer.from(record.value, 'hex'),
+    headers: record.headers.map(([name, value]) => [name, Buffer.from(value, 'hex')]),
+  };
+}
+
+test.each([...plain, ...large])('encoding gives the golden record: $name', async ({ task, record }) => {
+  const encoded = await encodeTask(task, defaultCodecLimits);
+  expect(toHex(encoded.record)).toEqual(record);
+});
+
+test.each([...plain, ...compressed, ...large])(
   'decoding gives the golden task: $name',
   async ({ task, record, partitionOf24 }) => {
-    const key = Buffer.from(record.key, 'hex');
-    const incoming: IncomingRecord = {
-      topic: 'q',
-      partition: 0,
-      offset: 0,
-      timestampMs: 0,
-      key,
-      value: Buffer.from(record.value, 'hex'),
-      headers: record.headers.map(([name, value]) => [name, Buffer.from(value, 'hex')]),
-    };
-    const reading = readHead(incoming);
+    const given = incoming(record);
+    const reading = readHead(given);
     if (reading.kind === 'undecodable') throw new Error(reading.reason);
     const { head } = reading;
-    expect(partitionOf(key, 24)).toBe(partitionOf24);
+    const json = Buffer.from(JSON.stringify(task.payload));
+    const readParts = (): Promise<Buffer> => Promise.resolve(json);
+    expect(partitionOf(given.key ?? Buffer.alloc(0), 24)).toBe(partitionOf24);
     expect({
       ...head,
-      key: key.toString(),
-      payload: await decodeBody(incoming, head, defaultCodecLimits),
+      key: given.key?.toString(),
+      payload: await decodeBody(given, head, { ...defaultCodecLimits, readParts }),
     }).toMatchObject({
       headers: {},
       idempotencyKey: task.id,
+      body: undefined,
+      payloadParts: undefined,
       ...task,
     });
+  },
+);
+
+test.each(vectors<PartsVector>('parts.json'))(
+  'parts are read and written as the vectors say: $name',
+  async ({ manifest, content, records }) => {
+    const whole = Buffer.from(content, 'hex');
+    expect(whole.length).toBe(manifest.bytes);
+    expect(records.length).toBe(manifest.count);
+    let crc = 0;
+    for (const [index, record] of records.entries()) {
+      const head = readPartHead(incoming(record));
+      expect(head).toMatchObject({
+        upload: manifest.upload,
+        index,
+        lengthBytes: partLength(manifest, index),
+      });
+      if (head === undefined) return;
+      const start = index * manifest.partBytes;
+      const piece = whole.subarray(start, start + head.lengthBytes);
+      const limits = { maxPartBytes: manifest.partBytes };
+      expect(await readPartContent(incoming(record), head, limits)).toEqual(piece);
+      const frame = head.codec === 'lz4f' ? Buffer.from(record.value, 'hex') : undefined;
+      const { upload } = manifest;
+      expect(toHex(encodePart({ upload, index, content: piece, crc: head.crc, frame }))).toEqual(record);
+      crc = combineCrc32c(crc, head.crc, head.lengthBytes);
+    }
+    expect(crc).toBe(manifest.crc);
   },
 );
 
