@@ -1,0 +1,86 @@
+import { combineCrc32c } from '../../codec/crc32c.ts';
+import { type BodyManifest, partLength } from '../../codec/manifest.ts';
+import { readPartContent, readPartHead } from '../../codec/part.ts';
+import { PartsLostError } from '../../errors/body-errors.ts';
+import { PartDamagedError } from '../../errors/part-errors.ts';
+import type { IncomingRecord } from '../../kafka/port.ts';
+
+/**
+ * Puts an upload together again from the records between its first and its last part: others' are passed over, and of a
+ * part that is there twice the first good one counts. What it gives out is in order and has been checked, and the last
+ * part comes only when the whole has been checked too.
+ */
+export class PartList {
+  readonly #topic: string;
+  readonly #manifest: BodyManifest;
+  /** Parts given out, and the CRC of their content. */
+  #next = 0;
+  #crc = 0;
+  /** The first bad copy of the part that is wanted now. */
+  #damage: unknown;
+
+  constructor(topic: string, manifest: BodyManifest) {
+    this.#topic = topic;
+    this.#manifest = manifest;
+  }
+
+  get isComplete(): boolean {
+    return this.#next === this.#manifest.count;
+  }
+
+  /** Whether the record belongs to the upload, or says so. */
+  isOurs(record: IncomingRecord): boolean {
+    return readPartHead(record)?.upload === this.#manifest.upload;
+  }
+
+  /**
+   * The content, when this is a good copy of the next part.
+   *
+   * @throws PartsLostError when all parts are there and are not what was written.
+   */
+  async take(record: IncomingRecord): Promise<Buffer | undefined> {
+    const { upload, crc } = this.#manifest;
+    const head = readPartHead(record);
+    if (head === undefined || head.upload !== upload || head.index !== this.#next) return undefined;
+    const content = await this.#read(record, head);
+    if (content === undefined) return undefined;
+    const whole = combineCrc32c(this.#crc, head.crc, content.length);
+    const isLast = this.#next === this.#manifest.count - 1;
+    if (isLast && whole !== crc) throw this.lost(`the CRC32C of the whole is ${whole} instead of ${crc}`);
+    this.#crc = whole;
+    this.#next += 1;
+    this.#damage = undefined;
+    return content;
+  }
+
+  /** Undefined for a damaged one: there may be another one. */
+  async #read(
+    record: IncomingRecord,
+    head: NonNullable<ReturnType<typeof readPartHead>>,
+  ): Promise<Buffer | undefined> {
+    try {
+      const wanted = partLength(this.#manifest, head.index);
+      if (head.lengthBytes !== wanted) {
+        const reason = `it declares ${head.lengthBytes} bytes; the task's record says ${wanted}`;
+        throw new PartDamagedError(record, reason);
+      }
+      return await readPartContent(record, head, { maxPartBytes: wanted });
+    } catch (error) {
+      if (!(error instanceof PartDamagedError)) throw error;
+      this.#damage ??= error;
+      return undefined;
+    }
+  }
+
+  /** The part that is wanted next cannot be had. */
+  lost(reason: string): PartsLostError {
+    const { upload, partition, from, to, count } = this.#manifest;
+    const place = { topic: this.#topic, partition, upload, from, to, part: this.#next, parts: count };
+    const damage = this.#damage;
+    return new PartsLostError(
+      place,
+      damage instanceof Error ? `it is damaged (see cause), and ${reason}` : reason,
+      damage,
+    );
+  }
+}

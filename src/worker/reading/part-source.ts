@@ -1,0 +1,172 @@
+import type { BodyManifest } from '../../codec/manifest.ts';
+import { BodyUnreadableError, type PartsLostError } from '../../errors/body-errors.ts';
+import type { IncomingRecord } from '../../kafka/port.ts';
+import { PartList } from './part-list.ts';
+import type { Claimant } from './part-reserve.ts';
+
+/** Parts that are read in one turn, and that a consumer which keeps up is ahead of. */
+export const TURN_COUNT = 4;
+
+/** Parts that wait for a consumer at most: memory is reserved for as many. */
+export const WINDOW_COUNT = 8;
+
+/** The content of one upload, part by part. */
+export interface PartSource {
+  /**
+   * The next part's content; undefined after the last one. One call at a time.
+   *
+   * @throws PartsLostError; anything else means that reading failed, and may succeed another time.
+   */
+  next(): Promise<Buffer | undefined>;
+  /** Gives back what it holds. A call under way rejects. Idempotent. */
+  close(): void;
+}
+
+interface SourceDeps {
+  readonly topic: string;
+  readonly manifest: BodyManifest;
+  /** All of it is reserved, and for as long as the source is open: the consumer keeps what it was given. */
+  readonly whole: boolean;
+  readonly nowMs: () => number;
+  /** More is wanted, or memory for it. */
+  readonly onAsk: (source: UploadSource) => void;
+  /** It has its memory. */
+  readonly onGranted: (source: UploadSource) => void;
+  /** Nothing more is wanted of it, and it holds nothing. */
+  readonly onClosed: (source: UploadSource) => void;
+}
+
+/** One reading of an upload: what was read for it waits here, as records, until the consumer takes it. */
+export class UploadSource implements PartSource, Claimant {
+  readonly manifest: BodyManifest;
+  readonly whole: boolean;
+  readonly windowBytes: number;
+  /** The next offset to look at. */
+  at: number;
+  /** When its consumer was last given something. */
+  servedAtMs: number;
+  readonly #deps: SourceDeps;
+  readonly #list: PartList;
+  #records: IncomingRecord[] = [];
+  #hungry = true;
+  /** A consumer waits in `next()`. */
+  #busy = false;
+  #wake: () => void = () => {};
+  #failure: Error | undefined;
+  #ended = false;
+
+  constructor(deps: SourceDeps) {
+    const { manifest, whole, topic } = deps;
+    this.#deps = deps;
+    this.manifest = manifest;
+    this.whole = whole;
+    this.windowBytes = whole ? manifest.bytes : Math.min(manifest.bytes, WINDOW_COUNT * manifest.partBytes);
+    this.at = manifest.from;
+    this.servedAtMs = deps.nowMs();
+    this.#list = new PartList(topic, manifest);
+  }
+
+  /** Nothing more is to be read for it. */
+  get isOver(): boolean {
+    return this.#ended || this.#list.isComplete || this.at > this.manifest.to;
+  }
+
+  /** It would take more now. */
+  get wants(): boolean {
+    return this.#hungry && !this.isOver;
+  }
+
+  /** Records that it can take before its window is full. */
+  get room(): number {
+    return Math.min(WINDOW_COUNT - this.#records.length, this.manifest.to - this.at + 1);
+  }
+
+  /** Nothing waits for its consumer. */
+  get isEmpty(): boolean {
+    return this.#records.length === 0;
+  }
+
+  /** Its consumer has not asked for anything since then. */
+  isIdleSince(ms: number): boolean {
+    return !this.#busy && this.servedAtMs <= ms;
+  }
+
+  async next(): Promise<Buffer | undefined> {
+    this.#busy = true;
+    try {
+      for (;;) {
+        if (this.#failure !== undefined) throw this.#failure;
+        if (this.#list.isComplete) return undefined;
+        const record = this.#records.shift();
+        if (record === undefined) {
+          if (this.at > this.manifest.to) throw this.lost('no other copy of it is there');
+          await this.#more();
+          continue;
+        }
+        if (this.#records.length <= TURN_COUNT / 2) this.#hungry = true;
+        this.#deps.onAsk(this);
+        const content = await this.#list.take(record);
+        if (content !== undefined && this.#failure === undefined) return content;
+      }
+    } catch (error) {
+      this.fail(error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    } finally {
+      this.#busy = false;
+      this.servedAtMs = this.#deps.nowMs();
+      if (this.#list.isComplete && !this.whole) this.#end(new BodyUnreadableError('it has been read'));
+    }
+  }
+
+  #more(): Promise<void> {
+    const woken = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#deps.onAsk(this);
+    return woken;
+  }
+
+  granted(): void {
+    this.#deps.onGranted(this);
+  }
+
+  /** A record of its partition, in offset order. True when it is one of the upload's. */
+  take(record: IncomingRecord): boolean {
+    if (this.isOver || record.offset < this.at) return false;
+    this.at = record.offset + 1;
+    const ours = record.offset <= this.manifest.to && this.#list.isOurs(record);
+    if (ours) this.#records.push(record);
+    if (this.#records.length >= TURN_COUNT) this.#hungry = false;
+    if (ours || this.isOver) this.#wake();
+    return ours;
+  }
+
+  /** Lets go of what nobody has taken: it is read again when it is asked for. */
+  rewind(): void {
+    const first = this.#records[0];
+    if (first !== undefined) this.at = first.offset;
+    this.#records = [];
+    this.#hungry = true;
+  }
+
+  lost(reason: string): PartsLostError {
+    return this.#list.lost(reason);
+  }
+
+  /** Whoever asks for more is told. The first failure stands. */
+  fail(failure: Error): void {
+    if (!this.#list.isComplete) this.#end(failure);
+  }
+
+  close(): void {
+    this.#end(new BodyUnreadableError('it was closed'));
+  }
+
+  #end(failure: Error): void {
+    if (!this.#list.isComplete) this.#failure ??= failure;
+    this.#ended = true;
+    this.#records = [];
+    this.#deps.onClosed(this);
+    this.#wake();
+  }
+}

@@ -1,0 +1,365 @@
+import { describe, expect, it } from 'vitest';
+import { drain, openSilentReader, PartsRig } from '../../../test/support/parts-rig.ts';
+import { crc32c } from '../../codec/crc32c.ts';
+import { encodePart } from '../../codec/part.ts';
+import type { OutgoingRecord } from '../../kafka/port.ts';
+import type { PartSource } from './part-source.ts';
+
+type Records = readonly OutgoingRecord[];
+
+/** Swaps, drops or repeats: the records at these places. */
+const pick =
+  (...places: number[]) =>
+  (records: Records): Records =>
+    places.flatMap((at) => records[at] ?? []);
+
+const flip =
+  (part: number, byte = 10) =>
+  (records: Records): Records =>
+    records.map((record, at) => {
+      if (at !== part) return record;
+      const value = Buffer.from(record.value);
+      value[byte] = (value[byte] ?? 0) ^ 1;
+      return { ...record, value };
+    });
+
+const withHeader =
+  (part: number, name: string, text: string) =>
+  (records: Records): Records =>
+    records.map((record, at) =>
+      at === part
+        ? {
+            ...record,
+            headers: record.headers.map((header) =>
+              header[0] === name ? [name, Buffer.from(text)] : header,
+            ),
+          }
+        : record,
+    );
+
+/** What it gave before it failed, and how it failed. */
+async function untilFailure(source: PartSource): Promise<{ given: number; error: unknown }> {
+  let given = 0;
+  for (;;) {
+    try {
+      const part = await source.next();
+      if (part === undefined) return { given, error: undefined };
+      given += part.length;
+    } catch (error) {
+      return { given, error };
+    }
+  }
+}
+
+describe('an upload', () => {
+  it.each([1, 999, 1_000, 1_001, 25_500])('of %d bytes is given out as it was, in parts', async (bytes) => {
+    const rig = new PartsRig();
+    const upload = await rig.upload('a', bytes);
+    expect((await rig.read(upload)).equals(upload.content)).toBe(true);
+    expect(await rig.read(upload)).toHaveLength(bytes); // once more
+  });
+
+  it('of compressed parts too', async () => {
+    const rig = new PartsRig();
+    const upload = await rig.upload('a', 12_345, { compress: true });
+    expect((await rig.read(upload)).equals(upload.content)).toBe(true);
+  });
+
+  it("is found among others' records, tombstones and what is no part at all", async () => {
+    const rig = new PartsRig();
+    rig.append([{ key: null, value: Buffer.from('?'), headers: [] }]);
+    const other = await rig.upload('b', 8_000);
+    const upload = await rig.upload('a', 9_500, {
+      change: (records) =>
+        records.flatMap((record, at) => [
+          record,
+          other.records[at] ?? { key: null, value: Buffer.alloc(0), headers: [] },
+        ]),
+    });
+    expect((await rig.read(upload)).equals(upload.content)).toBe(true);
+  });
+
+  it.each([
+    ['a repeated part', pick(0, 0, 1, 2, 1, 3)],
+    ['parts of a failed attempt that come again', pick(0, 2, 3, 1, 2, 3)],
+    ['a damaged part that is there again', (all: Records) => [...flip(1)(all).slice(0, 2), ...all.slice(1)]],
+  ])('is whole in spite of %s', async (_what, change) => {
+    const rig = new PartsRig();
+    const upload = await rig.upload('a', 3_500, { change });
+    expect((await rig.read(upload)).equals(upload.content)).toBe(true);
+  });
+
+  it('is read without a pause or a seek as long as it is taken', async () => {
+    const rig = new PartsRig();
+    const upload = await rig.upload('a', 60_000);
+    const next = await rig.upload('b', 60_000);
+    await rig.read(upload);
+    await rig.read(next);
+    expect(rig.calls).toEqual(['assign 0@0']);
+    expect(rig.openCount).toBe(1);
+  });
+});
+
+describe('an upload that is not what was written', () => {
+  it.each<[string, (records: Records) => Records, number, string, boolean]>([
+    ['without its first part', pick(0, 0, 2, 3), 1_000, 'no other copy', false],
+    ['without a part in the middle', pick(0, 1, 1, 3), 2_000, 'no other copy', false],
+    ['without its last part', pick(0, 1, 2, 2), 3_000, 'no other copy', false],
+    ['with two parts in the wrong order', pick(0, 2, 1, 3), 2_000, 'no other copy', false],
+    ['with a flipped bit', flip(2), 2_000, 'damaged', true],
+    ['with a part of another length', withHeader(1, 'kl-part-length', '999'), 1_000, 'damaged', true],
+    [
+      'with a part that declares gigabytes',
+      withHeader(0, 'kl-part-length', '4000000000'),
+      0,
+      'damaged',
+      true,
+    ],
+    ['with a header that is no number', withHeader(0, 'kl-part', 'x'), 0, 'no other copy', false],
+    [
+      "with another upload's part in the place of one",
+      withHeader(1, 'kl-upload', 'b'),
+      1_000,
+      'no other',
+      false,
+    ],
+  ])('%s is never given out to its end', async (_what, change, given, reason, hasCause) => {
+    const rig = new PartsRig();
+    const upload = await rig.upload('a', 3_500, { change });
+    const end = await untilFailure(rig.open(upload));
+    expect(end.given).toBe(given);
+    expect(end.error).toMatchObject({
+      code: 'PARTS_LOST',
+      topic: 'q.parts',
+      partition: 0,
+      upload: 'a',
+      from: 0,
+      to: 3,
+      part: given / 1_000,
+      parts: 4,
+      reason: expect.stringContaining(reason),
+      ...(hasCause ? { cause: { code: 'PART_DAMAGED' } } : {}),
+    });
+  });
+
+  it('is damaged when a compressed part is', async () => {
+    const rig = new PartsRig();
+    const upload = await rig.upload('a', 3_500, { compress: true, change: flip(3, 40) });
+    const { given, error } = await untilFailure(rig.open(upload));
+    expect([given, (error as { code: string }).code]).toEqual([3_000, 'PARTS_LOST']);
+  });
+
+  it('keeps back its last part when only the CRC of the whole is wrong', async () => {
+    const rig = new PartsRig();
+    const { manifest, ...rest } = await rig.upload('a', 3_500);
+    const end = await untilFailure(rig.open({ ...rest, manifest: { ...manifest, crc: manifest.crc ^ 1 } }));
+    expect(end).toMatchObject({ given: 3_000, error: { code: 'PARTS_LOST', part: 3 } });
+  });
+
+  it('is noticed when a part was exchanged for another good one', async () => {
+    const rig = new PartsRig();
+    const forged = (records: Records): Records =>
+      records.map((record, index) => {
+        if (index !== 1) return record;
+        const content = Buffer.alloc(1_000, 7);
+        return encodePart({ upload: 'a', index, content, crc: crc32c(content), frame: undefined });
+      });
+    const upload = await rig.upload('a', 3_500, { change: forged });
+    expect((await untilFailure(rig.open(upload))).error).toMatchObject({ code: 'PARTS_LOST' });
+  });
+
+  it('fails when the log begins behind its first part, at once', async () => {
+    const rig = new PartsRig();
+    const upload = await rig.upload('a', 3_500);
+    rig.cluster.deleteRecords({ topic: 'q.parts', partition: 0 }, 2);
+    const end = untilFailure(rig.open(upload));
+    await rig.clock.advance(1_100);
+    expect(await end).toMatchObject({
+      given: 0,
+      error: { code: 'PARTS_LOST', part: 0, reason: expect.stringContaining('offset 2') },
+    });
+  });
+
+  it('fails when the log ends before its last part and stays so', async () => {
+    const rig = new PartsRig();
+    const upload = await rig.upload('a', 3_500, { change: pick(0, 1) });
+    const end = untilFailure(rig.open({ ...upload, manifest: { ...upload.manifest, to: 3 } }));
+    await rig.clock.advance(29_000);
+    expect(rig.openCount).toBe(1);
+    await rig.clock.advance(3_000);
+    expect(await end).toMatchObject({
+      given: 2_000,
+      error: { code: 'PARTS_LOST', part: 2, reason: expect.stringContaining('ends at offset 2') },
+    });
+  });
+
+  it('goes on when the end of the log comes a little later', async () => {
+    const rig = new PartsRig();
+    const upload = await rig.upload('a', 3_500, { change: pick(0, 1) });
+    const all = rig.read({ ...upload, manifest: { ...upload.manifest, to: 3 } });
+    await rig.clock.advance(20_000);
+    const { records } = await new PartsRig().upload('a', 3_500);
+    rig.append(records.slice(2));
+    await rig.clock.advance(0);
+    expect((await all).equals(upload.content)).toBe(true);
+  });
+});
+
+describe('a slow consumer', () => {
+  it('holds its window at most, and is read on when it has taken some of it', async () => {
+    const rig = new PartsRig();
+    const slow = rig.open(await rig.upload('a', 60_000));
+    const upload = await rig.upload('b', 60_000, { partition: 1 });
+    await slow.next();
+    expect((await rig.read(upload)).equals(upload.content)).toBe(true);
+    expect(rig.readCounts.get(0)).toBeLessThanOrEqual(9); // the part that it was given, and 8
+    expect((await drain(slow)).length).toBe(59_000);
+  });
+
+  it('does not keep another one of its partition waiting', async () => {
+    const rig = new PartsRig();
+    const slow = rig.open(await rig.upload('a', 60_000));
+    const upload = await rig.upload('b', 60_000);
+    await slow.next();
+    expect((await rig.read(upload)).equals(upload.content)).toBe(true);
+    expect(await drain(slow)).toHaveLength(59_000);
+  });
+
+  it('is given memory again after others had it while it asked for nothing', async () => {
+    const rig = new PartsRig(8_000);
+    const upload = await rig.upload('a', 20_000);
+    const slow = rig.open(upload);
+    const first = await slow.next();
+    const other = rig.read(await rig.upload('b', 20_000, { partition: 1 }));
+    await rig.clock.advance(3_000);
+    expect(await other).toHaveLength(20_000);
+    const rest = await drain(slow);
+    expect(Buffer.concat([first ?? Buffer.alloc(0), rest]).equals(upload.content)).toBe(true);
+  });
+});
+
+describe('several at once', () => {
+  it('take turns in one partition, and all come to their end', async () => {
+    const rig = new PartsRig();
+    const uploads = await Promise.all(['a', 'b', 'c', 'd'].map((name) => rig.upload(name, 30_500)));
+    const order: string[] = [];
+    const all = await Promise.all(
+      uploads.map(async (upload) => {
+        const source = rig.open(upload);
+        const parts: Buffer[] = [];
+        for (;;) {
+          const part = await source.next();
+          if (part === undefined) return Buffer.concat(parts).equals(upload.content);
+          parts.push(part);
+          order.push(upload.manifest.upload);
+        }
+      }),
+    );
+    expect(all).toEqual([true, true, true, true]);
+    expect(new Set(order.slice(0, 40)).size).toBe(4);
+  });
+
+  it('of many partitions share one reader', async () => {
+    const rig = new PartsRig();
+    const uploads = await Promise.all(
+      [0, 1, 2, 0, 1, 2].map((partition, n) =>
+        rig.upload(String.fromCharCode(97 + n), 40_000, { partition, compress: n % 2 === 0 }),
+      ),
+    );
+    const all = await Promise.all(
+      uploads.map(async (upload) => (await rig.read(upload)).equals(upload.content)),
+    );
+    expect(all).toEqual(uploads.map(() => true));
+    expect(rig.openCount).toBe(1);
+  });
+
+  it('wait for memory in their order, and for no more than they need', async () => {
+    const rig = new PartsRig(8_000);
+    const ends: string[] = [];
+    const uploads = await Promise.all(['a', 'b', 'c'].map((name) => rig.upload(name, 8_000)));
+    await Promise.all(
+      uploads.map(async (upload) => {
+        await rig.read(upload);
+        ends.push(upload.manifest.upload);
+      }),
+    );
+    expect(ends).toEqual(['a', 'b', 'c']);
+  });
+
+  it('that keep all they read have their memory until they are closed', async () => {
+    const rig = new PartsRig(10_000);
+    const kept = rig.open(await rig.upload('a', 9_000), true);
+    expect(await drain(kept)).toHaveLength(9_000);
+    let isRead = false;
+    const other = rig.read(await rig.upload('b', 9_000)).then(() => {
+      isRead = true;
+    });
+    await rig.clock.advance(10_000);
+    expect(isRead).toBe(false);
+    kept.close();
+    await other;
+    expect(isRead).toBe(true);
+  });
+
+  it('are read though one is larger than all memory there is', async () => {
+    const rig = new PartsRig(2_000);
+    const upload = await rig.upload('a', 20_000);
+    const source = rig.open(upload, true);
+    expect((await drain(source)).equals(upload.content)).toBe(true);
+    source.close();
+  });
+});
+
+describe('reading', () => {
+  it('that brings nothing for 30 s fails as anything may, and goes on with another reader', async () => {
+    const rig = new PartsRig();
+    const upload = await rig.upload('a', 3_500);
+    const { openReader } = rig;
+    rig.openReader = openSilentReader;
+    const end = untilFailure(rig.open(upload));
+    await rig.clock.advance(29_000);
+    expect(rig.openCount).toBe(1);
+    await rig.clock.advance(3_000);
+    expect(await end).toMatchObject({ given: 0, error: { code: 'TOPIC_UNREADABLE' } });
+    rig.openReader = openReader;
+    expect((await rig.read(upload)).equals(upload.content)).toBe(true);
+    expect(rig.openCount).toBe(2);
+  });
+
+  it('fails when no reader can be opened; the next try opens one', async () => {
+    const rig = new PartsRig();
+    const upload = await rig.upload('a', 3_500);
+    const { openReader } = rig;
+    rig.openReader = () => Promise.reject(new Error('no broker answers'));
+    await expect(rig.read(upload)).rejects.toThrow('no broker answers');
+    rig.openReader = openReader;
+    expect((await rig.read(upload)).equals(upload.content)).toBe(true);
+  });
+
+  it('of a closed source ends, and of others goes on', async () => {
+    const rig = new PartsRig();
+    const closed = rig.open(await rig.upload('a', 60_000));
+    const upload = await rig.upload('b', 60_000);
+    await closed.next();
+    const waiting = closed.next();
+    closed.close();
+    await expect(waiting).rejects.toMatchObject({ code: 'BODY_UNREADABLE' });
+    await expect(closed.next()).rejects.toMatchObject({ code: 'BODY_UNREADABLE' });
+    expect((await rig.read(upload)).equals(upload.content)).toBe(true);
+  });
+
+  it('ends with the worker', async () => {
+    const rig = new PartsRig();
+    rig.openReader = openSilentReader;
+    const ends = [rig.open(await rig.upload('a', 3_500)), rig.open(await rig.upload('b', 3_500))].map(
+      untilFailure,
+    );
+    await rig.clock.advance(10);
+    await rig.feed.close();
+    for (const end of ends) expect((await end).error).toMatchObject({ message: 'the worker ends' });
+    expect((await untilFailure(rig.open(await rig.upload('c', 10)))).error).toMatchObject({
+      message: 'the worker ends',
+    });
+    expect(rig.clock.pendingCount).toBe(0);
+  });
+});

@@ -1,0 +1,297 @@
+import type { Clock, Timer } from '../../clock/clock.ts';
+import type { BodyManifest } from '../../codec/manifest.ts';
+import type { IncomingRecord, LogEnds, Reader, TopicPartition } from '../../kafka/port.ts';
+import { giveTurn, isWanting, type Line, newLine, stalled } from './part-line.ts';
+import { PartReserve } from './part-reserve.ts';
+import { type PartSource, UploadSource, WINDOW_COUNT } from './part-source.ts';
+
+/** Reading that brings nothing for so long has failed. */
+const STALLED_MS = 30_000;
+
+/** How often the log is looked at meanwhile, and how long after reading has brought something. */
+const LOOK_UP_MS = 5_000;
+const PATIENCE_MS = 1_000;
+
+/** While others wait for memory, consumers that ask for nothing for so long lose what waits for them. */
+const IDLE_MS = 1_000;
+
+interface PartsFeedDeps {
+  readonly topic: string;
+  /** Made when parts are read for the first time: most workers never need one. */
+  readonly openReader: () => Promise<Reader>;
+  readonly logEnds: (place: TopicPartition) => Promise<LogEnds>;
+  readonly clock: Clock;
+  /** What may wait for consumers, and be kept by those that read all at once. */
+  readonly reserveBytes: number;
+}
+
+interface PartsJob {
+  readonly manifest: BodyManifest;
+  /** The consumer keeps all that it reads: memory is reserved for the whole, until the source is closed. */
+  readonly whole: boolean;
+}
+
+/**
+ * Reads parts, with a client of its own for all uploads that are being read. Each source is given memory before anything
+ * is read for it; one that is not emptied stops being read, and others go on.
+ */
+export class PartsFeed {
+  readonly #deps: PartsFeedDeps;
+  readonly #reserve: PartReserve;
+  readonly #sources = new Set<UploadSource>();
+  readonly #lines = new Map<number, Line>();
+  #reader: Promise<Reader> | undefined;
+  #running: Promise<void> | undefined;
+  #reclaiming: Timer | undefined;
+  #wake: () => void = () => {};
+  #closed = false;
+
+  constructor(deps: PartsFeedDeps) {
+    this.#deps = deps;
+    this.#reserve = new PartReserve(deps.reserveBytes);
+  }
+
+  /** Reads an upload from its first part on. Nothing is read before it is asked for. */
+  open({ manifest, whole }: PartsJob): PartSource {
+    const source = new UploadSource({
+      topic: this.#deps.topic,
+      manifest,
+      whole,
+      nowMs: () => this.#deps.clock.monotonicMs(),
+      onAsk: (asking) => this.#ask(asking),
+      onGranted: (ready) => this.#want(ready),
+      onClosed: (closed) => this.#forget(closed),
+    });
+    this.#sources.add(source);
+    return source;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#reclaiming?.clear();
+    for (const source of this.#sources) source.fail(new Error('the worker ends'));
+    this.#wake();
+    const reader = await this.#reader?.catch(() => undefined);
+    await reader?.close();
+    await this.#running;
+  }
+
+  #ask(source: UploadSource): void {
+    if (this.#closed) {
+      source.fail(new Error('the worker ends'));
+      return;
+    }
+    // Whoever has emptied its window goes to the end of the line for another one.
+    if (source.isEmpty && !source.whole && this.#reserve.hasWaiting) this.#reserve.release(source);
+    if (this.#reserve.has(source)) this.#want(source);
+    else this.#reserve.ask(source);
+    if (this.#reserve.hasWaiting) this.#reclaimLater();
+  }
+
+  #want(source: UploadSource): void {
+    if (!source.wants) return;
+    const { partition } = source.manifest;
+    let line = this.#lines.get(partition);
+    if (line === undefined) {
+      line = newLine({ topic: this.#deps.topic, partition });
+      this.#lines.set(partition, line);
+    }
+    if (line.current !== source) line.waiting.add(source);
+    this.#wake();
+    this.#running ??= this.#run();
+  }
+
+  #forget(source: UploadSource): void {
+    this.#sources.delete(source);
+    this.#lines.get(source.manifest.partition)?.waiting.delete(source);
+    this.#reserve.release(source);
+  }
+
+  #reclaimLater(): void {
+    this.#reclaiming ??= this.#deps.clock.setTimer(IDLE_MS, () => {
+      this.#reclaiming = undefined;
+      this.#reclaim();
+    });
+  }
+
+  /** A handler that reads one body while it waits for another one must not hold what the other one needs. */
+  #reclaim(): void {
+    const idleSinceMs = this.#deps.clock.monotonicMs() - IDLE_MS;
+    for (const source of this.#sources) {
+      if (!this.#reserve.hasWaiting) return;
+      if (source.whole || !this.#reserve.has(source) || !source.isIdleSince(idleSinceMs)) continue;
+      source.rewind();
+      this.#lines.get(source.manifest.partition)?.waiting.delete(source);
+      this.#reserve.release(source);
+    }
+    if (this.#reserve.hasWaiting) this.#reclaimLater();
+  }
+
+  /** Runs for as long as anything is wanted. Every call of the reader is made here, one after the other. */
+  async #run(): Promise<void> {
+    try {
+      while (this.#isAsked()) {
+        const reader = await this.#openReader();
+        if (!(await this.#arrange(reader))) continue;
+        const readable = this.#nextReadable();
+        const records = await reader.poll(this.#pollCount());
+        for (const record of records) this.#handOn(record);
+        if (await this.#tendSilence()) continue;
+        if (records.length === 0) await readable(PATIENCE_MS);
+      }
+    } catch (error) {
+      await this.#giveUp(error);
+    } finally {
+      this.#running = undefined;
+    }
+    // While the reader was being given up.
+    if (this.#isAsked()) this.#running = this.#run();
+  }
+
+  #isAsked(): boolean {
+    if (this.#closed) return false;
+    for (const line of this.#lines.values()) {
+      if (line.waiting.size > 0 || isWanting(line, this.#reserve)) return true;
+    }
+    return false;
+  }
+
+  /** Gives turns and has the reader bring what is wanted. False when nothing is. */
+  async #arrange(reader: Reader): Promise<boolean> {
+    const nowMs = this.#deps.clock.monotonicMs();
+    for (const line of this.#lines.values()) giveTurn(line, this.#reserve, nowMs);
+    const wanting = this.#wantingLines();
+    if (wanting.length === 0) return false;
+    for (const line of this.#lines.values()) {
+      const { current, place } = line;
+      if (current === undefined || !wanting.includes(line)) {
+        // Pausing costs what was fetched ahead: a consumer that keeps up is never paused.
+        const isFull = current === undefined || current.isOver || current.room <= 0;
+        if (line.at !== undefined && !line.paused && isFull) await this.#pause(reader, line);
+      } else if (line.at !== current.at) {
+        line.at = current.at;
+        line.paused = false;
+        await reader.assign([{ ...place, offset: current.at }]);
+      } else if (line.paused) {
+        line.paused = false;
+        await reader.resume([place]);
+      }
+    }
+    return true;
+  }
+
+  async #pause(reader: Reader, line: Line): Promise<void> {
+    line.paused = true;
+    await reader.pause([line.place]);
+  }
+
+  #wantingLines(): Line[] {
+    return [...this.#lines.values()].filter((line) => isWanting(line, this.#reserve));
+  }
+
+  /** No line gets more than it has room for, whichever of them the records are of. */
+  #pollCount(): number {
+    let count = WINDOW_COUNT;
+    for (const { at, paused, current } of this.#lines.values()) {
+      if (at !== undefined && !paused && current !== undefined) count = Math.min(count, current.room);
+    }
+    return Math.max(1, count);
+  }
+
+  #handOn(record: IncomingRecord): void {
+    const line = this.#lines.get(record.partition);
+    if (line === undefined) return;
+    const { current, at } = line;
+    line.at = record.offset + 1;
+    line.silentSinceMs = undefined;
+    line.log = undefined;
+    // One that was sent back meanwhile must not be taken past what it has not seen.
+    const follows = current !== undefined && current.at === at && this.#reserve.has(current);
+    if (follows && current.take(record)) line.ownCount += 1;
+    else line.otherCount += 1;
+  }
+
+  /** True when the reader was given up. */
+  async #tendSilence(): Promise<boolean> {
+    const nowMs = this.#deps.clock.monotonicMs();
+    let isStalled = false;
+    for (const line of this.#wantingLines()) {
+      line.silentSinceMs ??= nowMs;
+      const silentMs = nowMs - line.silentSinceMs;
+      if (silentMs >= STALLED_MS) {
+        isStalled = true;
+        stalled(line);
+      } else if (silentMs >= PATIENCE_MS && nowMs - line.lookedAtMs >= LOOK_UP_MS) {
+        line.lookedAtMs = nowMs;
+        this.#look(line);
+      }
+    }
+    if (isStalled) await this.#dropReader();
+    return isStalled;
+  }
+
+  /** In the background: the log may have been cut off where it is to be read, of which the reader says nothing. */
+  #look(line: Line): void {
+    const { current } = line;
+    this.#deps.logEnds(line.place).then(
+      (log) => {
+        if (current === undefined || current !== line.current || current.isOver) return;
+        if (line.silentSinceMs !== undefined) line.log = log;
+        if (log.start <= current.at) return;
+        current.fail(current.lost(`the log begins at offset ${log.start}, what was before it was deleted`));
+        this.#wake();
+      },
+      () => {}, // silence goes on, and ends as such
+    );
+  }
+
+  /** Whoever waits for records hears of it; what was read before is there to be taken. */
+  async #giveUp(error: unknown): Promise<void> {
+    const failure = error instanceof Error ? error : new Error(String(error));
+    for (const source of this.#sources) {
+      if (source.wants && this.#reserve.has(source)) source.fail(failure);
+    }
+    await this.#dropReader();
+  }
+
+  /** The next one begins anew. */
+  async #dropReader(): Promise<void> {
+    for (const line of this.#lines.values()) {
+      line.at = undefined;
+      line.paused = false;
+      line.silentSinceMs = undefined;
+    }
+    if (this.#closed) return; // whoever closes the feed closes it
+    const reader = this.#reader;
+    this.#reader = undefined;
+    await (await reader?.catch(() => undefined))?.close().catch(() => {});
+  }
+
+  /** To be called before a poll: what becomes readable, or is asked for, during it counts too. */
+  #nextReadable(): (timeoutMs: number) => Promise<void> {
+    let woken = false;
+    let wake = (): void => {};
+    this.#wake = () => {
+      woken = true;
+      wake();
+    };
+    return (timeoutMs) =>
+      new Promise((resolve) => {
+        const timer = this.#deps.clock.setTimer(timeoutMs, resolve);
+        wake = (): void => {
+          timer.clear();
+          resolve();
+        };
+        if (woken) wake();
+      });
+  }
+
+  #openReader(): Promise<Reader> {
+    this.#reader ??= this.#deps.openReader().then((reader) => {
+      reader.onProblem(() => {}); // reading goes on, or is given up after STALLED_MS
+      reader.onReadable(() => this.#wake());
+      return reader;
+    });
+    return this.#reader;
+  }
+}
