@@ -103,19 +103,45 @@ describe('ensureTopics', () => {
       queue: { name: 'q', id: 'id of q', partitions: 2 },
       state: { name: 'q.state', id: 'id of q.state', partitions: 2 },
       parked: { name: 'q.parked', id: 'id of q.parked', partitions: 2 },
+      parts: {
+        name: 'q.parts',
+        id: 'id of q.parts',
+        partitions: 2,
+        maxRecordBytes: 1_000_000,
+        maxUploadBytes: Number.POSITIVE_INFINITY,
+      },
     });
     expect(await start()).toEqual(facts);
-    expect(cluster.calls).toEqual(['create q q.state q.parked']);
+    expect(cluster.calls).toEqual(['create q q.state q.parked q.parts']);
     expect(warnings).toEqual([]);
   });
 
-  it('creates the parked topic of a queue that was made without one', async () => {
-    const { cluster, start } = world();
-    await start();
-    cluster.topics.delete('q.parked');
-    expect(await start()).toMatchObject({ parked: { name: 'q.parked', partitions: 2 } });
-    expect(cluster.calls.at(-1)).toBe('create q.parked');
-  });
+  it.each(['parked', 'parts'] as const)(
+    'creates the %s topic of a queue that was made without one',
+    async (role) => {
+      const { cluster, start } = world();
+      await start();
+      cluster.topics.delete(`q.${role}`);
+      expect(await start()).toMatchObject({ [role]: { name: `q.${role}`, partitions: 2 } });
+      expect(cluster.calls.at(-1)).toBe(`create q.${role}`);
+    },
+  );
+
+  it.each([
+    ['lower', '500000', 499_900],
+    ['higher', '9000000', 1_000_000],
+    ['hardly there', '100', 4_096],
+  ])(
+    'sends parts of what the parts topic takes, its limit being %s',
+    async (_what, limit, maxRecordBytes) => {
+      const { cluster, start } = world();
+      cluster.configsOf = (spec) =>
+        spec.name === 'q.parts' ? { ...spec.configs, 'max.message.bytes': limit } : spec.configs;
+      for (const { name } of plan.topics)
+        cluster.topics.set(name, { name, partitions: 2, replicationFactor: 3, configs: {} });
+      expect((await start()).parts.maxRecordBytes).toBe(maxRecordBytes);
+    },
+  );
 
   it('refuses bad topics after a second look, listing all problems, and creates nothing', async () => {
     const { cluster, clock, start } = world();
@@ -145,6 +171,7 @@ describe('ensureTopics', () => {
         { code: 'MIN_INSYNC_TOO_HIGH', topic: 'q' },
         { code: 'MIN_INSYNC_TOO_HIGH', topic: 'q.state' },
         { code: 'MIN_INSYNC_TOO_HIGH', topic: 'q.parked' },
+        { code: 'MIN_INSYNC_TOO_HIGH', topic: 'q.parts' },
       ],
     });
     expect(cluster.calls).toEqual([]);
@@ -155,7 +182,7 @@ describe('ensureTopics', () => {
     const refused = start({ onMissing: 'fail' }).catch((error: unknown) => error);
     await clock.advance(3_000);
     expect(await refused).toMatchObject({
-      problems: ['q', 'q.state', 'q.parked'].map((topic) => ({ code: 'TOPIC_MISSING', topic })),
+      problems: ['q', 'q.state', 'q.parked', 'q.parts'].map((topic) => ({ code: 'TOPIC_MISSING', topic })),
     });
     expect(cluster.calls).toEqual([]);
   });
@@ -164,7 +191,7 @@ describe('ensureTopics', () => {
     const { cluster, start } = world();
     cluster.beforeCreate = () => {
       cluster.beforeCreate = () => undefined;
-      const specs = ['q', 'q.state', 'q.parked'].map((name) => ({
+      const specs = ['q', 'q.state', 'q.parked', 'q.parts'].map((name) => ({
         name,
         partitions: 2,
         replicationFactor: 3,
@@ -210,6 +237,7 @@ describe('ensureTopics', () => {
       ['unknown', 'TOPIC_CONFIGS_UNKNOWN', 'q'],
       ['unknown', 'TOPIC_CONFIGS_UNKNOWN', 'q.state'],
       ['unknown', 'TOPIC_CONFIGS_UNKNOWN', 'q.parked'],
+      ['unknown', 'TOPIC_CONFIGS_UNKNOWN', 'q.parts'],
       ['unknown', 'BROKER_CONFIGS_UNKNOWN', 'q'],
     ]);
   });
@@ -252,6 +280,7 @@ describe('ensureTopics', () => {
       queue: { name: 'q', partitions: 4 },
       state: { name: 'q.state', partitions: 4 },
       parked: { name: 'q.parked', partitions: 4 },
+      parts: { name: 'q.parts', partitions: 4, maxRecordBytes: 1_000_000, maxUploadBytes: 4_000_000 },
     });
     expect(warnings.map((p) => p.code)).toEqual(['TOPICS_NOT_JUDGED']);
     expect(warnings[0]?.what).toContain('in 4 partitions (declared: 2), ');

@@ -1,10 +1,17 @@
 import { type Clock, systemClock } from '../clock/clock.ts';
 import type { Admin, ConfigMap, EmbeddedLimits, TopicDescription, TopicSpec } from '../kafka/port.ts';
-import { type ClusterFacts, isUnreadable, type TopicAsIs } from './cluster-facts.ts';
+import { type ClusterFacts, isUnreadable, type TopicAsIs, type Unreadable } from './cluster-facts.ts';
 import { clusterSize, judgeCreation } from './judge-creation.ts';
 import { judgeTopics } from './judge-topics.ts';
 import { type Look, readFacts } from './read-facts.ts';
-import { type FittedPlan, fitToCluster, type TopicPlan, type TopicRole, topicSpec } from './topic-plan.ts';
+import {
+  type FittedPlan,
+  fitToCluster,
+  type PlannedTopic,
+  type TopicPlan,
+  type TopicRole,
+  topicSpec,
+} from './topic-plan.ts';
 import type { TopicProblem } from './topic-problem.ts';
 import { TopicsRefusedError } from './topics-refused-error.ts';
 
@@ -16,8 +23,18 @@ export interface ActualTopic {
   readonly partitions: number;
 }
 
+/** The topic of the parts of large tasks as it is. */
+export interface PartsTopic extends ActualTopic {
+  /** The largest record that may be sent to it: what the queue sends, or less where its max.message.bytes is known to be lower. */
+  readonly maxRecordBytes: number;
+  /** The most that one upload may be, content and records: on the embedded cluster all it keeps of a partition. */
+  readonly maxUploadBytes: number;
+}
+
 /** The queue's topics as they are, all fit for use. */
-export type TopicFacts = Readonly<Record<TopicRole, ActualTopic>>;
+export interface TopicFacts extends Readonly<Record<Exclude<TopicRole, 'parts'>, ActualTopic>> {
+  readonly parts: PartsTopic;
+}
 
 export interface EnsureTopicsOptions {
   readonly admin: Admin;
@@ -67,11 +84,23 @@ export async function ensureTopics(options: EnsureTopicsOptions): Promise<TopicF
     refuseIfAny(plan, view);
   }
   for (const problem of view.problems) onWarning(problem);
+  const { descriptions, facts } = view.look;
   return actualTopics(
     plan,
-    (name) => view.look.descriptions.get(name)?.partitions.length,
-    view.look.descriptions,
+    {
+      partitionsOf: (name) => descriptions.get(name)?.partitions.length,
+      limitOf: (name) => messageLimit(facts.topics.find((topic) => topic.name === name)?.configs),
+      maxUploadBytes: Number.POSITIVE_INFINITY,
+    },
+    descriptions,
   );
+}
+
+/** A topic's max.message.bytes, where it could be read. */
+function messageLimit(configs: ConfigMap | Unreadable | undefined): number | undefined {
+  if (configs === undefined || isUnreadable(configs)) return undefined;
+  const limit = configs.get('max.message.bytes');
+  return limit === undefined ? undefined : Number(limit);
 }
 
 interface Judgement {
@@ -159,7 +188,11 @@ async function embeddedTopics(options: EnsureTopicsOptions, embedded: EmbeddedLi
   const declared = plan.topics.find((topic) => topic.role === 'queue')?.partitions;
   const facts = actualTopics(
     plan,
-    (name) => found.get(name)?.partitions.length ?? embedded.partitionsPerTopic,
+    {
+      partitionsOf: (name) => found.get(name)?.partitions.length ?? embedded.partitionsPerTopic,
+      limitOf: () => undefined,
+      maxUploadBytes: embedded.partitionBytes,
+    },
     found,
   );
   const { partitions } = facts.queue;
@@ -174,16 +207,41 @@ async function embeddedTopics(options: EnsureTopicsOptions, embedded: EmbeddedLi
   return facts;
 }
 
+/** What is known of topics by their names. */
+interface TopicLookup {
+  readonly partitionsOf: (name: string) => number | undefined;
+  /** max.message.bytes */
+  readonly limitOf: (name: string) => number | undefined;
+  readonly maxUploadBytes: number;
+}
+
+/** What Kafka puts around the records of a batch, and counts against max.message.bytes. */
+const BATCH_OVERHEAD_BYTES = 100;
+
+/** Parts of less than that would be more records than content. A topic that takes no more is warned of, and refuses them. */
+const LEAST_PART_RECORD_BYTES = 4_096;
+
 function actualTopics(
   plan: TopicPlan,
-  partitionsOf: (name: string) => number | undefined,
+  { partitionsOf, limitOf, maxUploadBytes }: TopicLookup,
   descriptions: ReadonlyMap<string, TopicDescription>,
 ): TopicFacts {
+  const planned = (role: TopicRole): PlannedTopic => {
+    const topic = plan.topics.find((candidate) => candidate.role === role);
+    if (topic === undefined) throw new Error(`the plan has no ${role} topic`); // plans are made by planTopics
+    return topic;
+  };
   const actual = (role: TopicRole): ActualTopic => {
-    const planned = plan.topics.find((topic) => topic.role === role);
-    if (planned === undefined) throw new Error(`the plan has no ${role} topic`); // plans are made by planTopics
-    const { name, partitions } = planned;
+    const { name, partitions } = planned(role);
     return { name, id: descriptions.get(name)?.id, partitions: partitionsOf(name) ?? partitions };
   };
-  return { queue: actual('queue'), state: actual('state'), parked: actual('parked') };
+  const parts = planned('parts');
+  const room = (limitOf(parts.name) ?? Number.POSITIVE_INFINITY) - BATCH_OVERHEAD_BYTES;
+  const maxRecordBytes = Math.max(LEAST_PART_RECORD_BYTES, Math.min(parts.maxRecordBytes, room));
+  return {
+    queue: actual('queue'),
+    state: actual('state'),
+    parked: actual('parked'),
+    parts: { ...actual('parts'), maxRecordBytes, maxUploadBytes },
+  };
 }

@@ -91,7 +91,7 @@ describe('judgeTopics', () => {
     expect(judgeTopics(plan, facts)[0]?.cure).toContain(cure);
   });
 
-  it.each(['q.state', 'q.parked'])('judges %s as strictly as the queue', (name) => {
+  it.each(['q.state', 'q.parked', 'q.parts'])('judges %s as strictly as the queue', (name) => {
     const topics = good().map((topic) =>
       topic.name === name ? { ...withConfigs(topic, { 'cleanup.policy': 'compact' }), partitions: 3 } : topic,
     );
@@ -99,6 +99,14 @@ describe('judgeTopics', () => {
       `refuse PARTITIONS_TOO_FEW ${name}`,
       `refuse TOPIC_COMPACTED ${name}`,
     ]);
+  });
+
+  it('warns of a parts topic with a lower limit, which takes smaller parts', () => {
+    const topics = good().map((topic) =>
+      topic.name === 'q.parts' ? withConfigs(topic, { 'max.message.bytes': '500000' }) : topic,
+    );
+    expect(found(cluster({ topics }))).toEqual(['warn RECORD_LIMIT_TOO_LOW q.parts']);
+    expect(judgeTopics(plan, cluster({ topics }))[0]?.what).toContain('cut into parts of that');
   });
 
   it('warns of two replicas, and refuses one that is acknowledged alone', () => {
@@ -167,6 +175,7 @@ describe('judgeTopics', () => {
       'unknown TOPIC_CONFIGS_UNKNOWN q',
       'unknown TOPIC_CONFIGS_UNKNOWN q.state',
       'unknown TOPIC_CONFIGS_UNKNOWN q.parked',
+      'unknown TOPIC_CONFIGS_UNKNOWN q.parts',
       'unknown BROKER_CONFIGS_UNKNOWN q',
       'unknown OFFSETS_TOPIC_UNKNOWN __consumer_offsets',
     ]);
@@ -205,6 +214,7 @@ describe('judgeCreation', () => {
       ['TOPIC_MISSING', 'q'],
       ['TOPIC_MISSING', 'q.state'],
       ['TOPIC_MISSING', 'q.parked'],
+      ['TOPIC_MISSING', 'q.parts'],
     ]);
   });
 

@@ -160,7 +160,10 @@ function judgeRecords(planned: PlannedTopic, topic: string, configs: ConfigMap):
       code: 'RECORD_LIMIT_TOO_LOW',
       severity: 'warn',
       topic,
-      what: `max.message.bytes is ${limit}; records of up to ${planned.maxRecordBytes} bytes are sent, larger ones than the limit are refused`,
+      what:
+        planned.role === 'parts'
+          ? `max.message.bytes is ${limit}: large tasks are cut into parts of that instead of ${planned.maxRecordBytes} bytes, which takes longer`
+          : `max.message.bytes is ${limit}; records of up to ${planned.maxRecordBytes} bytes are sent, larger ones than the limit are refused`,
       cure: set(topic, `max.message.bytes=${planned.maxRecordBytes}`),
     });
   }

@@ -1,4 +1,4 @@
-/** Topics of a queue besides the one that bears its name. Parts and parked come with large tasks and parking. */
+/** Topics of a queue besides the one that bears its name. */
 const suffixes = ['.state', '.parts', '.parked'] as const;
 
 /** Kafka's limit of 249 characters, less our longest suffix. */

@@ -10,14 +10,15 @@ const declaration: TopicDeclaration = {
 };
 
 describe('planTopics', () => {
-  it('plans the queue as declared, and a journal and a parked topic of at most 24 partitions', () => {
+  it('plans the queue as declared, and its other topics with at most 24 partitions', () => {
     expect(planTopics(declaration).topics).toMatchObject([
       { role: 'queue', name: 'orders', partitions: 768 },
       { role: 'state', name: 'orders.state', partitions: 24 },
       { role: 'parked', name: 'orders.parked', partitions: 24 },
+      { role: 'parts', name: 'orders.parts', partitions: 24, maxRecordBytes: 2_000_000 },
     ]);
     const five = planTopics({ ...declaration, partitions: 5 }).topics;
-    expect(five.map(({ partitions }) => partitions)).toEqual([5, 5, 5]);
+    expect(five.map(({ partitions }) => partitions)).toEqual([5, 5, 5, 5]);
   });
 
   it('refuses a name that no topic can have', () => {
@@ -55,7 +56,7 @@ describe('fitToCluster', () => {
 describe('topicSpec', () => {
   it('keeps every record until its owner deletes it, on enough brokers', () => {
     const plan = fitToCluster(planTopics(declaration), 3);
-    const [queue, state, parked] = plan.topics.map((topic) => topicSpec(plan, topic));
+    const [queue, state, parked, parts] = plan.topics.map((topic) => topicSpec(plan, topic));
     expect(queue).toEqual({
       name: 'orders',
       partitions: 768,
@@ -73,11 +74,12 @@ describe('topicSpec', () => {
     });
     expect(state?.configs).toMatchObject({ 'cleanup.policy': 'delete', 'max.message.bytes': '1048588' });
     expect(parked?.configs).toEqual({ ...queue?.configs, 'max.message.bytes': '2002560' });
+    expect(parts).toEqual({ ...queue, name: 'orders.parts', partitions: 24 });
   });
 
   it('lets everything that fits into the queue fit into the parked topic, also what others wrote', () => {
     const plan = fitToCluster(planTopics({ ...declaration, maxRecordBytes: 900_000 }), 3);
     const limits = plan.topics.map((topic) => topicSpec(plan, topic).configs['max.message.bytes']);
-    expect(limits).toEqual(['1048588', '1048588', '1051148']);
+    expect(limits).toEqual(['1048588', '1048588', '1051148', '1048588']);
   });
 });

@@ -4,7 +4,7 @@ import type { TopicSpec } from '../kafka/port.ts';
 import { queueNameProblem } from './queue-name.ts';
 
 /** What a topic is to its queue. */
-export type TopicRole = 'queue' | 'state' | 'parked';
+export type TopicRole = 'queue' | 'state' | 'parked' | 'parts';
 
 /** What a queue asks of the cluster; `undefined` leaves the choice to {@link fitToCluster}. */
 export interface TopicDeclaration {
@@ -41,7 +41,7 @@ export interface FittedPlan extends TopicPlan {
   readonly lowered: boolean;
 }
 
-/** More partitions make a journal no faster: its records are few and small. What is parked is seldom read. */
+/** More partitions make a journal no faster: its records are few and small. What is parked is seldom read, and parts are read in long stretches. */
 const MOST_SIDE_PARTITIONS = 24;
 
 /** Journal records are small, but a batch of them counts as one against max.message.bytes. */
@@ -75,6 +75,12 @@ export function planTopics(declaration: TopicDeclaration): TopicPlan {
       partitions: Math.min(MOST_SIDE_PARTITIONS, partitions),
       maxRecordBytes: maxRecordBytes + PARKED_COPY_BYTES,
     },
+    {
+      role: 'parts',
+      name: partsTopicName(queue),
+      partitions: Math.min(MOST_SIDE_PARTITIONS, partitions),
+      maxRecordBytes,
+    },
   ];
   return { queue, topics, replicationFactor, minInsyncReplicas };
 }
@@ -87,6 +93,11 @@ function stateTopicName(queue: string): string {
 /** The topic of the tasks that were given up. */
 function parkedTopicName(queue: string): string {
   return `${queue}.parked`;
+}
+
+/** The topic of the parts of large tasks. */
+function partsTopicName(queue: string): string {
+  return `${queue}.parts`;
 }
 
 /**

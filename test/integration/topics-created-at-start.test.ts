@@ -43,11 +43,20 @@ describe("a queue's topics at start", () => {
     const queue = `created-${randomUUID()}`;
     const warnings: TopicProblem[] = [];
     const facts = await ensure(admin, planOf(queue, 30), warnings);
-    const described = await admin.describeTopics([queue, `${queue}.state`, `${queue}.parked`]);
+    const described = await admin.describeTopics(
+      ['', '.state', '.parked', '.parts'].map((suffix) => `${queue}${suffix}`),
+    );
     expect(facts).toEqual({
       queue: { name: queue, id: described.get(queue)?.id, partitions: 30 },
       state: { name: `${queue}.state`, id: described.get(`${queue}.state`)?.id, partitions: 24 },
       parked: { name: `${queue}.parked`, id: described.get(`${queue}.parked`)?.id, partitions: 24 },
+      parts: {
+        name: `${queue}.parts`,
+        id: described.get(`${queue}.parts`)?.id,
+        partitions: 24,
+        maxRecordBytes: 1_999_900, // its max.message.bytes is what was declared, less what a batch adds
+        maxUploadBytes: Number.POSITIVE_INFINITY,
+      },
     });
     expect(described.get(queue)?.partitions.every((p) => p.replicas.length === 3)).toBe(true);
     const configs = await admin.topicConfigs(queue);

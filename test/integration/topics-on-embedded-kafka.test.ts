@@ -26,6 +26,13 @@ test('on embedded Kafka the topics come into being as it makes them, and nothing
     queue: { name: 'orders', id: undefined, partitions: 4 },
     state: { name: 'orders.state', id: undefined, partitions: 4 },
     parked: { name: 'orders.parked', id: undefined, partitions: 4 },
+    parts: {
+      name: 'orders.parts',
+      id: undefined,
+      partitions: 4,
+      maxRecordBytes: expect.any(Number),
+      maxUploadBytes: expect.any(Number),
+    },
   });
   expect(problems.map((problem) => problem.code)).toEqual(['TOPICS_NOT_JUDGED']);
   expect(problems[0]?.what).toContain('declared: 768');

@@ -125,8 +125,10 @@ describe('a queue whose topics would lose or reorder tasks', () => {
       ['TOPIC_MISSING', queue],
       ['TOPIC_MISSING', `${queue}.state`],
       ['TOPIC_MISSING', `${queue}.parked`],
+      ['TOPIC_MISSING', `${queue}.parts`],
     ]);
-    expect((await admin.describeTopics([queue, `${queue}.state`, `${queue}.parked`])).size).toBe(0);
+    const names = [queue, `${queue}.state`, `${queue}.parked`, `${queue}.parts`];
+    expect((await admin.describeTopics(names)).size).toBe(0);
   });
 
   it('is refused for its journal alone', async () => {
