@@ -69,6 +69,8 @@ export interface UploadJob {
   /** `never` for what is known not to get smaller. */
   readonly compress: 'auto' | 'never';
   readonly signal: AbortSignal;
+  /** Called when its turn has come, before its first part is sent. */
+  readonly onTurn?: (() => void) | undefined;
 }
 
 /**
@@ -114,10 +116,12 @@ export class Uploader {
   }
 
   /** First its partition's turn, then a place: who waits for a busy partition keeps no one from another. */
-  async #enter({ topic, partition }: UploadJob, signal: AbortSignal): Promise<UploadTurn> {
+  async #enter({ topic, partition, onTurn }: UploadJob, signal: AbortSignal): Promise<UploadTurn> {
     const endTurn = await this.#turn(`${topic}/${partition}`).enter(signal);
     try {
-      return { endTurn, leave: await this.#uploads.enter(signal) };
+      const leave = await this.#uploads.enter(signal);
+      onTurn?.();
+      return { endTurn, leave };
     } catch (error) {
       endTurn();
       throw error;
