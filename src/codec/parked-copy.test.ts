@@ -103,6 +103,14 @@ it.each<[string, RecordHeader[]]>([
   expect(readParkedCopy({ ...plain, headers })).toBeUndefined();
 });
 
+it.each(['kl-body-parts', 'kl-payload-parts'])('keeps the time of a record with %s, and no other', (name) => {
+  const original = { ...plain, timestampMs: 55, headers: [[name, Buffer.from('{}')] as const] };
+  const { headers } = original;
+  expect(readParkedCopy(toLog(original, longest))?.record).toMatchObject({ timestampMs: 55, headers });
+  const without = { ...original, headers: [] };
+  expect(readParkedCopy(toLog(without, longest))?.record.timestampMs).toBe(99);
+});
+
 it('has no reason that this version does not know', () => {
   const log = toLog(plain, longest);
   const headers = log.headers.map(

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { ParkReason } from '../journal/journal.ts';
 import { isParkReason } from '../journal/journal-entry.ts';
 import type { IncomingRecord, OutgoingRecord, RecordHeader } from '../kafka/port.ts';
+import { headerNames } from './header-names.ts';
 import { wholeNumber } from './header-values.ts';
 
 const parkHeaders = {
@@ -13,11 +14,15 @@ const parkHeaders = {
   epoch: 'kl-park-epoch',
   at: 'kl-park-at',
   previous: 'kl-park-prev',
+  recordAt: 'kl-park-record-at',
   tombstone: 'kl-park-tombstone',
   reason: 'kl-park-reason',
   attempts: 'kl-park-attempts',
   error: 'kl-park-error',
 } as const;
+
+/** Whether a record with one of these counts follows from when it was appended. */
+const timed: ReadonlySet<string> = new Set([headerNames.payloadParts, headerNames.bodyParts]);
 
 /** What is written of the error that made a task give up. */
 const MAX_ERROR_BYTES = 1_024;
@@ -61,7 +66,7 @@ export interface ParkedCopy {
   readonly attempts: number;
   /** What the task that gave up failed with. */
   readonly error: string | undefined;
-  /** The record as it is in the queue's topic, but for its time: that is the copy's. */
+  /** The record as it is in the queue's topic, but for its time where nothing depends on it: that is the copy's. */
   readonly record: IncomingRecord;
 }
 
@@ -79,6 +84,9 @@ export function encodeParkedCopy(record: IncomingRecord, info: ParkedCopyInfo): 
   ];
   if (info.previous >= 0) headers.push(header(parkHeaders.previous, info.previous));
   if (record.value === null) headers.push(header(parkHeaders.tombstone, 1));
+  if (record.headers.some(([name]) => timed.has(name))) {
+    headers.push(header(parkHeaders.recordAt, Math.floor(record.timestampMs)));
+  }
   if (cause !== undefined) {
     headers.push(header(parkHeaders.reason, cause.reason), header(parkHeaders.attempts, cause.attempts), [
       parkHeaders.error,
@@ -129,7 +137,7 @@ export function readParkedCopy(record: IncomingRecord): ParkedCopy | undefined {
       topic: queueOf(record.topic),
       partition,
       offset,
-      timestampMs: record.timestampMs,
+      timestampMs: wholeNumber(own.get(parkHeaders.recordAt)) ?? record.timestampMs,
       key: record.key,
       value: own.has(parkHeaders.tombstone) ? null : record.value,
       headers: record.headers.slice(0, start),

@@ -23,6 +23,12 @@ export function logEvents(events: Emitter<WorkerEvents>, logger: Logger): void {
   events.on('reading-restarted', (event) =>
     logger.warn(`reading of partition ${event.partition} was begun anew`),
   );
+  events.on('data-loss', ({ error, ...event }) =>
+    logger.error('parts of a task are gone or damaged', { ...event, error: error.message }),
+  );
+  events.on('task-void', (event) =>
+    logger.warn('a task came too late to count; its producer has said that it is absent', { ...event }),
+  );
   events.on('key-held', ({ error, ...event }) =>
     logger.error(`a key is held: ${event.reason}; its tasks wait, other keys go on`, {
       ...event,

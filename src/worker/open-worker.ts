@@ -1,4 +1,5 @@
 import type { Clock } from '../clock/clock.ts';
+import { MAX_PART_BYTES } from '../codec/codec-limits.ts';
 import { WorkerStuckError } from '../errors/worker-errors.ts';
 import type {
   Admin,
@@ -23,6 +24,8 @@ import { type AppendParked, ParkingIo } from './parking-io.ts';
 import { PartitionHooks } from './partition-hooks.ts';
 import { PartitionIo } from './partition-io.ts';
 import { ParkedFeed } from './reading/parked-feed.ts';
+import { WINDOW_COUNT } from './reading/part-source.ts';
+import { PartsFeed } from './reading/parts-feed.ts';
 import { SweepFeed } from './reading/sweep-feed.ts';
 import { TailFeed } from './reading/tail-feed.ts';
 import { taskRef } from './report-events.ts';
@@ -60,6 +63,7 @@ export interface WorkerTopics {
   readonly queue: { readonly name: string; readonly id: string | undefined };
   readonly state: { readonly name: string; readonly partitions: number };
   readonly parked: { readonly name: string; readonly partitions: number };
+  readonly parts: { readonly name: string };
 }
 
 /** Everything that exists only while a worker runs. */
@@ -72,6 +76,7 @@ export interface Running {
   readonly sweeps: SweepFeed;
   readonly journal: StateJournal;
   readonly parking: ParkingIo;
+  readonly parts: PartsFeed;
   readonly hooks: PartitionHooks;
 }
 
@@ -94,6 +99,7 @@ const PREFETCH = {
   tail: 16 * 1024 * 1024,
   sweep: 4 * 1024 * 1024,
   parked: 4 * 1024 * 1024,
+  parts: 8 * 1024 * 1024,
   journal: 1024 * 1024,
 };
 
@@ -156,7 +162,15 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
   });
   tailReader.onProblem((failure) => events.emit('problem', { failure }));
   journalReader.onProblem((failure) => events.emit('problem', { failure }));
-  const runner = newRunner(parts, (run, end) => engine.onTaskEnded(run, end));
+  const partsFeed = new PartsFeed({
+    topic: topics.parts.name,
+    openReader: () => open('parts'),
+    logEnds: (place) => logEnds(deps, place),
+    clock,
+    // A window for some; whoever gets none waits for one.
+    reserveBytes: Math.max(WINDOW_COUNT * MAX_PART_BYTES, deps.budget.limitBytes / 4),
+  });
+  const runner = newRunner(parts, partsFeed, (run, end) => engine.onTaskEnded(run, end));
   const io = new PartitionIo({
     group,
     topic,
@@ -191,7 +205,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     onBroken: parts.onBroken,
   });
   engine.start();
-  return { membership, engine, core, runner, tail, sweeps, journal, parking, hooks };
+  return { membership, engine, core, runner, tail, sweeps, journal, parking, parts: partsFeed, hooks };
 }
 
 function newParking(
@@ -208,18 +222,14 @@ function newParking(
     readonly open: (role: 'parked') => Promise<Reader>;
   },
 ): ParkingIo {
-  const { clock, admin, appendParked } = deps;
+  const { clock, appendParked } = deps;
   const { parked } = topics;
-  const logEnds = async (partition: number): Promise<LogEnds> => {
-    const [ends] = await (await admin()).logEnds([{ topic: parked.name, partition }]);
-    if (ends === undefined) throw new Error(`the log ends of ${parked.name} were not told`);
-    return ends;
-  };
+  const endsOf = (partition: number): Promise<LogEnds> => logEnds(deps, { topic: parked.name, partition });
   const feed = new ParkedFeed({
     group,
     topic: parked.name,
     openReader: () => open('parked'),
-    logEnds: ({ partition }) => logEnds(partition),
+    logEnds: ({ partition }) => endsOf(partition),
     clock,
   });
   const append = appendParked(parked.name);
@@ -230,7 +240,7 @@ function newParking(
     append,
     appendAgain: appendParked(topics.queue.name),
     feed,
-    logEnds,
+    logEnds: endsOf,
     taskId: core.state.config.taskId,
     wallMs: () => clock.wallMs(),
   });
@@ -238,6 +248,7 @@ function newParking(
 
 function newRunner(
   { deps, options, handlers, events, logger, onStuck }: WorkerParts,
+  parts: PartsFeed,
   onEnded: WorkerEngine['onTaskEnded'],
 ): TaskRunner {
   const { clock } = deps;
@@ -248,6 +259,7 @@ function newRunner(
     classify: (type) => options.ofType(type).classify,
     onHookFailed: (hook, error) => events.emit('hook-failed', { hook, error }),
     enqueuer: deps.enqueuer,
+    parts,
     logger: logger,
     clock,
     onStarted: ({ run }) => {
@@ -260,6 +272,7 @@ function newRunner(
           durationMs: clock.monotonicMs() - task.startedAtMs,
         });
       }
+      if (end.kind === 'void') events.emit('task-void', { ...taskRef(run), upload: end.upload });
       onEnded(run, end);
     },
     stuckAfterMs: options.stuck.afterMs,
@@ -269,6 +282,12 @@ function newRunner(
       if (options.stuck.action === 'stop') onStuck(new WorkerStuckError(ref, abortedMs));
     },
   });
+}
+
+async function logEnds({ admin }: WorkerDeps, place: TopicPartition): Promise<LogEnds> {
+  const [ends] = await (await admin()).logEnds([place]);
+  if (ends === undefined) throw new Error(`the log ends of ${place.topic} were not told`);
+  return ends;
 }
 
 /** What ended after its partition was given up is void: it will run again. */

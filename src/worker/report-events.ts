@@ -1,4 +1,5 @@
 import { readHead } from '../codec/envelope.ts';
+import { PartsLostError } from '../errors/body-errors.ts';
 import type { Emitter } from '../telemetry/emitter.ts';
 import type { CoreReport, Run } from './core/effects.ts';
 import type { Item } from './core/lane.ts';
@@ -54,15 +55,7 @@ export function emitReport(events: Emitter<WorkerEvents>, report: CoreReport): v
       events.emit('task-discarded', { ...taskRef(report.run), reason: report.reason });
       return;
     case 'key-held':
-      events.emit('key-held', {
-        partition: report.partition,
-        offset: BigInt(report.offset),
-        key: report.item === undefined ? utf8Of(report.key) : keyOf(report.item),
-        ...identityOf(report.item),
-        reason: report.reason,
-        attempts: report.attempts,
-        error: report.error,
-      });
+      emitHeld(events, report);
       return;
     case 'parked':
     case 'redrive-began':
@@ -92,6 +85,22 @@ export function emitReport(events: Emitter<WorkerEvents>, report: CoreReport): v
     case 'revoked-uncommitted':
       events.emit('released-uncommitted', { partition: report.partition });
   }
+}
+
+function emitHeld(events: Emitter<WorkerEvents>, report: Extract<CoreReport, { kind: 'key-held' }>): void {
+  const { reason, attempts, error, item } = report;
+  const task = {
+    partition: report.partition,
+    offset: BigInt(report.offset),
+    key: item === undefined ? utf8Of(report.key) : keyOf(item),
+    ...identityOf(item),
+  };
+  if (error instanceof PartsLostError) {
+    const { upload, topic, partition, from, to } = error;
+    const parts = { topic, partition, from: BigInt(from), to: BigInt(to) };
+    events.emit('data-loss', { ...task, upload, parts, error });
+  }
+  events.emit('key-held', { ...task, reason, attempts, error });
 }
 
 type ParkedReport = Extract<

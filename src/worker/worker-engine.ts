@@ -131,9 +131,7 @@ export class WorkerEngine {
   onTaskEnded(run: Run, end: TaskEnd): void {
     const { core } = this.#deps;
     if (this.#broken) releaseRun(core.state, run);
-    this.#tell((at) =>
-      end.kind === 'finished' ? core.finished(at, run) : core.failed(at, run, end.verdict),
-    );
+    this.#tell((at) => (end.kind === 'failed' ? core.failed(at, run, end.verdict) : core.finished(at, run)));
   }
 
   /** Nothing starts from here on. */

@@ -1,3 +1,4 @@
+import type { PartsLostError } from '../errors/body-errors.ts';
 import type { ParkReason } from '../journal/journal.ts';
 import type { KafkaFailure } from '../kafka/port.ts';
 import type { StopReason, TakingNote } from './core/judge-taking.ts';
@@ -80,6 +81,32 @@ export interface WorkerEvents {
   'task-discarded': TaskRef & { readonly reason: string };
   /** A handler has not returned although its signal was aborted this long ago; its key waits for it. */
   'task-stuck': TaskRef & { readonly abortedMs: number };
+  /**
+   * A task's record was appended so long after its first part that its producer has told the caller that it is absent. It
+   * counts as finished and its handler is not called.
+   */
+  'task-void': TaskRef & { readonly upload: string };
+  /**
+   * Parts of a task's payload or body are gone or damaged. Nothing wrong was given out as complete, and its key is held: see
+   * `key-held`, which follows.
+   */
+  'data-loss': {
+    /** The task's place in the queue. */
+    readonly partition: number;
+    readonly offset: bigint;
+    readonly key: string;
+    readonly id: string | undefined;
+    readonly type: string | undefined;
+    /** What is lost, and where it was: offsets in the parts topic. */
+    readonly upload: string;
+    readonly parts: {
+      readonly topic: string;
+      readonly partition: number;
+      readonly from: bigint;
+      readonly to: bigint;
+    };
+    readonly error: PartsLostError;
+  };
   /** A key waits until somebody acts (or another version is deployed); other keys go on. */
   'key-held': {
     readonly partition: number;

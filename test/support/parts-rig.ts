@@ -147,17 +147,18 @@ export class PartsRig {
     return from;
   }
 
-  /** Appends an upload of so many bytes; `change` is done to its records first. */
+  /** Appends an upload of this content, or of so many bytes; `change` is done to its records first. */
   async upload(
     name: string,
-    bytes: number,
+    what: number | Buffer,
     {
       partition = 0,
       compress = false,
       change = (records: readonly OutgoingRecord[]): readonly OutgoingRecord[] => records,
     } = {},
   ): Promise<Upload> {
-    const { content, records } = await uploadOf(name, contentOf(name.charCodeAt(0), bytes), { compress });
+    const given = typeof what === 'number' ? contentOf(name.charCodeAt(0), what) : what;
+    const { content, records } = await uploadOf(name, given, { compress });
     const changed = change(records);
     const from = this.append(changed, partition);
     const to = from + changed.length - 1;

@@ -29,10 +29,10 @@ export type Verdict =
   | { readonly kind: 'give-up'; readonly error: unknown }
   /** Finished on purpose without its work. */
   | { readonly kind: 'discard'; readonly reason: string }
-  /** Nothing was tried: this process cannot run it. */
+  /** This process cannot run it, or nobody can: something that belongs to it is gone (`data-loss`). */
   | {
       readonly kind: 'hold';
-      readonly reason: 'unknown-type' | 'newer-version' | 'undecodable';
+      readonly reason: 'unknown-type' | 'newer-version' | 'undecodable' | 'data-loss';
       readonly error: unknown;
     };
 

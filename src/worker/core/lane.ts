@@ -20,7 +20,7 @@ export type HoldReason =
   | 'unknown-type'
   | 'newer-version'
   | 'undecodable'
-  /** The records of its unfinished tasks are gone from the log. */
+  /** The records of its unfinished tasks, or parts of the first one, are gone from the log. */
   | 'data-loss'
   /** An operator holds the key or the type. */
   | 'operator'

@@ -1,4 +1,5 @@
 import type { RecordHead } from '../../codec/envelope.ts';
+import type { TaskBody, TaskBytes } from '../../tasks/task-body.ts';
 import { deriveTaskId } from '../../tasks/task-id.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Run } from '../core/effects.ts';
@@ -16,6 +17,8 @@ export interface Enqueuer {
 
 interface Parts {
   readonly task: { readonly run: Run; readonly head: RecordHead; readonly signals: TaskSignals };
+  /** Of types with a body. */
+  readonly body: TaskBody | TaskBytes | undefined;
   readonly heartbeat: () => void;
   readonly enqueuer: Enqueuer;
   readonly logger: Logger;
@@ -70,6 +73,10 @@ export class HandlerContext implements TaskContext {
   get record(): TaskContext['record'] {
     const { topic, partition, offset } = this.#parts.task.run.item.record;
     return { topic, partition, offset: BigInt(offset) };
+  }
+
+  get body(): TaskBody | TaskBytes | undefined {
+    return this.#parts.body;
   }
 
   get fencingToken(): bigint {

@@ -34,6 +34,11 @@ class RunnerRig {
       classify: () => [],
       onHookFailed: () => {},
       enqueuer: { enqueue: () => Promise.reject(new Error('not here')) },
+      parts: {
+        open: () => {
+          throw new Error('not here');
+        },
+      },
       logger: silentLogger,
       clock: this.clock,
       onStarted: () => {},

@@ -1,6 +1,8 @@
 import type { Clock } from '../../clock/clock.ts';
 import { defaultCodecLimits } from '../../codec/codec-limits.ts';
 import { decodeBody, type RecordHead, readHead } from '../../codec/envelope.ts';
+import type { BodyManifest } from '../../codec/manifest.ts';
+import { PartsLostError } from '../../errors/body-errors.ts';
 import { TaskAbortedError, type TaskAbortReason } from '../../errors/control-errors.ts';
 import { KeylaneError } from '../../errors/keylane-error.ts';
 import { RecordUndecodableError } from '../../errors/task-errors.ts';
@@ -14,7 +16,9 @@ import { Batcher } from './batcher.ts';
 import { type Classify, classifyError } from './classify.ts';
 import { type Enqueuer, HandlerContext } from './handler-context.ts';
 import type { ResolvedHandler } from './handler-map.ts';
+import type { BodyBytes, BodyStream } from './task-body.ts';
 import type { TaskContext, WorkerMiddleware } from './task-context.ts';
+import { type PartsOpener, TaskParts, voidUpload } from './task-parts.ts';
 import { TaskSignals } from './task-signals.ts';
 
 /** A task that is being handled. */
@@ -31,7 +35,22 @@ export interface ActiveTask {
   stuckReported: boolean;
 }
 
-export type TaskEnd = { readonly kind: 'finished' } | { readonly kind: 'failed'; readonly verdict: Verdict };
+export type TaskEnd =
+  | { readonly kind: 'finished' }
+  /** Finished without being run: its upload came too late, and its producer has said that it is absent. */
+  | { readonly kind: 'void'; readonly upload: string }
+  | { readonly kind: 'failed'; readonly verdict: Verdict };
+
+/** A start of a task that this worker knows. */
+interface TaskToRun {
+  readonly run: Run;
+  readonly head: RecordHead;
+  readonly signals: TaskSignals;
+  readonly definition: RegisteredTask;
+  readonly handler: ResolvedHandler;
+  /** undefined when its record is all there is. */
+  readonly parts: TaskParts | undefined;
+}
 
 interface RunnerDeps {
   readonly registry: TaskRegistry;
@@ -42,6 +61,8 @@ interface RunnerDeps {
   readonly classify: (type: string) => readonly Classify[];
   readonly onHookFailed: (hook: 'classify', error: unknown) => void;
   readonly enqueuer: Enqueuer;
+  /** What is not in the tasks' records. */
+  readonly parts: PartsOpener;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly onStarted: (task: ActiveTask) => void;
@@ -117,6 +138,8 @@ export class TaskRunner {
       return held('undecodable', new RecordUndecodableError(run.item.record, read.reason));
     }
     const { head } = read;
+    const upload = voidUpload(run.item.record, head);
+    if (upload !== undefined) return { kind: 'void', upload };
     const definition = this.#deps.registry.forRecord(head.type);
     const handler = definition && this.#deps.handlers.get(definition.type);
     if (definition === undefined || handler === undefined) {
@@ -126,34 +149,45 @@ export class TaskRunner {
       const known = `this worker knows version ${definition.version} of '${head.type}'`;
       return held('newer-version', new Error(`${known}, the task has version ${head.version}`));
     }
-    let payload: unknown;
-    try {
-      payload = await readPayload(
-        definition,
-        head.version,
-        await decodeBody(run.item.record, head, defaultCodecLimits),
-      );
-    } catch (error) {
-      return isUnreadable(error) ? held('undecodable', error) : { kind: 'failed', verdict: verdictOf(error) };
-    }
     const signals = this.#signals.get(run) ?? new TaskSignals();
+    const isLarge = definition.body !== undefined || head.payloadParts !== undefined;
+    const parts = isLarge ? new TaskParts(this.#deps.parts, signals.signal) : undefined;
+    try {
+      return await this.#read({ run, head, signals, definition, handler, parts });
+    } finally {
+      parts?.end();
+    }
+  }
+
+  async #read(what: TaskToRun): Promise<TaskEnd> {
+    const { run, head, signals, definition, parts } = what;
+    const { record } = run.item;
+    let payload: unknown;
+    let body: BodyStream | BodyBytes | undefined;
+    try {
+      const readParts = parts && ((manifest: BodyManifest) => parts.json(manifest));
+      const json = await decodeBody(record, head, { ...defaultCodecLimits, readParts });
+      payload = await readPayload(definition, head.version, json);
+      if (definition.body !== undefined) body = await parts?.body(definition.body, record, head);
+    } catch (error) {
+      if (signals.aborted === undefined) return unread(error);
+    }
     if (signals.aborted !== undefined) {
       return { kind: 'failed', verdict: verdictOf(new TaskAbortedError(signals.aborted)) };
     }
-    return await this.#handle({ run, head, signals, definition }, handler, payload);
+    const end = await this.#handle(what, payload, body);
+    const failure = parts?.failure;
+    // Whatever the handler made of it: it cannot have had what was enqueued.
+    if (failure instanceof PartsLostError) return held('data-loss', failure);
+    if (failure === undefined || end.kind !== 'finished') return end;
+    return { kind: 'failed', verdict: verdictOf(failure) };
   }
 
   async #handle(
-    what: {
-      readonly run: Run;
-      readonly head: RecordHead;
-      readonly signals: TaskSignals;
-      readonly definition: RegisteredTask;
-    },
-    handler: ResolvedHandler,
+    { run, head, signals, definition, handler }: TaskToRun,
     payload: unknown,
+    body: BodyStream | BodyBytes | undefined,
   ): Promise<TaskEnd> {
-    const { run, head, signals, definition } = what;
     const { timeoutMs } = definition;
     const { clock, enqueuer, logger, middleware } = this.#deps;
     const task: ActiveTask = {
@@ -169,7 +203,7 @@ export class TaskRunner {
     const heartbeat = (): void => {
       if (timeoutMs !== undefined) task.deadlineMs = clock.monotonicMs() + timeoutMs;
     };
-    const context = new HandlerContext({ task, heartbeat, enqueuer, logger });
+    const context = new HandlerContext({ task, body, heartbeat, enqueuer, logger });
     const begin = (): void => {
       task.startedAtMs = clock.monotonicMs();
       heartbeat();
@@ -223,8 +257,16 @@ export class TaskRunner {
   }
 }
 
-function held(reason: 'unknown-type' | 'newer-version' | 'undecodable', error: unknown): TaskEnd {
+type HoldVerdict = Extract<Verdict, { readonly kind: 'hold' }>;
+
+function held(reason: HoldVerdict['reason'], error: unknown): TaskEnd {
   return { kind: 'failed', verdict: { kind: 'hold', reason, error } };
+}
+
+/** What is to become of a task whose payload or body could not be read. */
+function unread(error: unknown): TaskEnd {
+  if (error instanceof PartsLostError) return held('data-loss', error);
+  return isUnreadable(error) ? held('undecodable', error) : { kind: 'failed', verdict: verdictOf(error) };
 }
 
 /** Trying again cannot help: the record itself is at fault. */

@@ -1,0 +1,135 @@
+import { Readable } from 'node:stream';
+import { BodyTooLargeError, BodyUnreadableError } from '../../errors/body-errors.ts';
+import type { TaskBody, TaskBytes } from '../../tasks/task-body.ts';
+import type { PartSource } from '../reading/part-source.ts';
+
+interface BodyToRead {
+  readonly length: number;
+  readonly contentEncoding: string | undefined;
+  /** Called when reading begins: most memory is taken then. */
+  readonly open: () => PartSource;
+}
+
+/** A body of one start of a task. Ends only when all of it was given out, and fails otherwise. */
+export class BodyStream extends Readable implements TaskBody {
+  readonly length: number;
+  readonly contentEncoding: string | undefined;
+  readonly #open: () => PartSource;
+  #source: PartSource | undefined;
+  #givenBytes = 0;
+  #isAllGiven = false;
+  #failure: unknown;
+
+  constructor({ length, contentEncoding, open }: BodyToRead) {
+    // One part waits here, whatever its size; the next is asked for when that has been taken.
+    super({ highWaterMark: 1 });
+    this.length = length;
+    this.contentEncoding = contentEncoding;
+    this.#open = open;
+    // A handler that does not listen for errors must not end the process; its task fails, whatever it returns.
+    this.on('error', () => {});
+  }
+
+  /** Why the handler cannot have had all of the body although it has asked for it; undefined otherwise. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  override _read(): void {
+    this.#next().then(
+      (content) => this.push(content ?? null),
+      (error: unknown) => this.destroy(error instanceof Error ? error : new Error(String(error))),
+    );
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#source?.close();
+    callback(error);
+  }
+
+  async bytes({ maxBytes }: { readonly maxBytes: number }): Promise<TaskBytes> {
+    if (this.length > maxBytes) throw new BodyTooLargeError(this.length, maxBytes);
+    if (this.destroyed)
+      throw this.errored ?? new BodyUnreadableError('it has been read, or its handler has ended');
+    if (this.#source !== undefined) throw new BodyUnreadableError('some of it has been read already');
+    const parts = await readAll(() => this.#next());
+    this.destroy();
+    return new BodyBytes(parts, this.contentEncoding);
+  }
+
+  /** What the handler does no longer counts, or its time is up: what it has read of the body is not all of it. */
+  abort(reason: Error): void {
+    if (this.#source !== undefined && !this.#isTaken) this.#failure ??= reason;
+    this.destroy(reason);
+  }
+
+  /** The handler has ended. */
+  end(): void {
+    if (!this.destroyed) this.destroy(new BodyUnreadableError('its handler has ended'));
+  }
+
+  /** Nothing of it is left here. */
+  get #isTaken(): boolean {
+    return this.#isAllGiven && this.readableLength === 0;
+  }
+
+  async #next(): Promise<Buffer | undefined> {
+    try {
+      this.#source ??= this.#open();
+      const content = await this.#source.next();
+      if (this.destroyed) throw this.errored ?? new BodyUnreadableError('its handler has ended');
+      this.#givenBytes += content?.length ?? 0;
+      if (content !== undefined) return content;
+      if (this.#givenBytes !== this.length) {
+        throw new Error(`a body of ${this.length} bytes ended after ${this.#givenBytes}`);
+      }
+      this.#isAllGiven = true;
+      return undefined;
+    } catch (error) {
+      // A handler that closes the stream early has what it wanted.
+      if (!this.destroyed) this.#failure ??= error;
+      throw this.destroyed ? (this.errored ?? error) : error;
+    }
+  }
+}
+
+/** A body that was read whole. */
+export class BodyBytes implements TaskBytes {
+  readonly parts: readonly Buffer[];
+  readonly length: number;
+  readonly contentEncoding: string | undefined;
+
+  constructor(parts: readonly Buffer[], contentEncoding: string | undefined) {
+    this.parts = parts;
+    this.length = parts.reduce((sum, part) => sum + part.length, 0);
+    this.contentEncoding = contentEncoding;
+  }
+
+  join(): Buffer {
+    const [first] = this.parts;
+    return this.parts.length === 1 && first !== undefined ? first : Buffer.concat(this.parts);
+  }
+}
+
+/** What is given, until nothing more is. */
+export async function readAll(next: () => Promise<Buffer | undefined>): Promise<Buffer[]> {
+  const parts: Buffer[] = [];
+  for (;;) {
+    const part = await next();
+    if (part === undefined) return parts;
+    parts.push(part);
+  }
+}
+
+/** A body that came with its record, as if it had been read. */
+export function sourceOf(bytes: Buffer): PartSource {
+  let rest = bytes.length === 0 ? undefined : bytes;
+  return {
+    next: () => {
+      const content = rest;
+      rest = undefined;
+      return Promise.resolve(content);
+    },
+    close: () => {},
+  };
+}
