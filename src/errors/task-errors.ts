@@ -113,7 +113,7 @@ export class KeyInvalidError extends KeylaneError {
  */
 export const MAX_KEY_BYTES = 1_024;
 
-/** A task does not fit one record. Nothing was sent. */
+/** A task has more than may be: a payload, a body of a `bytes` type, or a record for an outbox. Nothing was enqueued. */
 export class TaskTooLargeError extends KeylaneError {
   readonly type: string;
   readonly sizeBytes: number;
@@ -124,11 +124,16 @@ export class TaskTooLargeError extends KeylaneError {
     readonly sizeBytes: number;
     readonly limitBytes: number;
     readonly what: string;
+    /** Default: to put what is large into a body. */
+    readonly cure?: string;
   }) {
+    const cure =
+      size.cure ??
+      "Put what is large into the task's body: define the type with body: 'stream' and enqueue(type, payload, { body }).";
     super(
       'TASK_TOO_LARGE',
       `The '${size.type}' task is too large: ${size.what} ${size.sizeBytes} bytes, the limit is ${size.limitBytes}. ` +
-        'Nothing was sent. This release takes tasks that fit one Kafka record; split the payload, or store it elsewhere and send a reference.',
+        `It was not enqueued. ${cure}`,
     );
     this.type = size.type;
     this.sizeBytes = size.sizeBytes;

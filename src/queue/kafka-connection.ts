@@ -1,8 +1,12 @@
 import { systemClock } from '../clock/clock.ts';
+import { loadLz4 } from '../codec/lz4.ts';
 import type { Admin, Appender, KafkaDriver } from '../kafka/port.ts';
 import { EmbeddedRoom } from '../producer/embedded-room.ts';
 import { Producer } from '../producer/producer.ts';
 import type { ResolvedProducerOptions } from '../producer/producer-options.ts';
+import { partAppends } from '../producer/upload/part-appends.ts';
+import { Uploader } from '../producer/upload/uploader.ts';
+import { newTaskId } from '../tasks/task-id.ts';
 import { LiveKeys } from '../worker/core/live-keys.ts';
 import { SharedBudget } from '../worker/core/shared-budget.ts';
 import { SuspectGate } from '../worker/core/suspect-gate.ts';
@@ -29,6 +33,7 @@ const CLOSE_TIMEOUT_MS = 30_000;
 export class KafkaConnection implements Kafka {
   readonly driver: KafkaDriver;
   readonly producer: Producer;
+  readonly uploader: Uploader;
   readonly budget: SharedBudget;
   readonly liveKeys = new LiveKeys();
   readonly suspectGate = new SuspectGate();
@@ -47,6 +52,12 @@ export class KafkaConnection implements Kafka {
       clock: systemClock,
       options: options.producer,
       room: this.room,
+    });
+    this.uploader = new Uploader({
+      append: partAppends(this.producer),
+      clock: systemClock,
+      newId: () => newTaskId(Date.now()),
+      loadLz4,
     });
   }
 

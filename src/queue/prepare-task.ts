@@ -1,13 +1,19 @@
+import { payloadJson } from '../codec/body.ts';
 import { defaultCodecLimits } from '../codec/codec-limits.ts';
 import { checkFields } from '../codec/enqueue-fields.ts';
-import { type EncodedTask, encodeTask } from '../codec/envelope.ts';
+import { encodeTask, type TaskToEncode } from '../codec/envelope.ts';
+import type { BodyManifest } from '../codec/manifest.ts';
 import { MAX_DELAY_MS } from '../codec/not-before.ts';
 import { type OptionProblem, OptionsError } from '../errors/options-error.ts';
 import { showValue } from '../options/show-value.ts';
+import type { EncodedRecord, Encoding } from '../producer/core/item.ts';
+import type { OpenBody } from '../producer/upload/open-body.ts';
 import { checkForEnqueue, type EnqueueCheck } from '../tasks/check-for-enqueue.ts';
 import { newTaskId } from '../tasks/task-id.ts';
 import type { RegisteredTask, TaskRegistry } from '../tasks/task-registry.ts';
 import { activeTraceHeaders } from '../telemetry/trace-context.ts';
+import { givenBody } from './body-options.ts';
+import { type Content, encodeLarge, INLINE_BODY_BYTES, type PartsUse } from './encode-large.ts';
 import type { EnqueueRequest } from './enqueue-types.ts';
 
 /** A task that was checked and knows its key; not encoded yet. */
@@ -16,45 +22,86 @@ export interface PreparedTask {
   readonly id: string;
   readonly key: string;
   readonly check: EnqueueCheck;
-  readonly encode: () => EncodedTask | Promise<EncodedTask>;
+  /** Its body, of which nothing was read; undefined for types without one. */
+  readonly body: OpenBody | undefined;
+  /** Without an `Encoding`: as one record, whatever that takes, for somebody else to send. */
+  readonly encode: (task?: Encoding) => EncodedRecord | Promise<EncodedRecord>;
+}
+
+/** Writes content of a task to the parts topic. */
+export type UploadContent = (
+  task: { readonly id: string; readonly key: string },
+  content: Content,
+  signal: AbortSignal,
+) => Promise<BodyManifest>;
+
+/** What tasks of a queue are prepared with. */
+export interface Preparing {
+  readonly registry: TaskRegistry;
+  readonly upload: UploadContent;
 }
 
 /**
  * Checks a request, as far as that can be done without waiting.
  *
- * @throws TaskTypeUnknownError, OptionsError, PayloadInvalidError, KeyInvalidError
+ * @throws TaskTypeUnknownError, OptionsError, PayloadInvalidError, KeyInvalidError, TaskTooLargeError
  */
 export function prepareTask(
-  registry: TaskRegistry,
+  { registry, upload }: Preparing,
   { type, payload, options }: EnqueueRequest,
 ): PreparedTask {
   const task = registry.forEnqueue(type);
   const enqueuedAtMs = Date.now();
   const id = options.id ?? newTaskId(enqueuedAtMs);
-  const { headers, idempotencyKey } = options;
-  checkFields({ id, type, headers, idempotencyKey }); // here, not when its turn comes: an id can be a lane key
+  const { headers, idempotencyKey, contentEncoding } = options;
+  const bodyToBe = options.body === undefined ? undefined : BODY_TO_BE;
+  // Here, not when its turn comes: an id can be a lane key.
+  checkFields({ id, type, headers, idempotencyKey, contentEncoding, body: bodyToBe });
   const notBeforeMs = notBefore(task, options.delayMs, enqueuedAtMs);
+  const body = givenBody(task, options.body);
   const check = checkForEnqueue(task, payload, id);
   const { key } = check;
   const trace = activeTraceHeaders();
   const { version } = task;
-  const encode = () =>
-    encodeTask(
-      {
-        id,
-        type: task.type,
-        version,
-        payload,
-        key,
-        enqueuedAtMs,
-        headers,
-        idempotencyKey,
-        notBeforeMs,
-        ...trace,
-      },
-      defaultCodecLimits,
-    );
-  return { task, id, key, check, encode };
+  const encode = (encoding?: Encoding): EncodedRecord | Promise<EncodedRecord> => {
+    const json = payloadJson(task.type, payload, defaultCodecLimits);
+    const fields = {
+      id,
+      type: task.type,
+      version,
+      payload,
+      json,
+      key,
+      enqueuedAtMs,
+      headers,
+      idempotencyKey,
+      contentEncoding,
+      notBeforeMs,
+      ...trace,
+    };
+    if (body === undefined && json.length <= defaultCodecLimits.compressAboveBytes)
+      return encodeTask(fields, defaultCodecLimits);
+    const parts = partsUse(fields, encoding, upload);
+    return encodeLarge({ task: fields, body, parts });
+  };
+  return { task, id, key, check, body: body?.content, encode };
+}
+
+const BODY_TO_BE = { kind: 'given' } as const;
+
+function partsUse(
+  task: Pick<TaskToEncode, 'id' | 'key' | 'notBeforeMs'>,
+  encoding: Encoding | undefined,
+  upload: UploadContent,
+): PartsUse {
+  if (encoding === undefined) {
+    const cure = `An outbox holds tasks of one record, with bodies of at most ${INLINE_BODY_BYTES} bytes. Enqueue it, or store what is large elsewhere and send a reference.`;
+    return { kind: 'none', cure };
+  }
+  // A delayed record moves on in its log, where its parts cannot follow: they would be too old.
+  if (task.notBeforeMs !== undefined)
+    return { kind: 'none', cure: 'A task with delayMs must fit one record: enqueue it when it is due.' };
+  return { kind: 'upload', upload: (content) => upload(task, content, encoding.signal) };
 }
 
 /** A delayed task would hold up its key, so only those may be delayed that nothing waits for. */

@@ -1,4 +1,5 @@
-import { defaultCodecLimits } from '../codec/codec-limits.ts';
+import { defaultCodecLimits, MAX_BODY_BYTES } from '../codec/codec-limits.ts';
+import { PART_OVERHEAD_BYTES } from '../codec/part.ts';
 import { partitionOf } from '../codec/partition.ts';
 import { EnqueueError, type EnqueueSubject } from '../errors/enqueue-error.ts';
 import { KafkaRequestError } from '../kafka/request-error.ts';
@@ -7,6 +8,15 @@ import { ensureTopics, type TopicFacts } from '../topics/ensure-topics.ts';
 import { planTopics, type TopicPlan } from '../topics/topic-plan.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
 import type { ResolvedQueueOptions } from './queue-options.ts';
+
+/** Where large content goes, and how. */
+export interface PartsPlace {
+  readonly topic: string;
+  readonly partition: number;
+  readonly partBytes: number;
+  /** Most that one upload may have there. */
+  readonly maxBytes: number;
+}
 
 /** A queue's topics: where a key lives, and whether the topics are fit for it. Looked at once, by whoever comes first. */
 export class QueueTopics {
@@ -37,6 +47,21 @@ export class QueueTopics {
 
   partitionFor(key: string): number {
     return partitionOf(Buffer.from(key), this.#partitionCount);
+  }
+
+  get partsTopic(): string {
+    return this.#plan.topics.find(({ role }) => role === 'parts')?.name ?? '';
+  }
+
+  /** Where large content of a task with this key goes. */
+  async partsPlaceFor(key: string): Promise<PartsPlace> {
+    const { name, partitions, maxRecordBytes, maxUploadBytes } = (await this.ensure()).parts;
+    return {
+      topic: name,
+      partition: this.partitionFor(key) % partitions,
+      partBytes: maxRecordBytes - PART_OVERHEAD_BYTES,
+      maxBytes: Math.min(MAX_BODY_BYTES, contentBytes(maxUploadBytes, maxRecordBytes)),
+    };
   }
 
   /** undefined once the topics are known to be fit; until then what a task waits for, in its place. */
@@ -82,4 +107,10 @@ export class QueueTopics {
     }
     return facts;
   }
+}
+
+/** The content of so many bytes of parts. */
+function contentBytes(uploadBytes: number, recordBytes: number): number {
+  if (uploadBytes === Number.POSITIVE_INFINITY) return uploadBytes;
+  return uploadBytes - Math.ceil(uploadBytes / recordBytes) * PART_OVERHEAD_BYTES;
 }

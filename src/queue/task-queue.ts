@@ -1,11 +1,14 @@
 import { hostname } from 'node:os';
 import { systemClock } from '../clock/clock.ts';
-import { EnqueueError } from '../errors/enqueue-error.ts';
+import { EnqueueError, type EnqueueSubject } from '../errors/enqueue-error.ts';
 import { WorkerStateError } from '../errors/worker-errors.ts';
 import type { Control } from '../parked/control.ts';
 import { ParkedTasks } from '../parked/parked-tasks.ts';
 import { PendingTasks } from '../parked/pending-tasks.ts';
-import type { Appended, ProducerItem } from '../producer/core/item.ts';
+import type { Appended, EncodedRecord, ProducerItem } from '../producer/core/item.ts';
+import { failureToError } from '../producer/failure-to-error.ts';
+import type { OpenBody } from '../producer/upload/open-body.ts';
+import { UPLOAD_TIMEOUT_MS } from '../producer/upload/uploader.ts';
 import { newTaskId } from '../tasks/task-id.ts';
 import type { CheckedHandlers, PayloadInput, SomeHandlers, TaskMap } from '../tasks/task-map.ts';
 import { TaskRegistry } from '../tasks/task-registry.ts';
@@ -14,6 +17,7 @@ import type { AnyHandler } from '../worker/running/handler-map.ts';
 import type { TaskContext } from '../worker/running/task-context.ts';
 import { Worker } from '../worker/worker.ts';
 import type { WorkerOptions } from '../worker/worker-options.ts';
+import { INLINE_BODY_BYTES } from './encode-large.ts';
 import {
   type EncodeRest,
   type EnqueueItem,
@@ -28,10 +32,11 @@ import {
 import { journalAppends } from './journal-appends.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
 import { parkedAppends } from './parked-appends.ts';
-import { type PreparedTask, prepareTask } from './prepare-task.ts';
+import { type PreparedTask, type Preparing, prepareTask } from './prepare-task.ts';
 import { queueControl } from './queue-control.ts';
 import { type QueueOptions, resolveQueueOptions } from './queue-options.ts';
 import { QueueTopics } from './queue-topics.ts';
+import { QueueUploads } from './queue-uploads.ts';
 
 let workerCount = 0;
 
@@ -46,8 +51,10 @@ export class TaskQueue<T extends TaskMap> {
   /** Commands about tasks that wait in the queue: park, skip, hold, release. */
   readonly pending: PendingTasks<T>;
   readonly #registry: TaskRegistry;
+  readonly #preparing: Preparing;
   readonly #kafka: KafkaConnection;
   readonly #topics: QueueTopics;
+  readonly #uploads: QueueUploads;
   readonly #send: (request: EnqueueRequest) => Promise<Receipt>;
   readonly #control: Control;
   readonly #workers = new Set<Worker>();
@@ -61,7 +68,12 @@ export class TaskQueue<T extends TaskMap> {
     this.name = resolved.name;
     this.#kafka = resolved.kafka;
     this.#registry = new TaskRegistry(resolved.tasks);
+    this.#preparing = {
+      registry: this.#registry,
+      upload: (task, content, signal) => this.#uploads.upload(task, content, signal),
+    };
     this.#topics = new QueueTopics(resolved, resolved.logger ?? stderrLogger);
+    this.#uploads = new QueueUploads(this.name, this.#kafka, this.#topics);
     this.#control = queueControl({
       name: this.name,
       registry: this.#registry,
@@ -125,19 +137,20 @@ export class TaskQueue<T extends TaskMap> {
     payload: PayloadInput<T, K>,
     ...[options]: EncodeRest<T, K>
   ): Promise<OutboxRecord> {
-    const { task, id, key, check, encode } = prepareTask(this.#registry, {
+    const { task, id, key, check, encode } = prepareTask(this.#preparing, {
       type,
       payload,
       options: options ?? {},
     });
     if (check.kind === 'checking') await check.done;
-    const { record } = await encode();
+    const partition = this.#topics.partitionFor(key);
+    const { record } = await encodeAlone(encode, { id, type: task.type, topic: this.name, partition });
     if (record.key === null) throw new Error(`task ${id} was encoded without a key`);
     return {
       id,
       type: task.type,
       topic: this.name,
-      partition: this.#topics.partitionFor(key),
+      partition,
       key: record.key,
       value: record.value,
       headers: record.headers,
@@ -215,8 +228,10 @@ export class TaskQueue<T extends TaskMap> {
         clock: systemClock,
         newId: () => newTaskId(Date.now()),
         workerName: `${hostname()}-${process.pid}-${workerCount}`,
-        onCommitted: (partition, frontier) =>
-          this.#kafka.room?.finished(worker.group, this.name, partition, frontier),
+        onCommitted: (partition, frontier) => {
+          this.#kafka.room?.finished(worker.group, this.name, partition, frontier);
+          this.#uploads.finished(worker.group, partition, frontier);
+        },
         onParkedNeeded: ({ topic, partition }, from) =>
           this.#kafka.room?.finished(worker.group, topic, partition, from),
         onClosed: () => void this.#workers.delete(worker),
@@ -256,11 +271,11 @@ export class TaskQueue<T extends TaskMap> {
   #enqueue(request: EnqueueRequest): Promise<Receipt> {
     let prepared: PreparedTask;
     try {
-      prepared = prepareTask(this.#registry, request);
+      prepared = prepareTask(this.#preparing, request);
     } catch (error) {
       return Promise.reject(error);
     }
-    const { task, id, key, check, encode } = prepared;
+    const { task, id, key, check, body, encode } = prepared;
     const { signal, timeoutMs } = request.options;
     const partition = this.#topics.partitionFor(key);
     const topics = this.#topics.ready({ id, type: task.type, topic: this.name, partition });
@@ -277,9 +292,13 @@ export class TaskQueue<T extends TaskMap> {
       encode,
       ready,
       signal,
-      timeoutMs,
+      timeoutMs: timeoutMs ?? timeoutFor(body),
     };
-    return this.#add(item).then((appended) => receiptOf(id, appended));
+    const receipt = this.#add(item).then((appended) => receiptOf(id, appended));
+    // Whatever it failed of, the stream will not be read any more.
+    if (body !== undefined) receipt.catch((error: unknown) => body.destroy(error));
+    this.#uploads.follow(id, receipt);
+    return receipt;
   }
 
   #add(item: ProducerItem): Promise<Appended> {
@@ -294,6 +313,21 @@ export class TaskQueue<T extends TaskMap> {
 
 function receiptOf(id: string, { topic, partition, offset, timestampMs }: Appended): Receipt {
   return { id, topic, partition, offset: BigInt(offset), timestamp: new Date(timestampMs) };
+}
+
+/** undefined: the producer's own, which is enough for what is one record. */
+function timeoutFor(body: OpenBody | undefined): number | undefined {
+  if (body === undefined) return undefined;
+  return body.bytes !== undefined && body.bytes.length <= INLINE_BODY_BYTES ? undefined : UPLOAD_TIMEOUT_MS;
+}
+
+/** As the producer does it: an upload's error becomes that of its task. */
+async function encodeAlone(encode: PreparedTask['encode'], subject: EnqueueSubject): Promise<EncodedRecord> {
+  try {
+    return await encode();
+  } catch (error) {
+    throw failureToError({ kind: 'own', error }, subject);
+  }
 }
 
 /** Both must hold; neither is left without somebody who hears of its failure. */

@@ -3,6 +3,9 @@ import type { Readable } from 'node:stream';
 /** How handlers of a type get the body of a task: read before they are called, or as a stream. */
 export type BodyKind = 'bytes' | 'stream';
 
+/** Most of a body that is read before its handler is called: a worker holds this much for each running task. */
+export const MAX_BYTES_BODY_BYTES = 16 * 1024 * 1024;
+
 /**
  * Where the bytes of a body come from. A stream, or any other source that is iterated, is read once and at its own pace;
  * bytes must stay as they are until the call has settled.

@@ -136,6 +136,7 @@ export class Upload {
 
   /** Answers to parts that are on their way together may come in any order. */
   #appended(index: number, appended: Appended): void {
+    this.#job.onPart?.(appended.offset);
     if (index === 0) this.#first = appended;
     if (appended.offset > (this.#last?.offset ?? -1)) this.#last = appended;
     const firstAtMs = this.#first?.timestampMs ?? appended.timestampMs;

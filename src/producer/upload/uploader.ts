@@ -69,8 +69,8 @@ export interface UploadJob {
   /** `never` for what is known not to get smaller. */
   readonly compress: 'auto' | 'never';
   readonly signal: AbortSignal;
-  /** Called when its turn has come, before its first part is sent. */
-  readonly onTurn?: (() => void) | undefined;
+  /** Called with the offset of each part that is in the log. */
+  readonly onPart?: ((offset: number) => void) | undefined;
 }
 
 /**
@@ -116,12 +116,10 @@ export class Uploader {
   }
 
   /** First its partition's turn, then a place: who waits for a busy partition keeps no one from another. */
-  async #enter({ topic, partition, onTurn }: UploadJob, signal: AbortSignal): Promise<UploadTurn> {
+  async #enter({ topic, partition }: UploadJob, signal: AbortSignal): Promise<UploadTurn> {
     const endTurn = await this.#turn(`${topic}/${partition}`).enter(signal);
     try {
-      const leave = await this.#uploads.enter(signal);
-      onTurn?.();
-      return { endTurn, leave };
+      return { endTurn, leave: await this.#uploads.enter(signal) };
     } catch (error) {
       endTurn();
       throw error;

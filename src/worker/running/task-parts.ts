@@ -2,7 +2,7 @@ import type { RecordHead } from '../../codec/envelope.ts';
 import { type BodyManifest, isVoid } from '../../codec/manifest.ts';
 import { RecordUndecodableError } from '../../errors/task-errors.ts';
 import type { IncomingRecord } from '../../kafka/port.ts';
-import type { BodyKind } from '../../tasks/task-body.ts';
+import { type BodyKind, MAX_BYTES_BODY_BYTES } from '../../tasks/task-body.ts';
 import type { PartSource } from '../reading/part-source.ts';
 import { BodyBytes, BodyStream, readAll, sourceOf } from './task-body.ts';
 
@@ -10,9 +10,6 @@ import { BodyBytes, BodyStream, readAll, sourceOf } from './task-body.ts';
 export interface PartsOpener {
   open(job: { readonly manifest: BodyManifest; readonly whole: boolean }): PartSource;
 }
-
-/** Most of a body that is read before its handler is called. */
-const MAX_BYTES_BODY_BYTES = 16 * 1024 * 1024;
 
 /** What one start of a task reads beside its record. Ends with the start, or with its signal. */
 export class TaskParts {

@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { crc32c } from '../../src/codec/crc32c.ts';
+import { type RecordHead, readHead } from '../../src/codec/envelope.ts';
+import { readPartContent, readPartHead } from '../../src/codec/part.ts';
+import { embeddedDriver } from '../../src/kafka/confluent/embedded-driver.ts';
+import { KafkaConnection } from '../../src/queue/kafka-connection.ts';
+import { resolveKafkaOptions } from '../../src/queue/kafka-options.ts';
+import { TaskQueue } from '../../src/queue/task-queue.ts';
+import { defineTask } from '../../src/tasks/define-task.ts';
+import { silentLogger } from '../../src/telemetry/logger.ts';
+import { readUntil } from './confluent-world.ts';
+
+const schema = z.object({ key: z.string(), text: z.string().optional() });
+const tasks = { file: defineTask({ schema, key: ({ key }) => key, body: 'stream' }) };
+
+test('bodies in a record, bodies in parts and a large payload are in the log as they were given', async () => {
+  const driver = embeddedDriver();
+  const { budgetBytes, producer } = resolveKafkaOptions({ embedded: true });
+  await using kafka = new KafkaConnection(driver, { budgetBytes, producer });
+  await using queue = new TaskQueue({ name: 'files', tasks, kafka, logger: silentLogger });
+  const small = randomBytes(400_000);
+  const large = randomBytes(1_500_000);
+  const text = randomBytes(700_000).toString('base64');
+  const { partition } = await queue.enqueue('file', { key: 'a' }, { body: small });
+  await queue.enqueue('file', { key: 'a' }, { body: Buffer.of() });
+  await queue.enqueue(
+    'file',
+    { key: 'a' },
+    { body: Readable.from([large.subarray(0, 7), large.subarray(7)]) },
+  );
+  await queue.enqueue('file', { key: 'a', text }, { body: Buffer.from('beside it'), contentEncoding: 'br' });
+
+  const reader = await driver.reader({ name: 'r', prefetchBytes: 8_000_000 });
+  await reader.assign([{ topic: 'files', partition, offset: 0 }]);
+  const heads = (await readUntil(reader, ({ length }) => length >= 4)).map((record): RecordHead => {
+    const reading = readHead(record);
+    if (reading.kind !== 'task') throw new Error(reading.reason);
+    return reading.head;
+  });
+  expect(heads.map(({ bodyBytes, body }) => [bodyBytes, body?.kind])).toEqual([
+    [small.length, 'inline'],
+    [0, 'inline'],
+    [large.length, 'parts'],
+    [9, 'inline'],
+  ]);
+  const bodies = heads.map(({ body }) => (body?.kind === 'inline' ? body.bytes : undefined));
+  expect(bodies[0]?.equals(small)).toBe(true);
+  expect(heads[3]).toMatchObject({ codec: 'json+parts', contentEncoding: 'br' });
+
+  const manifests = [
+    heads[2]?.body?.kind === 'parts' ? heads[2].body.manifest : undefined,
+    heads[3]?.payloadParts,
+  ];
+  const partCount = manifests.reduce((sum, manifest) => sum + (manifest?.count ?? 0), 0);
+  await reader.unassign([{ topic: 'files', partition }]);
+  await reader.assign([{ topic: 'files.parts', partition: manifests[0]?.partition ?? 0, offset: 0 }]);
+  const parts = await readUntil(reader, ({ length }) => length >= partCount);
+  const contents: Buffer[] = [];
+  for (const manifest of manifests) {
+    const read: Buffer[] = [];
+    for (const record of parts) {
+      const head = readPartHead(record);
+      if (head?.upload !== manifest?.upload || head === undefined) continue;
+      read.push(await readPartContent(record, head, { maxPartBytes: 1_000_000 }));
+    }
+    const content = Buffer.concat(read);
+    expect([content.length, crc32c(content)]).toEqual([manifest?.bytes, manifest?.crc]);
+    contents.push(content);
+  }
+  expect(contents[0]?.equals(large)).toBe(true);
+  expect(JSON.parse(contents[1]?.toString() ?? '')).toEqual({ key: 'a', text });
+  await reader.close();
+});
