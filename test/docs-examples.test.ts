@@ -11,7 +11,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
  * block a file named by its first line.
  */
 const root = fileURLToPath(new URL('..', import.meta.url));
-const compiledPages = ['README.md', 'docs/failures.md', 'docs/working.md', 'docs/guarantees.md'];
+const compiledPages = [
+  'README.md',
+  'docs/failures.md',
+  'docs/working.md',
+  'docs/guarantees.md',
+  'docs/large-tasks.md',
+];
 const linkedPages = [
   ...compiledPages,
   'CHANGELOG.md',
