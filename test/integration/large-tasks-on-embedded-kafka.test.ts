@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
@@ -73,4 +73,35 @@ test('bodies in a record, bodies in parts and a large payload are in the log as 
   expect(contents[0]?.equals(large)).toBe(true);
   expect(JSON.parse(contents[1]?.toString() ?? '')).toEqual({ key: 'a', text });
   await reader.close();
+});
+
+test('more than the embedded cluster keeps at once goes through it, body by body, each as it was given', async () => {
+  const { budgetBytes, producer } = resolveKafkaOptions({ embedded: true });
+  await using kafka = new KafkaConnection(embeddedDriver(), { budgetBytes, producer });
+  await using queue = new TaskQueue({ name: 'files', tasks, kafka, logger: silentLogger });
+  const read = new Map<string, string>();
+  const worker = queue.worker(
+    {
+      file: async ({ text = '' }, ctx) => {
+        const hash = createHash('sha256');
+        for await (const chunk of ctx.body) hash.update(chunk as Buffer); // it has no encoding
+        read.set(text, hash.digest('hex'));
+      },
+    },
+    { logger: silentLogger, commitIntervalMs: 50 },
+  );
+  await worker.start();
+  const contents = Array.from({ length: 8 }, () => randomBytes(1_500_000));
+  const finished = new Promise<void>((resolve) => {
+    worker.on('task-finished', () => {
+      if (read.size === contents.length) resolve();
+    });
+  });
+  await queue.enqueueMany(
+    contents.map((body, n) => ({ type: 'file', payload: { key: 'a', text: `${n}` }, options: { body } })),
+  );
+  await finished;
+  expect(contents.map((_, n) => read.get(`${n}`))).toEqual(
+    contents.map((content) => createHash('sha256').update(content).digest('hex')),
+  );
 });
