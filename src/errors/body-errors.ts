@@ -2,7 +2,7 @@ import { KeylaneError } from './keylane-error.ts';
 
 /**
  * Parts of a large payload or body are gone from the log, or are not what was written. Trying again cannot help: the
- * worker holds the task's key, whatever its handler makes of this error.
+ * task waits for an operator, whatever its handler makes of this error.
  */
 export class PartsLostError extends KeylaneError {
   /** The parts topic, and the partition that the parts were in. */
@@ -36,7 +36,8 @@ export class PartsLostError extends KeylaneError {
     super(
       'PARTS_LOST',
       `Part ${part + 1} of ${parts} of upload ${upload} cannot be had from ${topic}/${partition}, offsets ${from} to ${to}: ` +
-        `${reason}. The task's key is held. Skip the task, or park it; if the parts can be read again, release the key.`,
+        `${reason}. The task waits in its key, or stays parked. If the parts can be had again, release or redrive the key; ` +
+        'otherwise skip or discard the task.',
       cause === undefined ? undefined : { cause },
     );
     this.topic = topic;

@@ -55,7 +55,18 @@ export function emitReport(events: Emitter<WorkerEvents>, report: CoreReport): v
       events.emit('task-discarded', { ...taskRef(report.run), reason: report.reason });
       return;
     case 'key-held':
-      emitHeld(events, report);
+      events.emit('key-held', {
+        partition: report.partition,
+        offset: BigInt(report.offset),
+        key: report.item === undefined ? utf8Of(report.key) : keyOf(report.item),
+        ...identityOf(report.item),
+        reason: report.reason,
+        attempts: report.attempts,
+        error: report.error,
+      });
+      return;
+    case 'data-loss':
+      emitLoss(events, report.run, report.error);
       return;
     case 'parked':
     case 'redrive-began':
@@ -87,20 +98,12 @@ export function emitReport(events: Emitter<WorkerEvents>, report: CoreReport): v
   }
 }
 
-function emitHeld(events: Emitter<WorkerEvents>, report: Extract<CoreReport, { kind: 'key-held' }>): void {
-  const { reason, attempts, error, item } = report;
-  const task = {
-    partition: report.partition,
-    offset: BigInt(report.offset),
-    key: item === undefined ? utf8Of(report.key) : keyOf(item),
-    ...identityOf(item),
-  };
-  if (error instanceof PartsLostError) {
-    const { upload, topic, partition, from, to } = error;
-    const parts = { topic, partition, from: BigInt(from), to: BigInt(to) };
-    events.emit('data-loss', { ...task, upload, parts, error });
-  }
-  events.emit('key-held', { ...task, reason, attempts, error });
+function emitLoss(events: Emitter<WorkerEvents>, { item }: Run, error: unknown): void {
+  if (!(error instanceof PartsLostError)) return;
+  const { upload, topic, partition, from, to } = error;
+  const parts = { topic, partition, from: BigInt(from), to: BigInt(to) };
+  const task = { partition: item.record.partition, offset: BigInt(item.offset), key: keyOf(item) };
+  events.emit('data-loss', { ...task, ...identityOf(item), upload, parts, error });
 }
 
 type ParkedReport = Extract<

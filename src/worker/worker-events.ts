@@ -87,8 +87,8 @@ export interface WorkerEvents {
    */
   'task-void': TaskRef & { readonly upload: string };
   /**
-   * Parts of a task's payload or body are gone or damaged. Nothing wrong was given out as complete, and its key is held: see
-   * `key-held`, which follows.
+   * Parts of a task's payload or body are gone or damaged. Nothing wrong was given out as complete. `key-held` follows, or
+   * `redrive-failed` when it was a parked task: it stays parked.
    */
   'data-loss': {
     /** The task's place in the queue. */

@@ -138,6 +138,8 @@ export type CoreReport =
       readonly counted: boolean;
     }
   | { readonly kind: 'task-discarded'; readonly run: Run; readonly reason: string }
+  /** Something that belongs to the task is gone; what becomes of it follows. */
+  | { readonly kind: 'data-loss'; readonly run: Run; readonly error: unknown }
   | {
       readonly kind: 'key-held';
       readonly partition: number;

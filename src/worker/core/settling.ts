@@ -46,6 +46,7 @@ export function settleFailed(core: CoreState, run: Run, verdict: Verdict): void 
       return;
     case 'hold':
       if (verdict.reason === 'undecodable') giveUp(core, run, 'undecodable', verdict.error);
+      else if (verdict.reason === 'data-loss') holdLost(core, run, verdict.error);
       else holdForGood(core, run, verdict.reason, verdict.error);
       return;
     case 'give-up':
@@ -158,6 +159,20 @@ export function giveUp(
     cause: { reason, error, command: '' },
   });
   moveLane(core, partition, lane, 'parking');
+}
+
+/** Something that belongs to the task is gone: it waits for an operator, in the queue or where it is parked. */
+function holdLost(core: CoreState, run: Run, error: unknown): void {
+  const { partition, lane } = run;
+  core.effects.push({ kind: 'report', report: { kind: 'data-loss', run, error } });
+  const redrive = partition.redrives.get(lane);
+  if (redrive === undefined || partition.phase !== 'running') {
+    holdForGood(core, run, 'data-loss', error);
+    return;
+  }
+  // Held while it is being redriven it could not be discarded.
+  partition.changes += 1;
+  failRedrive(core, partition, redrive, error);
 }
 
 function holdForGood(
