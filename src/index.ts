@@ -1,3 +1,4 @@
+export { BodyTooLargeError, BodyUnreadableError, PartsLostError } from './errors/body-errors.ts';
 export {
   DiscardError,
   ParkError,

@@ -142,3 +142,26 @@ it('runTask waits for the task of a batch handler as for any other', async () =>
   expect(none).toMatchObject({ kind: 'discarded', reason: 'nothing paid' });
   expect(sizes).toEqual([1, 1]);
 });
+
+it('runTask runs tasks with bodies, large ones too', async () => {
+  const media = new TaskQueue({
+    name: 'media',
+    tasks: {
+      video: defineTask({ schema: z.object({ id: z.string() }), key: ({ id }) => id, body: 'stream' }),
+    },
+    kafka,
+    logger: silentLogger,
+  });
+  const body = Buffer.alloc(2_500_000, 'a video, ');
+  const lengths: number[] = [];
+  const worker = media.worker({
+    video: async (_payload, ctx) => {
+      const { length } = await ctx.body.bytes({ maxBytes: 3_000_000 });
+      lengths.push(length);
+    },
+  });
+  await worker.start();
+  const { kind } = await runTask(worker, () => media.enqueue('video', { id: 'a' }, { body }));
+  expect([kind, lengths]).toEqual(['finished', [body.length]]);
+  await media.close();
+});
