@@ -213,7 +213,8 @@ function noteProbe(core: CoreState, type: TypeState, run: Run): void {
 /** A type in outage is probed with one task at a time: one whose key has not failed yet if there is one. */
 function releaseProbes(core: CoreState): void {
   for (const type of core.types.values()) {
-    if (core.nowMs < nextProbeAtMs(type)) continue;
+    // Asked at each event: as a rule nothing waits.
+    if (type.waiting.size === 0 || core.nowMs < nextProbeAtMs(type)) continue;
     const probe = chooseProbe(type.waiting);
     if (probe === undefined) continue;
     type.waiting.delete(probe.lane);

@@ -88,6 +88,7 @@ function holderOf(core: CoreState): Suspect | undefined {
 
 /** Looks after all suspects: what has happened since the last event, and who comes next. */
 export function tendSuspects(core: CoreState): void {
+  if (core.suspects.idle) return; // asked twice at each event: as a rule there are none
   for (const suspect of core.suspects.underWay.values()) tend(core, suspect);
   if (core.stopping) return;
   letOneRunAlone(core);
