@@ -6,7 +6,7 @@ import type { Lane } from './lane.ts';
 import { type JournalWrite, type MarkRequest, Parked } from './parked.ts';
 import { marked, park } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
-import { answer, endMark, failRedrive, written } from './redriving.ts';
+import { answer, endMark, failLost, written } from './redriving.ts';
 import { advanceLane, reconsider } from './scheduling.ts';
 import { skip, writeFulfilled } from './skipping.ts';
 
@@ -166,9 +166,7 @@ function endByHand(core: CoreState, partition: PartitionState, command: Command,
   if (partition.ending.has(parked.key)) {
     const { redrive } = parked;
     const isLost = redrive?.lane.state === 'held' && redrive.lane.hold === 'data-loss';
-    // It would wait for ever for records that are gone.
-    if (isLost && command.verb.name === 'discard')
-      failRedrive(core, partition, redrive, new Error('its parked tasks are gone from the log'));
+    if (isLost && command.verb.name === 'discard') failLost(core, partition, redrive);
     return false;
   }
   endMark(core, partition, { parked, command });
@@ -183,12 +181,9 @@ function discardTask(
 ): boolean {
   const parked = partition.marks.get(mark);
   if (parked === undefined) return answerUnknown(core, partition, command);
+  if (parked.scope === 'task')
+    return endByHand(core, partition, { ...command, verb: { name: 'discard', mark } }, mark);
   if (parked.isEnding) return false;
-  if (parked.scope === 'task') {
-    if (partition.ending.has(parked.key)) return false;
-    endMark(core, partition, { parked, command: { ...command, verb: { name: 'discard', mark } } });
-    return true;
-  }
   parked.discarded.add(offset);
   return answer(core, partition, command, 'discarded');
 }
