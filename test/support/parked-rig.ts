@@ -186,7 +186,7 @@ export function withTasks(count: number, config?: Partial<CoreConfig>): ParkedRi
 }
 
 /** The same after the first of them has given up. */
-export function parkedAfterGivingUp(count: number): ParkedRig {
+export function parkedAfterGivingUp(count = 1): ParkedRig {
   const at = withTasks(count);
   at.giveUp('k');
   at.settle();
