@@ -86,7 +86,5 @@ function observe(observed: Worker): void {
   );
   observed.on('outage-began', () => log.write({ event: 'outage', began: true }));
   observed.on('outage-ended', () => log.write({ event: 'outage', began: false }));
-  observed.on('key-held', ({ key, reason, error }) => {
-    if (reason !== 'retry' && reason !== 'operator') fail(`key ${key} is held for ${reason}`, error);
-  });
+  observed.on('key-held', ({ key, reason, error }) => fail(`key ${key} is held for ${reason}`, error));
 }

@@ -1,6 +1,7 @@
 import type { Command, JournalHistory } from '../../journal/journal.ts';
 import type { CoreState } from './core-state.ts';
 import type { PartitionEffect } from './effects.ts';
+import { reportHold } from './holds.ts';
 import { keyHash } from './key-hash.ts';
 import type { Lane } from './lane.ts';
 import { type JournalWrite, type MarkRequest, Parked } from './parked.ts';
@@ -74,16 +75,20 @@ function obey(core: CoreState, partition: PartitionState, command: Command): boo
       return parkByHand(core, partition, command);
     case 'hold':
       partition.heldKeys.add(key);
+      reportHold(core, partition, 'held-by-operator', command);
       return true;
     case 'release':
       partition.heldKeys.delete(key);
+      reportHold(core, partition, 'released-by-operator', command);
       releaseKey(core, partition, key);
       return true;
     case 'hold-type':
       partition.heldTypes.add(verb.type);
+      reportHold(core, partition, 'held-by-operator', command);
       return true;
     case 'release-type':
       partition.heldTypes.delete(verb.type);
+      reportHold(core, partition, 'released-by-operator', command);
       for (const lane of [...partition.open, ...partition.asideOpen]) {
         if (lane.hold === 'operator') advanceLane(core, partition, lane);
       }

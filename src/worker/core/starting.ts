@@ -3,6 +3,7 @@ import type { CoreState, TypeState } from './core-state.ts';
 import { askForRoomAgain, delay, makeRoomOfDelayed, waitsUnlisted } from './delaying.ts';
 import type { Run } from './effects.ts';
 import { dropIfUnwanted } from './flow.ts';
+import { isHeldByOperator } from './holds.ts';
 import type { Item, Lane } from './lane.ts';
 import { copyFirst, isDoneAside, turnOf } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
@@ -137,7 +138,7 @@ function startLane(core: CoreState, partition: PartitionState, lane: Lane, item:
     skipFirst(core, partition, { lane, item, command: skip });
     return;
   }
-  if (partition.heldKeys.has(lane.key) || partition.heldTypes.has(item.type)) {
+  if (isHeldByOperator(core, partition, lane, item)) {
     holdLane(core, partition, lane, { reason: 'operator', dueMs: Number.POSITIVE_INFINITY });
     dropIfUnwanted(core, partition, lane);
     return;

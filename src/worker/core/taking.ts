@@ -3,6 +3,7 @@ import { encodeMetadata } from './commit-metadata.ts';
 import type { CoreState } from './core-state.ts';
 import { startReading } from './flow.ts';
 import { halt } from './halting.ts';
+import { reportFoundHolds } from './holds.ts';
 import { judgeTaking, type TakingFinding } from './judge-taking.ts';
 import { PartitionState } from './partition-state.ts';
 import { inheritSuspects, ownPartition } from './suspects.ts';
@@ -138,6 +139,7 @@ export function confirmed(core: CoreState, partition: PartitionState): void {
       offset: partition.takenState?.frontier ?? partition.nextOffset,
     },
   });
+  reportFoundHolds(core, partition);
   startReading(core, partition);
   planSweep(core, partition);
   obeyWaiting(core, partition);
