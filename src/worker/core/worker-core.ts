@@ -146,7 +146,7 @@ export class WorkerCore {
 
   keyFreed(at: Moment, partition: PartitionState, lane: Lane): void {
     this.#do(at, (core) => {
-      if (lane.state === 'blocked' && partition.phase === 'running') advanceLane(core, partition, lane);
+      if (lane.state === 'blocked') advanceLane(core, partition, lane);
     });
   }
 
@@ -204,7 +204,6 @@ export class WorkerCore {
 
   takeEffects(): readonly Effect[] {
     const { effects } = this.#core;
-    if (effects.length === 0) return effects;
     this.#core.effects = [];
     return effects;
   }
