@@ -84,8 +84,9 @@ export class PartitionState {
   #phase: Phase = 'claiming';
   /** The offset of our claim in the journal; -1 until it is made. */
   epoch = -1;
-  /** Kafka's id of the queue topic when it was taken; '' where topics have none. */
+  /** Kafka's ids of the queue topic and the state topic when it was taken; '' where topics have none. */
   topicId = '';
+  statePin = '';
   /** Where this owner began; what a taking commit and CONFIRM say. */
   takenState: CommitState | undefined;
   readonly lanes = new Map<string, Lane>();

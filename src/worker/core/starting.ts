@@ -72,7 +72,7 @@ function startFirst(core: CoreState, partition: PartitionState): boolean {
     core.commitUrgent = true;
     return false;
   }
-  if (!fitsOneMore(core, partition, item.offset)) {
+  if (!fitsOneMore(partition, item.offset)) {
     if (waitsUnlisted(core, partition, lane, item)) {
       partition.ready.pop();
       return true;
@@ -107,7 +107,7 @@ function takeTurn(core: CoreState, partition: PartitionState, lane: Lane, item: 
   } else if (turn.kind === 'behind') {
     moveLane(core, partition, lane, 'behind');
   } else {
-    const fits = (offset: number): boolean => fitsUpTo(core, partition, offset);
+    const fits = (offset: number): boolean => fitsUpTo(partition, offset);
     copyFirst(core, partition, { lane, item, parked: turn.parked, fits });
   }
 }
@@ -184,14 +184,16 @@ function startLane(core: CoreState, partition: PartitionState, lane: Lane, item:
  * by offset, so the keys with something unfinished below the highest start are those that cannot start now, whether
  * they were started or not.
  */
-function fitsOneMore(core: CoreState, partition: PartitionState, offset: number): boolean {
+function fitsOneMore(partition: PartitionState, offset: number): boolean {
   const openCount = partition.open.size + partition.restored.size;
-  return openCount < LANES_THAT_ALWAYS_FIT || fitsUpTo(core, partition, offset);
+  return openCount < LANES_THAT_ALWAYS_FIT || fitsUpTo(partition, offset);
 }
 
 /** The same when more keys may be unfinished below an offset than those that cannot start now. */
-function fitsUpTo(core: CoreState, partition: PartitionState, offset: number): boolean {
-  return offset < partition.startedBelow || metadataFits(partition.commitState(core.statePin, offset + 1));
+function fitsUpTo(partition: PartitionState, offset: number): boolean {
+  return (
+    offset < partition.startedBelow || metadataFits(partition.commitState(partition.statePin, offset + 1))
+  );
 }
 
 /**

@@ -218,7 +218,7 @@ function letSomeRun(core: CoreState): void {
 function write(core: CoreState, suspect: Suspect): boolean {
   const { partition, lane } = suspect;
   lane.charged = true;
-  if (!suspect.alone && !metadataFits(partition.commitState(core.statePin))) {
+  if (!suspect.alone && !metadataFits(partition.commitState(partition.statePin))) {
     lane.charged = false;
     return false;
   }

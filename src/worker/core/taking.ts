@@ -61,7 +61,7 @@ export function inspectNow(core: CoreState): void {
 /** All that is known of the partition up to our claim. Decides where to start, or that somebody must look first. */
 export function inspected(core: CoreState, partition: PartitionState, finding: TakingFinding): void {
   if (partition.phase !== 'inspecting') return;
-  core.statePin = finding.statePin;
+  partition.statePin = finding.statePin;
   partition.topicId = finding.topicId;
   const verdict = judgeTaking(finding);
   if (verdict.kind === 'superseded') {
