@@ -210,7 +210,7 @@ describe('sweeps', () => {
     reader.polls.push([record(1, 0)]);
     reader.readable();
     await settle();
-    clock.advance(10_000);
+    await clock.advance(10_000);
     await settle();
     expect(reader.unassigned.map(({ partition }) => partition)).toEqual([0, 1]);
   });
