@@ -35,7 +35,6 @@ export type ErrorCode =
   | 'WORKER_STATE'
   | 'WORKER_BROKEN'
   | 'WORKER_STUCK'
-  | 'STATE_TOPIC_LOST'
   | 'TASK_TIMEOUT'
   | 'PARTITION_LOST'
   | 'WORKER_SHUTDOWN'
