@@ -46,7 +46,7 @@ export function admitSuspect(core: CoreState, partition: PartitionState, lane: L
   if (lane.charged) return true; // and ready: a commit that says so is acknowledged
   if (lane.starts >= core.config.suspectStarts) {
     const error = new Error(
-      `its process ended whenever it ran, ${lane.starts + 1} times, the last time it ran alone`,
+      `its process ended ${lane.starts + 1} times while it may have been running, the last time with nothing else running`,
     );
     giveUp(core, { partition, lane, item }, 'crash-loop', error);
     return false;
