@@ -1,4 +1,4 @@
-import { type CrashLoop, parkedSince } from './check-crash-loops.ts';
+import type { ParkedAt } from './check-crash-loops.ts';
 import type { LaneOf } from './check-delivery.ts';
 import {
   type Commit,
@@ -18,13 +18,13 @@ import type { Violation } from './violation.ts';
  */
 export function checkCommits(
   history: History,
-  { laneOf, crashLoops }: { readonly laneOf: LaneOf; readonly crashLoops: readonly CrashLoop[] },
+  { laneOf, parkedAt }: { readonly laneOf: LaneOf; readonly parkedAt: ParkedAt },
 ): Violation[] {
   const violations: Violation[] = [];
   const records = recordsByPartition(history);
   const holdings = holdingsByOwner(history);
-  const parked = parkedSince(crashLoops);
-  const doneAt = (task: Task): number => Math.min(firstFinish(task), parkTime(task, parked.get(task.key)));
+  const doneAt = (task: Task): number =>
+    Math.min(firstFinish(task), parkedAt({ key: task.key, offset: offsetOf(task) }));
   for (const [partition, commits] of history.commits) {
     const walk = new CommitWalk(partition, records.get(partition) ?? [], { laneOf, doneAt });
     for (const commit of commits) {
@@ -35,11 +35,6 @@ export function checkCommits(
     }
   }
   return violations;
-}
-
-function parkTime(task: Task, loops: readonly CrashLoop[] = []): number {
-  const covering = loops.filter((loop) => loop.offset <= offsetOf(task));
-  return Math.min(...covering.map((loop) => loop.parkedAt));
 }
 
 function recordsByPartition(history: History): Map<number, Task[]> {

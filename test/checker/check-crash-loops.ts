@@ -30,14 +30,15 @@ export function checkCrashLoops(loops: readonly CrashLoop[]): Violation[] {
     });
 }
 
-/** By key: from when and from which offset on its tasks are done with, as far as commits go. */
-export function parkedSince(loops: readonly CrashLoop[]): ReadonlyMap<string, readonly CrashLoop[]> {
-  const byKey = new Map<string, CrashLoop[]>();
-  for (const loop of loops) {
-    if (!isJustified(loop)) continue;
-    byKey.set(loop.key, [...(byKey.get(loop.key) ?? []), loop]);
-  }
-  return byKey;
+/** When a record was parked with its key, infinite for all others: from then on commits may pass it. */
+export type ParkedAt = (record: { readonly key: string; readonly offset: number }) => number;
+
+export function parkedAtOf(loops: readonly CrashLoop[]): ParkedAt {
+  const justified = loops.filter(isJustified); // a few at most
+  return ({ key, offset }) => {
+    const covering = justified.filter((loop) => loop.key === key && loop.offset <= offset);
+    return Math.min(...covering.map((loop) => loop.parkedAt));
+  };
 }
 
 function isJustified({ ended }: CrashLoop): boolean {

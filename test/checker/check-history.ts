@@ -1,6 +1,6 @@
 import { buildHistory } from './build-history.ts';
 import { checkCommits } from './check-commits.ts';
-import { checkCrashLoops, crashLoopsOf } from './check-crash-loops.ts';
+import { checkCrashLoops, crashLoopsOf, parkedAtOf } from './check-crash-loops.ts';
 import { checkAcks, checkLoss, checkPayloads, checkPhantoms, type LaneOf } from './check-delivery.ts';
 import { checkEpochs, checkOrder, checkOverlap } from './check-order.ts';
 import { checkProcesses } from './check-processes.ts';
@@ -57,15 +57,16 @@ export interface CheckReport {
 export function checkEvents(events: readonly LogEvent[], options: CheckOptions): CheckReport {
   const history = buildHistory(events);
   const unparked = withoutKeys(history, options.parkedKeys);
-  const reruns = checkReruns(unparked, options.laneOf);
   const crashLoops = crashLoopsOf(history);
+  const rules = { laneOf: options.laneOf, parkedAt: parkedAtOf(crashLoops) };
+  const reruns = checkReruns(unparked, rules);
   const violations = [
     ...checkAcks(history),
     ...checkLoss(history, options),
     ...checkPhantoms(history),
     ...checkOrder(history),
     ...checkOverlap(history),
-    ...checkCommits(unparked, { laneOf: options.laneOf, crashLoops }),
+    ...checkCommits(unparked, rules),
     ...checkEpochs(history),
     ...reruns.violations,
     ...checkPayloads(history),

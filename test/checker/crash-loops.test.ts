@@ -104,6 +104,18 @@ describe('a key that was parked as a crash loop', () => {
     expect(texts([...tasks, ...threeKills, ...park, ...redriven])).toEqual([]);
   });
 
+  it('may run again when it had finished, and the process was killed before a commit said so', () => {
+    const uncommitted: Line = [23, 'b', finished(0, 2)];
+    expect(texts([...tasks, ...threeKills, uncommitted, ...park, ...redriven])).toEqual([]);
+    const commit: readonly Line[] = [
+      [24, 'b', committed(1, 2, 1)],
+      [25, 'b', commitAcked(1)],
+    ];
+    expect(texts([...tasks, ...threeKills, uncommitted, ...commit, ...park, ...redriven])).toContain(
+      'P8 re-run: d ran t0 at 0/0 again after b had committed 1, done below 1',
+    );
+  });
+
   it('is lost when it is never redriven', () => {
     expect(texts([...tasks, ...threeKills, ...park, ...redriven.slice(0, 2)])).toEqual([
       'P1 lost: t0 of key k, acked at 0/0, was never finished (1 runs), but d committed 2, done below 2',
@@ -171,7 +183,7 @@ describe('a key that was parked as a crash loop', () => {
       false,
     ],
     ['gave the partition up', [[19, 'a', givenUp('revoked')]], false],
-  ])('counts a process that %s: %s', (_, ended, isCounted) => {
+  ])('counts a process that died, not one that left: it %s', (_, ended, isCounted) => {
     const lines = [...tasks, ...threeKills.slice(0, 2), ...ended, ...threeKills.slice(3), ...park];
     expect(ofCrashLoops(lines)).toHaveLength(isCounted ? 0 : 1);
   });
