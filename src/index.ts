@@ -106,6 +106,6 @@ export type { FailureVerdict } from './worker/running/classify.ts';
 export type { TaskContext, WorkerMiddleware } from './worker/running/task-context.ts';
 export type { RetryOptions, TypeOptions } from './worker/type-options.ts';
 export type { Worker } from './worker/worker.ts';
-export type { ParkedRef, TaskRef, WorkerEvents } from './worker/worker-events.ts';
+export type { OperatorHold, ParkedRef, TaskRef, WorkerEvents } from './worker/worker-events.ts';
 export type { WorkerHealth } from './worker/worker-health.ts';
 export type { RebalanceOptions, StuckOptions, WorkerOptions } from './worker/worker-options.ts';

@@ -138,8 +138,8 @@ test('a header that somebody else added twice counts once', async () => {
 });
 
 const json = fc.jsonValue({ maxDepth: 4, noUnicodeString: false });
-const text = fc.string({ unit: 'grapheme', maxLength: 40 });
-const named = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 });
+const text = fc.string({ unit: 'grapheme', maxLength: 40, size: 'max' });
+const named = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20, size: 'max' });
 
 test('what is encoded is what is decoded, compressed or not', async () => {
   await fc.assert(

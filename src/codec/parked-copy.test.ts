@@ -5,7 +5,7 @@ import type { IncomingRecord, RecordHeader } from '../kafka/port.ts';
 import { encodeParkedCopy, PARKED_COPY_BYTES, type ParkedCopyInfo, readParkedCopy } from './parked-copy.ts';
 
 const count = fc.nat(2 ** 31);
-const bytes = fc.uint8Array({ maxLength: 20 }).map((array) => Buffer.from(array));
+const bytes = fc.uint8Array({ maxLength: 20, size: 'max' }).map((array) => Buffer.from(array));
 const headerName = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 10 }),
   fc.constantFrom('kl-type', 'kl-park-group', 'kl-park-offset', 'kl-park-tombstone', 'kl-park-later'),
@@ -20,7 +20,7 @@ const record: fc.Arbitrary<IncomingRecord> = fc.record({
   headers: fc.array(fc.tuple(headerName, bytes), { maxLength: 6 }),
 });
 const info = fc.record({
-  group: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 50 }),
+  group: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 50, size: 'max' }),
   mark: count,
   epoch: count,
   atMs: count,

@@ -40,7 +40,6 @@ export type ErrorCode =
   | 'WORKER_STATE'
   | 'WORKER_BROKEN'
   | 'WORKER_STUCK'
-  | 'STATE_TOPIC_LOST'
   | 'PARTS_LOST'
   | 'BODY_TOO_LARGE'
   | 'BODY_UNREADABLE'

@@ -4,8 +4,10 @@ import { describe, expect, it } from 'vitest';
 import type { JournalEntry, MarkEntry, Verb } from './journal.ts';
 import { decodeEntry, encodeEntry } from './journal-entry.ts';
 
-const text = fc.string({ unit: 'binary', maxLength: 30 });
-const laneKey = fc.uint8Array({ maxLength: 30 }).map((bytes) => Buffer.from(bytes).toString('latin1'));
+const text = fc.string({ unit: 'binary', maxLength: 30, size: 'max' });
+const laneKey = fc
+  .uint8Array({ maxLength: 30, size: 'max' })
+  .map((bytes) => Buffer.from(bytes).toString('latin1'));
 const count = fc.nat(2 ** 31);
 const orNone = fc.oneof(fc.constant(-1), count);
 const place = { group: text, partition: count };

@@ -81,7 +81,10 @@ describe('the history of a partition', () => {
   });
 
   it('follows the void rule for any course of events, in any order of reading', () => {
-    const course = fc.array(fc.option(fc.nat(8), { nil: undefined, freq: 2 }), { maxLength: 14 });
+    const course = fc.array(fc.option(fc.nat(8), { nil: undefined, freq: 2 }), {
+      maxLength: 14,
+      size: 'max',
+    });
     fc.assert(
       fc.property(course, fc.infiniteStream(fc.nat()), (steps, order) => {
         const entries: WrittenEntry[] = [];

@@ -1,9 +1,6 @@
 import type { JournalHistory, WrittenEntry } from './journal.ts';
 import { JournalSummary } from './journal-summary.ts';
 
-/** Entries of the one owner are folded so many at a time: each fold looks at all claims. */
-const BATCH_COUNT = 256;
-
 /**
  * The journal of one (group, partition), in log order, without what no longer matters: entries are kept one by one only
  * while a newer claim, not confirmed so far, may still make them void.
@@ -15,24 +12,22 @@ export class PartitionJournal {
   readonly #settled = new JournalSummary();
   /** What follows. */
   #open: WrittenEntry[] = [];
-  /** The claims among them. */
-  #openClaims: number[] = [];
+  /** The newest claim among it; without one there is nothing open. */
+  #openClaim: number | undefined;
   #nextOffset = 0;
 
   /** False for an entry that was added before. */
   add(entry: WrittenEntry): boolean {
     if (entry.offset < this.#nextOffset) return false;
     this.#nextOffset = entry.offset + 1;
-    if (entry.kind === 'claim') this.#openClaims.push(entry.offset);
+    if (entry.kind === 'claim') this.#openClaim = entry.offset;
     this.#open.push(entry);
     const settles =
-      this.#openClaims.length === 0
-        ? this.#open.length >= BATCH_COUNT
-        : entry.kind === 'confirm' && entry.epoch === this.#openClaims.at(-1) && entry.offset > entry.epoch;
+      this.#openClaim === undefined || (entry.kind === 'confirm' && entry.epoch === this.#openClaim);
     if (!settles) return true;
     this.#settled.addAll(this.#open);
     this.#open = [];
-    this.#openClaims = [];
+    this.#openClaim = undefined;
     return true;
   }
 
@@ -41,10 +36,8 @@ export class PartitionJournal {
    * it says more than that, and names the newer claim: whoever asked has been replaced.
    */
   history(upTo: number): JournalHistory {
-    const said = this.#open.filter(({ offset }) => offset <= upTo);
-    if (said.length === 0) return this.#settled.history();
     const summary = this.#settled.copy();
-    summary.addAll(said);
+    summary.addAll(this.#open.filter(({ offset }) => offset <= upTo));
     return summary.history();
   }
 }

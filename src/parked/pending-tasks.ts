@@ -102,7 +102,7 @@ export class PendingTasks<T extends TaskMap> {
   /**
    * Lets nothing of a key, or of a type, start until it is released; tasks wait in the queue, in order. A task that is
    * running runs to its end. A held type stops each key at its first task of that type, under its present name or an
-   * alias, as this process's task map has them.
+   * alias, as this process's task map or the worker's has them.
    */
   async hold(options: HoldTarget<T> & CommandOptions): Promise<CommandReceipt> {
     return await this.#setHold('hold', options);
@@ -110,7 +110,7 @@ export class PendingTasks<T extends TaskMap> {
 
   /**
    * Ends a {@link hold}. A key also goes on when it waits for something else: for its next try, or because its first task
-   * was given up under `afterGiveUp: 'wait'`, which is then tried anew.
+   * was given up under `afterGiveUp: 'wait'`, which is then tried anew. A type goes on when none of its names is held.
    */
   async release(options: HoldTarget<T> & CommandOptions): Promise<CommandReceipt> {
     return await this.#setHold('release', options);

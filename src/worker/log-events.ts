@@ -1,6 +1,6 @@
 import type { Emitter } from '../telemetry/emitter.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { WorkerEvents } from './worker-events.ts';
+import type { OperatorHold, WorkerEvents } from './worker-events.ts';
 
 /** Writes down what an operator should see even when nobody listens. */
 export function logEvents(events: Emitter<WorkerEvents>, logger: Logger): void {
@@ -33,6 +33,17 @@ export function logEvents(events: Emitter<WorkerEvents>, logger: Logger): void {
     logger.error(`a key is held: ${event.reason}; its tasks wait, other keys go on`, {
       ...event,
       error: error instanceof Error ? error.message : error,
+    }),
+  );
+  events.on('held-by-operator', (event) =>
+    logger.warn(`an operator holds ${wordsFor(event)}; its tasks wait`, { ...event }),
+  );
+  events.on('released-by-operator', (event) =>
+    logger.info(`an operator has released ${wordsFor(event)}`, { ...event }),
+  );
+  events.on('holds-found', (event) =>
+    logger.warn(`operators hold keys or types of partition ${event.partition}; their tasks wait`, {
+      ...event,
     }),
   );
   events.on('key-parked', ({ error, scope, ...event }) =>
@@ -76,4 +87,8 @@ export function logEvents(events: Emitter<WorkerEvents>, logger: Logger): void {
     ),
   );
   events.on('stood-still', ({ gapMs }) => logger.warn(`the process stood still for ${Math.round(gapMs)} ms`));
+}
+
+function wordsFor({ partition, key, type }: OperatorHold): string {
+  return `${type === undefined ? `key '${key}'` : `'${type}'`} in partition ${partition}`;
 }

@@ -68,6 +68,18 @@ export function emitReport(events: Emitter<WorkerEvents>, report: CoreReport): v
     case 'data-loss':
       emitLoss(events, report.run, report.error);
       return;
+    case 'held-by-operator':
+    case 'released-by-operator': {
+      const { partition, type, command, by } = report;
+      const key = report.key === undefined ? undefined : utf8Of(report.key);
+      events.emit(report.kind, { partition, key, type, command, by });
+      return;
+    }
+    case 'holds-found': {
+      const { partition, keys, types } = report;
+      events.emit('holds-found', { partition, keys: keys.map(utf8Of), types });
+      return;
+    }
     case 'parked':
     case 'redrive-began':
     case 'redriven':

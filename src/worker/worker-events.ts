@@ -23,6 +23,18 @@ export interface ParkedRef {
   readonly mark: number;
 }
 
+/** A command to hold or to release a key or a type: of the two one is undefined. */
+export interface OperatorHold {
+  readonly partition: number;
+  readonly key: string | undefined;
+  /** As the command names it: the type's present name or an alias. Each name of a type is a command of its own. */
+  readonly type: string | undefined;
+  /** The command's id, the same in each partition. */
+  readonly command: string;
+  /** Who asked. */
+  readonly by: string;
+}
+
 /** Functions of the options that are no handlers. */
 export type HookName = 'classify' | 'onPartitionsAssigned' | 'onPartitionsRevoked';
 
@@ -114,16 +126,22 @@ export interface WorkerEvents {
     readonly key: string;
     readonly id: string | undefined;
     readonly type: string | undefined;
-    readonly reason:
-      | 'gave-up'
-      | 'unknown-type'
-      | 'newer-version'
-      | 'undecodable'
-      | 'data-loss'
-      | 'retry'
-      | 'operator';
+    readonly reason: 'gave-up' | 'unknown-type' | 'newer-version' | 'undecodable' | 'data-loss';
     readonly attempts: number;
     readonly error: unknown;
+  };
+  /**
+   * Nothing of a key, or of a type, starts any more in this partition: an operator's hold is obeyed. Told once a command
+   * and partition, whether or not a task waits for it.
+   */
+  'held-by-operator': OperatorHold;
+  /** An operator's release is obeyed: what waited for a hold goes on, and a key that waited for its next try is tried. */
+  'released-by-operator': OperatorHold;
+  /** A partition was taken in which operators hold keys and types: their tasks wait until they are released. */
+  'holds-found': {
+    readonly partition: number;
+    readonly keys: readonly string[];
+    readonly types: readonly string[];
   };
   /** A key, or one task of it, is parked: the journal says so, and its tasks go to the parked topic. */
   'key-parked': ParkedRef & {

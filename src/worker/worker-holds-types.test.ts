@@ -80,3 +80,51 @@ describe('a held type holds its tasks under each of its names', () => {
     expect(rig.done).toEqual(['free']);
   });
 });
+
+it('a type that was held before it was renamed is held under its new name, until it is released under both', async () => {
+  await using rig = new RenamedRig();
+  await rig.fill();
+  await rig.before.pending.hold({ type: 'job' }); // by a task map that does not have the new name
+  const worker = rig.newWorker();
+  const free = next(worker, 'task-finished');
+  await worker.start();
+  await free;
+  expect(rig.done).toEqual(['free']); // the others are in front of it
+  const rest = many(worker, 'task-finished', 2);
+  await rig.now.pending.release({ type: 'work' });
+  await rest;
+  expect(rig.done.slice(1).sort()).toEqual(['new', 'old']);
+});
+
+describe('a worker says what operators hold', () => {
+  it('when it obeys: which key or type, who asked, and that it goes on', async () => {
+    await using rig = new RenamedRig();
+    const worker = rig.newWorker();
+    const started = next(worker, 'partition-started');
+    await worker.start();
+    await started;
+    const { pending } = rig.now;
+    const held = many(worker, 'held-by-operator', 3);
+    const { id: ofKey } = await pending.hold({ key: 'é', by: 'alice' });
+    const { id: ofType } = await pending.hold({ type: 'work', by: 'bob' });
+    const [first, ...names] = await held;
+    expect(first).toEqual({ partition: 0, key: 'é', type: undefined, command: ofKey, by: 'alice' });
+    expect(names).toMatchObject([
+      { key: undefined, type: 'work', command: ofType, by: 'bob' },
+      { key: undefined, type: 'job', by: 'bob' },
+    ]);
+    const released = next(worker, 'released-by-operator');
+    const { id } = await pending.release({ key: 'é', by: 'carol' });
+    expect(await released).toEqual({ partition: 0, key: 'é', type: undefined, command: id, by: 'carol' });
+  });
+
+  it('when it takes a partition in which something is held', async () => {
+    await using rig = new RenamedRig();
+    await rig.now.pending.hold({ key: 'é' });
+    await rig.now.pending.hold({ type: 'other' });
+    const worker = rig.newWorker();
+    const found = next(worker, 'holds-found');
+    await worker.start();
+    expect(await found).toEqual({ partition: 0, keys: ['é'], types: ['other'] });
+  });
+});

@@ -1,3 +1,4 @@
+import type { ParkedAt } from './check-crash-loops.ts';
 import type { LaneOf } from './check-delivery.ts';
 import {
   type Commit,
@@ -11,13 +12,21 @@ import {
 } from './history.ts';
 import type { Violation } from './violation.ts';
 
-/** P6: a commit passes nothing unfinished and never goes back. P7: it is sent by who holds the partition, under the newest claim. */
-export function checkCommits(history: History, laneOf: LaneOf): Violation[] {
+/**
+ * P6: a commit passes nothing unfinished and never goes back; tasks of a key that three kills have parked are done with
+ * once it is. P7: it is sent by who holds the partition, under the newest claim.
+ */
+export function checkCommits(
+  history: History,
+  { laneOf, parkedAt }: { readonly laneOf: LaneOf; readonly parkedAt: ParkedAt },
+): Violation[] {
   const violations: Violation[] = [];
   const records = recordsByPartition(history);
   const holdings = holdingsByOwner(history);
+  const doneAt = (task: Task): number =>
+    Math.min(firstFinish(task), parkedAt({ key: task.key, offset: offsetOf(task) }));
   for (const [partition, commits] of history.commits) {
-    const walk = new CommitWalk(partition, records.get(partition) ?? [], laneOf);
+    const walk = new CommitWalk(partition, records.get(partition) ?? [], { laneOf, doneAt });
     for (const commit of commits) {
       violations.push(...walk.next(commit));
       if (holdingAt(holdings.get(`${commit.process} ${partition}`), commit.sentAt) !== undefined) continue;
@@ -45,21 +54,27 @@ function offsetOf(task: Task): number {
   return positionOf(task)?.offset ?? -1;
 }
 
+interface Rules {
+  readonly laneOf: LaneOf;
+  /** From when on a commit may pass a task. */
+  readonly doneAt: (task: Task) => number;
+}
+
 /** Follows the commits of one partition, in the order of their acknowledgements. */
 class CommitWalk {
   readonly #partition: number;
   readonly #records: readonly Task[];
-  readonly #laneOf: LaneOf;
+  readonly #rules: Rules;
   /** Records before this index were below the frontier of an earlier commit. */
   #passed = 0;
   #last: Commit | undefined;
   /** Records complained of already. */
   readonly #named = new Set<Task>();
 
-  constructor(partition: number, records: readonly Task[], laneOf: LaneOf) {
+  constructor(partition: number, records: readonly Task[], rules: Rules) {
     this.#partition = partition;
     this.#records = records;
-    this.#laneOf = laneOf;
+    this.#rules = rules;
   }
 
   next(commit: Commit): Violation[] {
@@ -79,8 +94,8 @@ class CommitWalk {
       const task = this.#records[i];
       if (task === undefined || offsetOf(task) >= Math.max(commit.offset, commit.doneBelow)) break;
       if (offsetOf(task) < commit.offset) this.#passed = i + 1;
-      if (!covers(commit, offsetOf(task), this.#laneOf(task.key))) continue;
-      if (firstFinish(task) <= commit.ackedAt || this.#named.has(task)) continue;
+      if (!covers(commit, offsetOf(task), this.#rules.laneOf(task.key))) continue;
+      if (this.#rules.doneAt(task) <= commit.ackedAt || this.#named.has(task)) continue;
       this.#named.add(task);
       const says = `${commit.process} committed ${commit.offset}, done below ${commit.doneBelow}`;
       const text = `partition ${this.#partition}: ${says}, but ${task.id} at ${offsetOf(task)} was not finished`;

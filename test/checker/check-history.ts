@@ -1,5 +1,6 @@
 import { buildHistory } from './build-history.ts';
 import { checkCommits } from './check-commits.ts';
+import { checkCrashLoops, crashLoopsOf, parkedAtOf } from './check-crash-loops.ts';
 import { checkAcks, checkLoss, checkPayloads, checkPhantoms, type LaneOf } from './check-delivery.ts';
 import { checkEpochs, checkOrder, checkOverlap } from './check-order.ts';
 import { checkProcesses } from './check-processes.ts';
@@ -41,6 +42,8 @@ export interface Figures {
   readonly commits: number;
   /** Of these, acknowledged after their partition had been lost. */
   readonly lateCommits: number;
+  /** Keys that were found parked when the work was over, and redriven. */
+  readonly redriven: number;
   readonly durationMs: number;
 }
 
@@ -54,18 +57,21 @@ export interface CheckReport {
 export function checkEvents(events: readonly LogEvent[], options: CheckOptions): CheckReport {
   const history = buildHistory(events);
   const unparked = withoutKeys(history, options.parkedKeys);
-  const reruns = checkReruns(unparked, options.laneOf);
+  const crashLoops = crashLoopsOf(history);
+  const rules = { laneOf: options.laneOf, parkedAt: parkedAtOf(crashLoops) };
+  const reruns = checkReruns(unparked, rules);
   const violations = [
     ...checkAcks(history),
     ...checkLoss(history, options),
     ...checkPhantoms(history),
     ...checkOrder(history),
     ...checkOverlap(history),
-    ...checkCommits(unparked, options.laneOf),
+    ...checkCommits(unparked, rules),
     ...checkEpochs(history),
     ...reruns.violations,
     ...checkPayloads(history),
     ...checkProcesses(history),
+    ...checkCrashLoops(crashLoops),
   ];
   const counted = countEvents(history);
   const { total, aborted, uncommitted, kills } = reruns.figures;
@@ -88,10 +94,11 @@ function withoutKeys(history: History, isParked: CheckOptions['parkedKeys']): Hi
 function countEvents(history: History): Omit<Figures, 'reruns' | 'rerunsAborted' | 'rerunsUncommitted'> {
   const tasks = [...history.tasks.values()];
   const lives = [...history.lives.values()];
-  const counts = { rebalances: 0, brokerRestarts: 0 };
+  const counts = { rebalances: 0, brokerRestarts: 0, redriven: 0 };
   for (const event of history.events) {
     if (event.event === 'assigned' && event.partitions.length > 0) counts.rebalances += 1;
     if (event.event === 'fault' && event.fault === 'broker-restarted') counts.brokerRestarts += 1;
+    if (event.event === 'found-parked') counts.redriven += 1;
   }
   let commits = 0;
   let lateCommits = 0;

@@ -1,3 +1,4 @@
+import type { ParkedAt } from './check-crash-loops.ts';
 import type { LaneOf } from './check-delivery.ts';
 import {
   type Commit,
@@ -33,6 +34,11 @@ export interface RerunFigures {
   readonly uncommitted: number;
 }
 
+interface RerunRules {
+  readonly laneOf: LaneOf;
+  readonly parkedAt: ParkedAt;
+}
+
 interface Cause {
   readonly kind: 'retry' | 'crash' | 'aborted' | 'uncommitted' | 'none';
   readonly process: string;
@@ -40,16 +46,17 @@ interface Cause {
 
 /**
  * P8: a task runs again only if a crash cut it off, or if it was finished by the crashed process after the last
- * acknowledged commit. A clean stop or a rebalance repeats nothing. What was finished *and* committed never runs again.
+ * acknowledged commit. A clean stop or a rebalance repeats nothing. What was finished *and* committed never runs again;
+ * what a commit passed because three kills had parked it was not committed as finished.
  */
 export function checkReruns(
   history: History,
-  laneOf: LaneOf,
+  rules: RerunRules,
 ): { violations: Violation[]; figures: RerunFigures } {
   const violations: Violation[] = [];
   const kills = new Map<string, KillCost>();
   for (const life of history.lives.values()) {
-    if (life.killedAt !== undefined) kills.set(life.name, costOf(history, life, laneOf));
+    if (life.killedAt !== undefined) kills.set(life.name, costOf(history, life, rules.laneOf));
   }
   const counts = { total: 0, aborted: 0, uncommitted: 0 };
   const holdings = holdingsByOwner(history);
@@ -57,7 +64,7 @@ export function checkReruns(
     for (const [index, run] of task.runs.entries()) {
       const previous = task.runs[index - 1];
       if (previous === undefined) continue;
-      const commit = coveringCommit(history, task.runs.slice(0, index), run, laneOf);
+      const commit = coveringCommit(history, task.runs.slice(0, index), run, rules);
       if (commit !== undefined) {
         const said = `${commit.process} had committed ${commit.offset}, done below ${commit.doneBelow}`;
         violations.push({
@@ -127,13 +134,14 @@ function coveringCommit(
   history: History,
   earlier: readonly Run[],
   run: Run,
-  laneOf: LaneOf,
+  { laneOf, parkedAt }: RerunRules,
 ): Commit | undefined {
   if (!earlier.some((r) => r.end === 'finished')) return undefined;
   const lane = laneOf(run.key);
+  const until = Math.min(run.startedAt, parkedAt(run));
   return history.commits
     .get(run.partition)
-    ?.find((c) => !c.late && c.ackedAt <= run.startedAt && covers(c, run.offset, lane));
+    ?.find((c) => !c.late && c.ackedAt <= until && covers(c, run.offset, lane));
 }
 
 function costOf(history: History, life: Life, laneOf: LaneOf): KillCost {

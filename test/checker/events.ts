@@ -25,6 +25,14 @@ export interface PayloadPrint {
   readonly bytes: number;
 }
 
+/** What was parked, from which task on, and why. */
+export interface ParkedPlace {
+  readonly partition: number;
+  readonly offset: number;
+  readonly key: string;
+  readonly reason: string;
+}
+
 /** Of this lane, everything from this offset on may be unfinished. */
 export interface UnfinishedFrom {
   readonly lane: string;
@@ -74,8 +82,8 @@ export type WorkerEvent =
   | { readonly event: 'given-up-uncommitted'; readonly partition: number }
   /** The worker does not work on this partition until somebody acts. */
   | { readonly event: 'halted'; readonly partition: number; readonly reason: string }
-  /** The worker said that it parked this key, or one task of it. */
-  | { readonly event: 'parked'; readonly partition: number; readonly key: string; readonly reason: string }
+  /** The worker said that it parked this key, from the task at this offset on, or that task alone. */
+  | ({ readonly event: 'parked' } & ParkedPlace)
   /** What the process holds, and what its readers have handed to it since it began. */
   | { readonly event: 'gauge'; readonly rssBytes: number; readonly readBytes: number }
   | { readonly event: 'outage'; readonly began: boolean }
@@ -119,6 +127,8 @@ export type InjectorEvent =
       readonly code: number | null;
       readonly signal: string | null;
     }
+  /** The journal says so, since `parkedAt` on the clock of the stamps; it is redriven now. */
+  | ({ readonly event: 'found-parked'; readonly parkedAt: number } & ParkedPlace)
   | {
       readonly event: 'fault';
       readonly fault: 'broker-killed' | 'broker-restarted';

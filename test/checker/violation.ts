@@ -11,6 +11,7 @@ export type Property =
   | 'P9 payload'
   | 'P10 progress'
   | 'P11 process'
+  | 'P12 crash loop'
   | 'ack'
   | 'log';
 

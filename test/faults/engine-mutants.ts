@@ -7,6 +7,7 @@ import type {
   Reader,
 } from '../../src/kafka/port.ts';
 import { decodeMetadata, encodeMetadata } from '../../src/worker/core/commit-metadata.ts';
+import { readThrough } from './read-through.ts';
 
 /** Faults an engine could have, made around the real one: the checker must see each in what the processes do. */
 export const engineMutants = [
@@ -61,19 +62,9 @@ function mutatedReader(
   topic: string,
   mutate: (records: readonly IncomingRecord[]) => readonly IncomingRecord[],
 ): Reader {
-  return {
-    assign: (positions) => reader.assign(positions),
-    unassign: (partitions) => reader.unassign(partitions),
-    pause: (partitions) => reader.pause(partitions),
-    resume: (partitions) => reader.resume(partitions),
-    onReadable: (listener) => reader.onReadable(listener),
-    onProblem: (listener) => reader.onProblem(listener),
-    close: () => reader.close(),
-    async poll(maxRecords) {
-      const records = await reader.poll(maxRecords);
-      return records.every((r) => r.topic === topic) ? mutate(records) : records;
-    },
-  };
+  return readThrough(reader, (records) =>
+    records.every((r) => r.topic === topic) ? mutate(records) : records,
+  );
 }
 
 /** Two records of a key that came together change places. */

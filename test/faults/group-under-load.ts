@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Child } from './child.ts';
+import { drain } from './drain.ts';
 import { monotonicMs } from './event-log.ts';
 import type { Move } from './gaps.ts';
 import type { GroupProtocol, ProducerOrder, WorkerSettings } from './process-settings.ts';
@@ -90,7 +91,7 @@ export class SteadyLoad {
     await this.#world.until('enough enqueued', (view) => view.acked.size >= this.#atLeast, ENOUGH_MS);
     this.#isOver = true;
     await this.#running;
-    await this.#world.untilDrained(quietMs);
+    await drain(this.#world, quietMs);
   }
 
   async #run(producer: Child, order: ProducerOrder): Promise<void> {

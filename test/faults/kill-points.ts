@@ -6,6 +6,7 @@ import type {
   Reader,
   RecordBatch,
 } from '../../src/kafka/port.ts';
+import { readThrough } from './read-through.ts';
 
 /** Where in parking and redriving a worker can be killed: what it is about to send, or has just learned. */
 export type KillStep =
@@ -106,20 +107,10 @@ export class KillPoints {
   }
 
   #reader(reader: Reader): Reader {
-    return {
-      assign: (positions) => reader.assign(positions),
-      unassign: (partitions) => reader.unassign(partitions),
-      pause: (partitions) => reader.pause(partitions),
-      resume: (partitions) => reader.resume(partitions),
-      onReadable: (listener) => reader.onReadable(listener),
-      onProblem: (listener) => reader.onProblem(listener),
-      close: () => reader.close(),
-      poll: async (maxRecords) => {
-        const records = await reader.poll(maxRecords);
-        const told = records.some((record) => this.#isRedrive(record));
-        return told ? this.#around('command', () => Promise.resolve(records)) : records;
-      },
-    };
+    return readThrough(reader, (records) => {
+      const told = records.some((record) => this.#isRedrive(record));
+      return told ? this.#around('command', () => Promise.resolve(records)) : records;
+    });
   }
 
   #isRedrive({ topic, value }: IncomingRecord): boolean {

@@ -2,6 +2,7 @@ import type { KafkaDriver, Membership, MembershipEvent, OffsetCommit, Reader } f
 import { decodeMetadata } from '../../src/worker/core/commit-metadata.ts';
 import type { CommitClaim } from '../checker/events.ts';
 import type { EventLog } from './event-log.ts';
+import { readThrough } from './read-through.ts';
 
 /**
  * Writes down what passes between the engine and its group: what is assigned, asked back and given up, every commit as
@@ -26,20 +27,10 @@ export function readSoFar(): number {
 }
 
 function countedReader(reader: Reader): Reader {
-  return {
-    assign: (positions) => reader.assign(positions),
-    unassign: (partitions) => reader.unassign(partitions),
-    pause: (partitions) => reader.pause(partitions),
-    resume: (partitions) => reader.resume(partitions),
-    onReadable: (listener) => reader.onReadable(listener),
-    onProblem: (listener) => reader.onProblem(listener),
-    close: () => reader.close(),
-    async poll(maxRecords) {
-      const records = await reader.poll(maxRecords);
-      for (const { value } of records) readBytes += value?.length ?? 0;
-      return records;
-    },
-  };
+  return readThrough(reader, (records) => {
+    for (const { value } of records) readBytes += value?.length ?? 0;
+    return records;
+  });
 }
 
 function observedMembership(membership: Membership, log: EventLog): Membership {

@@ -81,12 +81,10 @@ function observe(observed: Worker): void {
     if (reason === settings.expectedHalt) log.write({ event: 'halted', partition, reason });
     else fail(`partition ${partition} was halted`, `${reason}, ${from} to ${to}`);
   });
-  observed.on('key-parked', ({ partition, key, reason }) =>
-    log.write({ event: 'parked', partition, key, reason }),
+  observed.on('key-parked', ({ partition, offset, key, reason }) =>
+    log.write({ event: 'parked', partition, offset: Number(offset), key, reason }),
   );
   observed.on('outage-began', () => log.write({ event: 'outage', began: true }));
   observed.on('outage-ended', () => log.write({ event: 'outage', began: false }));
-  observed.on('key-held', ({ key, reason, error }) => {
-    if (reason !== 'retry' && reason !== 'operator') fail(`key ${key} is held for ${reason}`, error);
-  });
+  observed.on('key-held', ({ key, reason, error }) => fail(`key ${key} is held for ${reason}`, error));
 }

@@ -72,6 +72,11 @@ export class World {
     return [...this.#workers.values()].filter((worker) => !this.#suspended.has(worker));
   }
 
+  /** Processes that were killed, or ended in a way that the run is about. */
+  get killCount(): number {
+    return this.#killed.size;
+  }
+
   say(line: string): void {
     this.#options.say(line);
   }

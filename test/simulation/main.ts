@@ -1,19 +1,47 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { addCounts, type Batch, type BatchResult, emptyResult, runBatch } from './batch.ts';
 import { type Mutant, mutants } from './mutant-list.ts';
 import { TransitionReport } from './transitions.ts';
 
-/**
- * `npm run simulate -- --runs N --seed S [--processes P] [--mutant NAME] [--trace] [--pairs]`: many schedules of the worker's
- * core; one seed replays one. `--pairs` lists which events never followed each other.
- */
+const help = `npm run simulate -- [--runs N] [--seed S] [--processes P] [--mutant NAME] [--trace] [--pairs]
+
+Many schedules of the worker's core. Ends with 1 at the first that violates anything, and prints its seed.
+
+  --runs N       how many schedules (10000)
+  --seed S       the seed of the first, the next has S + 1 and so on (1); with --runs 1 it replays one
+  --processes P  how many processes share them, from 500 schedules on (2)
+  --mutant NAME  breaks the worker on purpose: the simulation must turn red
+  --trace        prints every event, in a single process
+  --pairs        lists which events never followed each other
+
+Mutants
+${mutants
+  .filter((name) => name !== 'none')
+  .map((name) => `  ${name}`)
+  .join('\n')}
+`;
+
+const { values } = parseArgs({
+  options: {
+    runs: { type: 'string' },
+    seed: { type: 'string' },
+    processes: { type: 'string' },
+    mutant: { type: 'string', default: 'none' },
+    trace: { type: 'boolean', default: false },
+    pairs: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+    batch: { type: 'string' }, // what the first process gives to another
+  },
+});
+
 async function main(): Promise<number> {
-  const runs = numberOf('--runs', 10_000);
-  const first = numberOf('--seed', 1);
+  const runs = numberOf('runs', 10_000);
+  const first = numberOf('seed', 1);
   const mutant = mutantOf();
-  const trace = process.argv.includes('--trace') ? console.log : undefined;
-  const processes = trace === undefined && runs >= 500 ? numberOf('--processes', 2) : 1;
+  const trace = values.trace ? console.log : undefined;
+  const processes = trace === undefined && runs >= 500 ? numberOf('processes', 2) : 1;
   const batches = Array.from({ length: processes }, (_, i): Batch => {
     return { from: first + i, below: first + runs, step: processes, mutant };
   });
@@ -48,7 +76,7 @@ function print(sum: BatchResult, report: TransitionReport): void {
   console.log(
     `pairs of events that followed each other on a partition: ${report.covered} of ${report.possible}`,
   );
-  if (!process.argv.includes('--pairs')) return;
+  if (!values.pairs) return;
   for (const [from, never] of report.neverSeen()) console.log(`  never after '${from}': ${never.join(', ')}`);
 }
 
@@ -68,25 +96,20 @@ function runAll(batches: readonly Batch[]): Promise<BatchResult[]> {
   );
 }
 
-function flagValue(flag: string): string | undefined {
-  const at = process.argv.indexOf(flag);
-  return at < 0 ? undefined : process.argv[at + 1];
-}
-
-function numberOf(flag: string, otherwise: number): number {
-  const text = flagValue(flag);
+function numberOf(flag: 'runs' | 'seed' | 'processes', otherwise: number): number {
+  const text = values[flag];
   const value = text === undefined ? otherwise : Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`${flag} takes a whole number, got ${text}`);
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new Error(`--${flag} takes a whole number, got ${text}`);
   return value;
 }
 
 function mutantOf(): Mutant {
-  const name = flagValue('--mutant') ?? 'none';
-  const found = mutants.find((one) => one === name);
+  const found = mutants.find((one) => one === values.mutant);
   if (found === undefined) throw new Error(`--mutant takes one of ${mutants.join(', ')}`);
   return found;
 }
 
-const batch = flagValue('--batch');
-if (batch === undefined) process.exitCode = await main();
-else process.send?.(runBatch(JSON.parse(batch) as Batch)); // what the first process has given it
+if (values.help) console.log(help);
+else if (values.batch === undefined) process.exitCode = await main();
+else process.send?.(runBatch(JSON.parse(values.batch) as Batch)); // what the first process has given it

@@ -41,6 +41,8 @@ export const mutants = [
   'attempts-counted-in-outage',
   'probes-at-once',
   'given-up-in-outage',
+  'alone-beside-others',
+  'condemned-beside-others',
 ] as const;
 
 export type Mutant = (typeof mutants)[number];

@@ -23,6 +23,9 @@ interface Failures {
   asked: boolean;
 }
 
+/** Why a task is parked, where that is to be seen from what it did. */
+const judged: ReadonlySet<MarkRequest['cause']['reason']> = new Set(['gave-up', 'asked', 'crash-loop']);
+
 /** What is parked, why, and what may therefore start. */
 export class ParkedTruth {
   readonly #violations: Violations;
@@ -30,6 +33,10 @@ export class ParkedTruth {
   readonly #types: readonly SimulatedType[];
   /** By partition and offset. */
   readonly #failures = new Map<string, Failures>();
+  /** Tasks that have ended a process. */
+  readonly #enders = new Set<string>();
+  /** Given up without a last commit: a start whose end is not said looks like one that ended its process. */
+  readonly #leftUncommitted = new Set<number>();
   readonly #seen = new WeakSet<MarkRequest>();
 
   constructor(violations: Violations, marks: Marks, types: readonly SimulatedType[]) {
@@ -85,13 +92,22 @@ export class ParkedTruth {
     known.asked ||= how.asked;
   }
 
+  /** A task has ended its process. */
+  endedProcess({ partition, offset }: Start): void {
+    this.#enders.add(`${partition}@${offset}`);
+  }
+
+  leftUncommitted(partition: number): void {
+    this.#leftUncommitted.add(partition);
+  }
+
   /** An owner wants a mark written. */
   checkMark(process: SimulatedWorker, partition: number, request: MarkRequest): void {
     const { parked, item, cause } = request;
     const { nowMs } = process.world;
     if (this.#seen.has(request)) return; // written again after a failure
     this.#seen.add(request);
-    if (item === undefined || (cause.reason !== 'gave-up' && cause.reason !== 'asked')) return;
+    if (item === undefined || !judged.has(cause.reason)) return;
     const name = `${partition}@${item.offset}`;
     const type = typeNamed(this.#types, item.type);
     const failures = this.#failures.get(name) ?? { counted: 0, firstMs: nowMs, asked: false };
@@ -102,10 +118,15 @@ export class ParkedTruth {
       if (!failures.asked) this.#violations.fail(`${name} was parked, and its handler never asked for it`);
       return;
     }
-    if (process.outages.isDown(type.name))
-      this.#violations.fail(`outage: ${name} was given up although ${type.name} is said to be down`);
     if (type.afterGiveUp === 'wait')
       this.#violations.fail(`${name} of ${type.name} was parked and is to wait`);
+    if (cause.reason === 'crash-loop') {
+      if (!this.#enders.has(name) && !this.#leftUncommitted.has(partition))
+        this.#violations.fail(`${name} was parked as one that ends its process, and never did`);
+      return;
+    }
+    if (process.outages.isDown(type.name))
+      this.#violations.fail(`outage: ${name} was given up although ${type.name} is said to be down`);
     const tried = { attempts: failures.counted, firstFailedAtMs: failures.firstMs, nowMs };
     if (!isGivenUp(type.retry, tried))
       this.#violations.fail(`${name} of ${type.name} gave up after ${failures.counted} attempts`);

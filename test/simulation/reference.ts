@@ -161,6 +161,16 @@ export class Reference {
     this.#parked.failed(start, { counted, asked }, this.#sight.nowMs());
   }
 
+  /** A task has ended its process. */
+  endedProcess(start: Start): void {
+    this.#parked.endedProcess(start);
+  }
+
+  /** A partition was given up, and its last commit was never acknowledged. */
+  leftUncommitted(partition: number): void {
+    this.#parked.leftUncommitted(partition);
+  }
+
   checkMark(process: SimulatedWorker, partition: number, request: MarkRequest): void {
     this.#parked.checkMark(process, partition, request);
   }

@@ -30,6 +30,11 @@ export interface Scenario {
   readonly outageRate: number;
   /** Some tasks end their process, and nothing else does. */
   readonly killers: boolean;
+  /**
+   * Who ends one process after the other is given up. Only where nothing but tasks ends them: one that runs alone when its
+   * process is killed or cut off would look as if it had ended it, and overtaken commits leave out starts and ends.
+   */
+  readonly condemns: boolean;
   /** Crashes, expulsions and refused or doubtful requests happen. */
   readonly faults: boolean;
   /** A commit may arrive after a newer one: then what is finished runs again, and nothing else may happen. */
@@ -48,7 +53,7 @@ export interface Scenario {
 const faulty = { faults: true, killers: false, operatorRate: 0 } as const;
 const parking = { faults: true, giveUpRate: 0.6, operatorRate: 0.06, killers: false } as const;
 
-interface Traits extends Omit<Scenario, 'types' | 'longPauses' | 'mutant'> {
+interface Traits extends Omit<Scenario, 'types' | 'condemns' | 'longPauses' | 'mutant'> {
   /** Tasks are of several types. */
   readonly variety: boolean;
   /** Some tasks need no order, and are not to run before a time. */
@@ -60,6 +65,7 @@ const varied = { variety: true, operatorRate: 0 } as const;
 const stopping = { stopRate: 0.01, operatorRate: 0 } as const;
 const failing = { outageRate: 0.02, variety: true, workers: 1, operatorRate: 0, killers: false } as const;
 const delayed = { delays: true, operatorRate: 0, killers: false } as const;
+const crashing = { killers: true, overtaking: false, afterGiveUp: 'parkKey', workers: 1 } as const;
 
 /** Worlds in which a mutant matters. */
 const worldOf: Partial<Record<Mutant, Partial<Traits>>> = {
@@ -103,15 +109,30 @@ const worldOf: Partial<Record<Mutant, Partial<Traits>>> = {
   'attempts-counted-in-outage': failing,
   'probes-at-once': failing,
   'given-up-in-outage': failing,
+  'alone-beside-others': {
+    ...crashing,
+    ...plain,
+    faults: false,
+    operatorRate: 0,
+    keys: 14,
+    partitions: 2,
+    concurrency: 6,
+    enqueueRate: 0.3,
+    endRate: 1,
+  },
+  'condemned-beside-others': crashing,
 };
 
 /** A scenario that follows from its seed alone. */
 export function scenarioOf(seed: number, mutant: Mutant = 'none'): Scenario {
   const { variety, delays, ...traits } = { ...traitsOf(seed), ...worldOf[mutant] };
   const types = typesOf(hash(seed ^ 0x165667b1), { variety, delays, afterGiveUp: traits.afterGiveUp });
+  const condemns = traits.killers && !traits.overtaking;
   return {
     ...traits,
     ...(traits.outageRate > 0 ? crowded(traits) : {}),
+    steps: condemns ? 2 * traits.steps : traits.steps, // it takes three crashes
+    condemns,
     types,
     longPauses: delays ? 0.01 : 0,
     mutant,

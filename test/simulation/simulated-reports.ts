@@ -22,8 +22,10 @@ export class ReportReader {
         return;
       }
       case 'parked':
-        world.note(report.partition, 'parked');
-        if (report.reason === 'crash-loop') world.condemned(report.partition, report.offset);
+        world.note(report.partition, report.reason === 'crash-loop' ? 'condemned' : 'parked');
+        return;
+      case 'revoked-uncommitted':
+        world.reference.leftUncommitted(report.partition);
         return;
       case 'redrive-began':
         world.note(report.partition, 'redrive began');

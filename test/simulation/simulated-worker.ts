@@ -14,6 +14,7 @@ import { SimulatedFeed } from './simulated-feed.ts';
 import { SimulatedParking } from './simulated-parking.ts';
 import { ReportReader } from './simulated-reports.ts';
 import { SimulatedTaking } from './simulated-taking.ts';
+import { openGate } from './suspect-mutants.ts';
 import type { SimulatedEvent } from './transitions.ts';
 import { isUnheard } from './type-mutants.ts';
 import { configOf } from './worker-config.ts';
@@ -83,6 +84,7 @@ export class SimulatedWorker {
 
   /** Tells the core something, and does what it wants done. */
   tell(event: (core: WorkerCore, at: Moment) => void): void {
+    openGate(this);
     event(this.core, this.#at);
     if (this.#working) return;
     this.#working = true;

@@ -60,6 +60,7 @@ const mustBeSeen: readonly (readonly [SimulatedEvent, SimulatedEvent])[] = [
   ['parked discarded', 'started'],
   ['heard command', 'marked'],
   ['killed', 'crashed'],
+  ['condemned', 'copied'],
   ['crashed', 'assigned'],
   ['moved', 'commit sent'],
   ['moved', 'started'],

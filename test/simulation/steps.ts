@@ -1,5 +1,6 @@
 import type { Run, Verdict } from '../../src/worker/core/effects.ts';
 import { crash, disturb, join, stop } from './disturbances.ts';
+import { startOf } from './run-views.ts';
 import type { SimulatedWorker } from './simulated-worker.ts';
 import { type SimulatedType, typeNamed } from './task-types.ts';
 import type { World } from './world.ts';
@@ -87,6 +88,7 @@ function endSomeHandler(world: World): void {
   if (run.item.key === world.scenario.slowKey && world.random.chance(0.95)) return;
   if (!world.healed && world.isKiller(run.partition.partition, run.item.offset)) {
     world.note(run.partition.partition, 'killed');
+    world.reference.endedProcess(startOf(run));
     crash(world, worker);
     return;
   }

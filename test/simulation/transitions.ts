@@ -67,6 +67,7 @@ export const simulatedEvents = [
   'held',
   'skipped',
   'killed',
+  'condemned',
   // time
   'ticked',
 ] as const;

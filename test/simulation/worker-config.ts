@@ -1,5 +1,6 @@
 import type { CoreConfig } from '../../src/worker/core/core-state.ts';
 import type { Item } from '../../src/worker/core/lane.ts';
+import { suspectStartsOf } from './suspect-mutants.ts';
 import { PLAIN, type SimulatedType, taskIdOf, typeNamed } from './task-types.ts';
 import { mutatePolicy } from './type-mutants.ts';
 import type { World } from './world.ts';
@@ -18,8 +19,7 @@ export function configOf(world: World): CoreConfig {
     drainMs: 200,
     startAhead: { min: 2, max: 16 },
     suspectsAtOnce: 2,
-    // Here no task ends its process. One that runs alone when its process is killed or cut off would look as if it did.
-    suspectStarts: 1_000,
+    suspectStarts: suspectStartsOf(scenario),
     retry: typed(PLAIN).retry,
     typePolicy: (recorded) => mutatePolicy(scenario, recorded, typed(recorded)),
     probe: PROBE,

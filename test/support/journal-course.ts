@@ -29,16 +29,18 @@ const step: fc.Arbitrary<Step> = fc.record({
 });
 
 /** Any course of entries of one group and partition, in log order: owners come and go, and zombies write on. */
-export const journalCourse: fc.Arbitrary<WrittenEntry[]> = fc.array(step, { maxLength: 40 }).map((steps) => {
-  const entries: WrittenEntry[] = [];
-  const claims: number[] = [];
-  for (const one of steps) {
-    const entry = entryOf(one, entries.length, claims);
-    if (entry.kind === 'claim') claims.push(entry.offset);
-    entries.push(entry);
-  }
-  return entries;
-});
+export const journalCourse: fc.Arbitrary<WrittenEntry[]> = fc
+  .array(step, { maxLength: 40, size: 'max' })
+  .map((steps) => {
+    const entries: WrittenEntry[] = [];
+    const claims: number[] = [];
+    for (const one of steps) {
+      const entry = entryOf(one, entries.length, claims);
+      if (entry.kind === 'claim') claims.push(entry.offset);
+      entries.push(entry);
+    }
+    return entries;
+  });
 
 function entryOf(given: Step, offset: number, claims: readonly number[]): WrittenEntry {
   const place = { group: 'g', partition: 0, offset };

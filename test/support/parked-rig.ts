@@ -12,7 +12,7 @@ import type { TakingFinding } from '../../src/worker/core/judge-taking.ts';
 import type { Item } from '../../src/worker/core/lane.ts';
 import type { ParkedFound, ParkedWant } from '../../src/worker/core/parked.ts';
 import type { PartitionState } from '../../src/worker/core/partition-state.ts';
-import { CoreRig } from './core-rig.ts';
+import { CoreRig, itemsOf } from './core-rig.ts';
 
 interface ParkedCopy {
   readonly mark: number;
@@ -176,6 +176,26 @@ function wordsFor({ write }: Extract<Effect, { kind: 'write' }>): string {
     case 'done':
       return `command ${write.command} ${write.outcome}`;
   }
+}
+
+/** A partition with tasks of key k, the first of them running. */
+export function withTasks(count: number, config?: Partial<CoreConfig>): ParkedRig {
+  const at = new ParkedRig(config);
+  at.rig.records(at.partition, itemsOf(0, Array<string>(count).fill('k')));
+  return at;
+}
+
+/** The same after the first of them has given up. */
+export function parkedAfterGivingUp(count = 1): ParkedRig {
+  const at = withTasks(count);
+  at.giveUp('k');
+  at.settle();
+  return at;
+}
+
+/** The task of the key that runs fails; it is tried again after a long while. */
+export function failForLong(at: ParkedRig, key: string): void {
+  at.rig.fail(at.rig.runOf(key), { delayMs: 50_000 });
 }
 
 /** What an earlier owner wrote of key k: it is parked from its task 1 on. */

@@ -1,15 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { itemsOf } from '../../../test/support/core-rig.ts';
-import { ParkedRig } from '../../../test/support/parked-rig.ts';
+import { ParkedRig, parkedAfterGivingUp } from '../../../test/support/parked-rig.ts';
 import { type Command, foldJournal } from '../../journal/journal.ts';
-
-function parkedAfterGivingUp(): ParkedRig {
-  const at = new ParkedRig();
-  at.rig.records(at.partition, itemsOf(0, ['k']));
-  at.giveUp('k');
-  at.settle();
-  return at;
-}
 
 describe('a single parked task that is to be discarded', () => {
   it('waits until another one of its key is through', () => {

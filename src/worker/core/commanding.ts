@@ -1,12 +1,13 @@
 import type { Command, JournalHistory } from '../../journal/journal.ts';
 import type { CoreState } from './core-state.ts';
 import type { PartitionEffect } from './effects.ts';
+import { reportHold } from './holds.ts';
 import { keyHash } from './key-hash.ts';
 import type { Lane } from './lane.ts';
 import { type JournalWrite, type MarkRequest, Parked } from './parked.ts';
 import { marked, park } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
-import { answer, endMark, failRedrive, written } from './redriving.ts';
+import { answer, endMark, failLost, written } from './redriving.ts';
 import { advanceLane, reconsider } from './scheduling.ts';
 import { skip, writeFulfilled } from './skipping.ts';
 
@@ -74,16 +75,20 @@ function obey(core: CoreState, partition: PartitionState, command: Command): boo
       return parkByHand(core, partition, command);
     case 'hold':
       partition.heldKeys.add(key);
+      reportHold(core, partition, 'held-by-operator', command);
       return true;
     case 'release':
       partition.heldKeys.delete(key);
+      reportHold(core, partition, 'released-by-operator', command);
       releaseKey(core, partition, key);
       return true;
     case 'hold-type':
       partition.heldTypes.add(verb.type);
+      reportHold(core, partition, 'held-by-operator', command);
       return true;
     case 'release-type':
       partition.heldTypes.delete(verb.type);
+      reportHold(core, partition, 'released-by-operator', command);
       for (const lane of [...partition.open, ...partition.asideOpen]) {
         if (lane.hold === 'operator') advanceLane(core, partition, lane);
       }
@@ -166,9 +171,7 @@ function endByHand(core: CoreState, partition: PartitionState, command: Command,
   if (partition.ending.has(parked.key)) {
     const { redrive } = parked;
     const isLost = redrive?.lane.state === 'held' && redrive.lane.hold === 'data-loss';
-    // It would wait for ever for records that are gone.
-    if (isLost && command.verb.name === 'discard')
-      failRedrive(core, partition, redrive, new Error('its parked tasks are gone from the log'));
+    if (isLost && command.verb.name === 'discard') failLost(core, partition, redrive);
     return false;
   }
   endMark(core, partition, { parked, command });
@@ -183,12 +186,9 @@ function discardTask(
 ): boolean {
   const parked = partition.marks.get(mark);
   if (parked === undefined) return answerUnknown(core, partition, command);
+  if (parked.scope === 'task')
+    return endByHand(core, partition, { ...command, verb: { name: 'discard', mark } }, mark);
   if (parked.isEnding) return false;
-  if (parked.scope === 'task') {
-    if (partition.ending.has(parked.key)) return false;
-    endMark(core, partition, { parked, command: { ...command, verb: { name: 'discard', mark } } });
-    return true;
-  }
   parked.discarded.add(offset);
   return answer(core, partition, command, 'discarded');
 }

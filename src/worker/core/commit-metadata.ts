@@ -47,7 +47,7 @@ export const METADATA_LIMIT = 4_000;
 
 /** So many characters are kept free for the starts of suspects, so that these never wait for a held key to be released. */
 const SUSPECTS_ROOM = 64;
-/** What one start takes. */
+/** Stands for one start; one character. */
 const START_MARK = '!';
 /** Owners say at most so much more than they have started. */
 export const HORIZON_MAX = 65_536;
@@ -56,22 +56,30 @@ const prefix = 'kl1.';
 /** 32 bits in base 36, at most: which text has a short one cannot be foreseen. */
 const CHECKSUM_LENGTH = 7;
 
+interface Written {
+  readonly text: string;
+  readonly doneBelow: number;
+}
+
+type SixTexts = [string, string, string, string, string, string];
+
 /** The metadata text, and the state it really holds when not everything fitted. */
-export function encodeMetadata(full: CommitState): { readonly text: string; readonly doneBelow: number } {
+export function encodeMetadata(full: CommitState): Written {
   const lanes = [...full.lanes].sort((a, b) => a.offset - b.offset);
-  let text = render(full, full.doneBelow, lanes, true);
-  if (text.length <= METADATA_LIMIT) return { text, doneBelow: full.doneBelow };
-  text = render(full, full.doneBelow, lanes, false);
-  if (text.length <= METADATA_LIMIT) return { text, doneBelow: full.doneBelow };
+  const exact = writeFirst(full, lanes, lanes.length);
+  if (exact.text.length <= METADATA_LIMIT) return exact;
+  const untried = lanes.map((lane) => ({ ...lane, attempts: 0 }));
+  const all = writeFirst(full, untried, lanes.length);
+  if (all.text.length <= METADATA_LIMIT) return all;
   // Too many keys are unfinished: say less. Below the first key left out everything said is still true.
   let fits = 0;
   let tooMany = lanes.length;
   while (fits + 1 < tooMany) {
     const half = (fits + tooMany) >> 1;
-    if (renderFirst(full, lanes, half).length <= METADATA_LIMIT) fits = half;
+    if (writeFirst(full, untried, half).text.length <= METADATA_LIMIT) fits = half;
     else tooMany = half;
   }
-  return { text: renderFirst(full, lanes, fits), doneBelow: lanes[fits]?.offset ?? full.doneBelow };
+  return writeFirst(full, untried, fits);
 }
 
 /**
@@ -82,43 +90,34 @@ export function encodeMetadata(full: CommitState): { readonly text: string; read
 export function metadataFits(full: CommitState): boolean {
   const count = full.lanes.length;
   const horizon = Math.max(full.horizon, full.doneBelow + HORIZON_MAX);
-  const body = renderBody({ ...full, horizon }, full.doneBelow, [], false);
-  const rest = prefix.length + CHECKSUM_LENGTH + 1 + body.length;
+  const rest = prefix.length + CHECKSUM_LENGTH + 1 + bodyOf({ ...full, horizon, lanes: [] }).length;
   let starts = 0;
   for (const lane of full.lanes) starts += lane.starts;
   const meanDistance = (full.doneBelow - full.frontier) / Math.max(1, count);
   const digits = 1 + Math.log(Math.max(1, meanDistance)) / Math.log(36);
-  const marks = Math.max(SUSPECTS_ROOM, starts * START_MARK.length);
-  return rest + count * (KEY_HASH_LENGTH + 1 + digits) + marks <= METADATA_LIMIT;
+  return rest + count * (KEY_HASH_LENGTH + 1 + digits) + Math.max(SUSPECTS_ROOM, starts) <= METADATA_LIMIT;
 }
 
-/** Lanes that fit whatever their offsets are: below this the start gate need not look closer. */
-export const LANES_THAT_ALWAYS_FIT = Math.floor(
-  (METADATA_LIMIT - SUSPECTS_ROOM - 102) / (KEY_HASH_LENGTH + 12),
-);
+/**
+ * Lanes that fit whatever their offsets are, while the topic's id is one of Kafka's: below this the start gate need not
+ * look closer.
+ */
+export const LANES_THAT_ALWAYS_FIT = 245;
 
-function renderFirst(full: CommitState, lanes: readonly UnfinishedLane[], count: number): string {
-  return render(full, lanes[count]?.offset ?? full.doneBelow, lanes.slice(0, count), false);
+/** All that can be said by naming the first so many lanes. */
+function writeFirst(full: CommitState, lanes: readonly UnfinishedLane[], count: number): Written {
+  const doneBelow = lanes[count]?.offset ?? full.doneBelow;
+  const body = bodyOf({ ...full, doneBelow, lanes: lanes.slice(0, count) });
+  return { text: `${prefix}${checksum(full.frontier, body)}.${body}`, doneBelow };
 }
 
-function render(...[state, ...more]: Parameters<typeof renderBody>): string {
-  const body = renderBody(state, ...more);
-  return `${prefix}${checksum(state.frontier, body)}.${body}`;
-}
-
-function renderBody(
-  state: CommitState,
-  doneBelow: number,
-  lanes: readonly UnfinishedLane[],
-  attempts: boolean,
-): string {
+function bodyOf(state: CommitState): string {
   let list = '';
   let last = state.frontier;
-  for (const lane of lanes) {
+  for (const lane of state.lanes) {
     list += `${lane.hash}${(lane.offset - last).toString(36)}${START_MARK.repeat(lane.starts)}`;
-    if (attempts && lane.attempts > 0) {
+    if (lane.attempts > 0)
       list += `~${lane.attempts.toString(36)}~${(lane.firstFailedAtMs ?? 0).toString(36)}`;
-    }
     list += ',';
     last = lane.offset;
   }
@@ -126,7 +125,7 @@ function renderBody(
     state.epoch.toString(36),
     state.clean ? 'c' : 'u',
     state.statePin,
-    (doneBelow - state.frontier).toString(36),
+    (state.doneBelow - state.frontier).toString(36),
     Math.max(0, state.horizon - state.frontier).toString(36),
     list,
   ].join('.');
@@ -136,34 +135,15 @@ function renderBody(
 export function decodeMetadata(text: string, offset: number): DecodedMetadata {
   if (!text.startsWith('kl')) return { kind: 'foreign' };
   if (!text.startsWith(prefix)) return { kind: 'damaged' };
-  const dot = text.indexOf('.', prefix.length);
-  const body = text.slice(dot + 1);
-  if (dot < 0 || text.slice(prefix.length, dot) !== checksum(offset, body)) return { kind: 'damaged' };
-  const [epoch, clean, statePin, span, ahead, list, ...rest] = body.split('.');
-  if (
-    epoch === undefined ||
-    statePin === undefined ||
-    span === undefined ||
-    ahead === undefined ||
-    list === undefined ||
-    rest.length > 0
-  ) {
-    return { kind: 'damaged' };
-  }
+  const [sum, ...fields] = text.slice(prefix.length).split('.');
+  if (sum !== checksum(offset, fields.join('.')) || fields.length !== 6) return { kind: 'damaged' };
+  const [epoch, clean, statePin, span, ahead, list] = fields as SixTexts; // counted above
   const lanes: UnfinishedLane[] = [];
   let last = offset;
-  for (const item of list.split(',')) {
-    if (item === '') continue;
-    const [place = '', attempts, firstFailed] = item.slice(KEY_HASH_LENGTH).split('~');
-    const [delta = '', ...starts] = place.split(START_MARK);
-    last += Number.parseInt(delta, 36);
-    lanes.push({
-      hash: item.slice(0, KEY_HASH_LENGTH),
-      offset: last,
-      attempts: attempts === undefined ? 0 : Number.parseInt(attempts, 36),
-      firstFailedAtMs: firstFailed === undefined ? undefined : Number.parseInt(firstFailed, 36),
-      starts: starts.length,
-    });
+  for (const item of list.split(',').slice(0, -1)) {
+    const lane = laneOf(item, last);
+    lanes.push(lane);
+    last = lane.offset;
   }
   const state: CommitState = {
     frontier: offset,
@@ -178,9 +158,21 @@ export function decodeMetadata(text: string, offset: number): DecodedMetadata {
     state.epoch,
     state.doneBelow,
     state.horizon,
-    ...lanes.map((l) => l.offset + l.attempts + (l.firstFailedAtMs ?? 0)),
+    ...lanes.flatMap((lane) => [lane.offset, lane.attempts, lane.firstFailedAtMs ?? 0]),
   ];
   return numbers.every(Number.isSafeInteger) ? { kind: 'state', state } : { kind: 'damaged' };
+}
+
+function laneOf(item: string, last: number): UnfinishedLane {
+  const [place, attempts, firstFailed] = item.slice(KEY_HASH_LENGTH).split('~') as [string, string?, string?];
+  const [distance, ...starts] = place.split(START_MARK) as [string, ...string[]]; // whatever is split has a first part
+  return {
+    hash: item.slice(0, KEY_HASH_LENGTH),
+    offset: last + Number.parseInt(distance, 36),
+    attempts: attempts === undefined ? 0 : Number.parseInt(attempts, 36),
+    firstFailedAtMs: firstFailed === undefined ? undefined : Number.parseInt(firstFailed, 36),
+    starts: starts.length,
+  };
 }
 
 /** FNV-1a over the offset and the body: the metadata belongs to the offset it was written with. */

@@ -19,6 +19,25 @@ describe('a commit', () => {
     });
   });
 
+  it('names the state topic that its partition was taken with, also once another one is there', () => {
+    const rig = new CoreRig();
+    rig.records(rig.take(0, { statePin: 'before' }), [itemOf(0, 'a')]);
+    rig.take(1, { statePin: 'made anew' });
+    rig.finish(rig.runOf('a'));
+    const item = rig.settle().find(({ partition }) => partition.partition === 0);
+    // Its epoch counts in the topic that is gone: whoever takes the partition next must see that, not wait for that epoch.
+    expect(decodeMetadata(item?.metadata ?? '', 1)).toMatchObject({ state: { statePin: 'before' } });
+    const next = new CoreRig();
+    const partition = next.assign(0);
+    next.claim(partition);
+    next.inspect(partition, {
+      epoch: 3,
+      committed: { offset: 1, metadata: item?.metadata ?? '' },
+      statePin: 'made anew',
+    });
+    expect(next.reports('partition-halted')).toMatchObject([{ reason: 'state-topic-lost' }]);
+  });
+
   it('is sent once an interval, one at a time, and only when something changed', () => {
     const rig = new CoreRig({ concurrency: 1 });
     const partition = rig.take(0);

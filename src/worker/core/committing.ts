@@ -47,7 +47,7 @@ function itemFor(core: CoreState, partition: PartitionState): CommitItem | undef
   );
   partition.startAhead = Math.max(startAhead.min, Math.min(startAhead.max, wanted));
   partition.startedAtCommit = partition.startedBelow;
-  const state = partition.commitState(core.statePin);
+  const state = partition.commitState(partition.statePin);
   // It may be stored without our hearing of it: what it does not allow does not start from here on.
   partition.horizon = Math.min(partition.horizon, state.horizon);
   const { text, doneBelow } = encodeMetadata(state);

@@ -120,7 +120,6 @@ export class CoreState {
   /** What failed and is done again after a while. */
   readonly repeat = new MinHeap<PartitionEffect>();
   effects: Effect[] = [];
-  statePin = '';
   stopping = false;
   nowMs = 0;
   /** Under which epoch this worker had partitions last, and what was suspect when it took them. */

@@ -112,6 +112,9 @@ export type PartitionEffect = Extract<
   { kind: 'mark' | 'copy' | 'write' | 'read-parked' | 'postpone' }
 >;
 
+/** What a key is held for until somebody acts. What operators hold is told once a command, and not for each key. */
+export type KeyHeldReason = Exclude<HoldReason, 'retry' | 'delayed' | 'operator'>;
+
 /** What a user may want to know. */
 export type CoreReport =
   | {
@@ -146,9 +149,26 @@ export type CoreReport =
       readonly item: Item | undefined;
       readonly offset: number;
       readonly key: string;
-      readonly reason: Exclude<HoldReason, 'delayed'>;
+      readonly reason: KeyHeldReason;
       readonly attempts: number;
       readonly error: unknown;
+    }
+  /** An operator's command to hold or release a key or a type is in force. */
+  | {
+      readonly kind: 'held-by-operator' | 'released-by-operator';
+      readonly partition: number;
+      /** Of the two one is undefined. */
+      readonly key: string | undefined;
+      readonly type: string | undefined;
+      readonly command: string;
+      readonly by: string;
+    }
+  /** Keys and types that operators held before the partition was taken. */
+  | {
+      readonly kind: 'holds-found';
+      readonly partition: number;
+      readonly keys: readonly string[];
+      readonly types: readonly string[];
     }
   /** A key, or one task of it, goes to the parked topic: its MARK is written. */
   | {

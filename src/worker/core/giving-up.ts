@@ -92,7 +92,7 @@ function checkRevocation(core: CoreState, revocation: Revocation): void {
         report: { kind: 'revoked-uncommitted', partition: partition.partition },
       });
     } else {
-      const { frontier } = partition.commitState(core.statePin);
+      const { frontier } = partition.commitState(partition.statePin);
       core.effects.push({ kind: 'confirm', partition, frontier, reason: 'stopped' });
     }
     revocation.partitions.delete(partition);

@@ -157,7 +157,7 @@ describe('a lane', () => {
       fc.record({ kind: fc.constantFrom('drop', 'refill'), n: fc.nat(12) }),
     );
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (steps) => {
         const lane = new Lane('k');
         const model: { offset: number; kept: boolean }[] = [];
         let next = 0;

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CoreRig, itemOf, itemsOf } from '../../../test/support/core-rig.ts';
+import { crashed } from '../../../test/support/crashed-owner.ts';
 import { ParkedRig } from '../../../test/support/parked-rig.ts';
-import { foldJournal } from '../../journal/journal.ts';
-import { encodeMetadata } from './commit-metadata.ts';
 import type { Item } from './lane.ts';
 import { LiveKeys } from './live-keys.ts';
 import { SuspectGate } from './suspect-gate.ts';
@@ -186,24 +185,6 @@ describe('a partition that holds more than its share', () => {
 });
 
 describe('a process that holds all it may', () => {
-  /** Suspects: an owner crashed and may have started everything below an offset. */
-  function crashed(horizon: number) {
-    const { text } = encodeMetadata({
-      frontier: 0,
-      epoch: 50,
-      clean: false,
-      statePin: 'abcdefghijklmnopqrstuv',
-      doneBelow: 0,
-      horizon,
-      lanes: [],
-    });
-    return {
-      committed: { offset: 0, metadata: text },
-      history: foldJournal([{ kind: 'claim', group: 'g', partition: 0, by: 'x', offset: 50 }]),
-      logEnd: 1_000,
-    };
-  }
-
   it('lets go of what lies behind running keys when a slot has nothing to do', () => {
     const rig = new CoreRig({ lookAheadCount: 2 }, { budgetBytes: 10_000 });
     rig.records(rig.take(0), line(0, 10, 'hot'));

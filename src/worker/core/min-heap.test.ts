@@ -11,7 +11,7 @@ it('is empty at first, and again', () => {
 
 it('gives out the smallest rank first, in any course of pushes and pops', () => {
   fc.assert(
-    fc.property(fc.array(fc.option(fc.nat(50), { freq: 3 }), { maxLength: 200 }), (steps) => {
+    fc.property(fc.array(fc.option(fc.nat(50), { freq: 3 }), { maxLength: 200, size: 'max' }), (steps) => {
       const heap = new MinHeap<number>();
       const model: number[] = [];
       for (const rank of steps) {
@@ -31,7 +31,7 @@ it('gives out the smallest rank first, in any course of pushes and pops', () => 
 
 it('visits exactly what ranks below', () => {
   fc.assert(
-    fc.property(fc.array(fc.nat(50)), fc.nat(60), (ranks, below) => {
+    fc.property(fc.array(fc.nat(50), { maxLength: 100, size: 'max' }), fc.nat(60), (ranks, below) => {
       const heap = new MinHeap<number>();
       for (const rank of ranks) heap.push(rank, rank);
       const visited: number[] = [];

@@ -172,9 +172,65 @@ describe('parked tasks that are gone from the log', () => {
     at.settle();
     expect(at.rig.budget.usedBytes).toBe(200_000_000);
     expect(at.partition.bufferedBytes).toBe(0);
-    at.command('k', { name: 'discard', mark: at.markOf('k') });
-    at.settle();
     expect(at.partition.marks.size).toBe(0);
+  });
+
+  it('are discarded at once by who asked for it before they were found to be gone', () => {
+    const at = parked(['k', 'k']);
+    redrive(at, 'k');
+    const [read] = answerWrites(at);
+    if (read === undefined) throw new Error('nothing is read');
+    at.command('k', { name: 'discard', mark: at.markOf('k') });
+    isLost(at, read);
+    at.settle();
+    expect(at.rig.reports('redrive-failed')).toMatchObject([{ key: 'k', taskCount: 0 }]);
+    expect(at.rig.reports('parked-discarded')).toHaveLength(1);
+    expect([at.partition.marks.size, at.partition.commands.length]).toEqual([0, 0]);
+  });
+
+  it.each(['before', 'after'] as const)(
+    'are discarded when it was one task, and that is asked for %s it is found to be gone',
+    (when) => {
+      const at = new ParkedRig({ afterGiveUp: () => 'parkTask' });
+      at.rig.records(at.partition, itemsOf(0, ['k']));
+      at.giveUp('k');
+      at.settle();
+      const [mark = -1] = at.partition.marks.keys();
+      at.command('k', { name: 'redrive', mark });
+      const [read] = answerWrites(at);
+      if (read === undefined) throw new Error('nothing is read');
+      if (when === 'after') isLost(at, read);
+      const { id } = at.command('k', { name: 'discard-task', mark, offset: 0 });
+      if (when === 'before') isLost(at, read);
+      at.settle();
+      expect(at.partition.marks.size).toBe(0);
+      expect(at.rig.reports('command-done').filter(({ command }) => command === id)).toMatchObject([
+        { verb: 'discard', outcome: 'discarded' },
+      ]);
+    },
+  );
+
+  it('are left to the next owner when their partition is being given up', () => {
+    const { at, next } = oneByOne(3);
+    at.command('k', { name: 'discard', mark: at.markOf('k') });
+    isLost(at, next);
+    at.rig.tell((core, now) => core.revoked(now, 1, [0]));
+    at.finish(at.rig.runOf('k'));
+    at.settle();
+    expect(at.rig.reports('redrive-failed')).toEqual([]);
+    expect(at.rig.of('answer-revoke')).toHaveLength(1);
+  });
+
+  it('wait for an operator when it is something else that is to be discarded', () => {
+    const at = parked(['k', 'l', 'k']);
+    redrive(at, 'k');
+    const [read] = answerWrites(at);
+    if (read === undefined) throw new Error('nothing is read');
+    at.command('k', { name: 'discard-task', mark: at.markOf('k'), offset: 2 });
+    isLost(at, read);
+    at.settle();
+    expect(at.rig.reports('redrive-failed')).toEqual([]);
+    expect(at.partition.commands).toHaveLength(1);
   });
 
   it('are looked for once more when their key is released', () => {

@@ -1,18 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { CoreRig, itemOf, itemsOf } from '../../../test/support/core-rig.ts';
-import { ParkedRig } from '../../../test/support/parked-rig.ts';
+import { ParkedRig, parkedAfterGivingUp, withTasks } from '../../../test/support/parked-rig.ts';
+import type { CoreConfig } from './core-state.ts';
 
-function givenUp(count: number, config?: ConstructorParameters<typeof ParkedRig>[0]): ParkedRig {
-  const at = new ParkedRig(config);
-  at.rig.records(at.partition, itemsOf(0, Array<string>(count).fill('k')));
+function givenUp(count: number, config?: Partial<CoreConfig>): ParkedRig {
+  const at = withTasks(count, config);
   at.giveUp('k');
   return at;
 }
 
 /** The mark of key k is redriven; nothing has been answered yet. */
 function redriving(count: number): ParkedRig {
-  const at = givenUp(count);
-  at.settle();
+  const at = parkedAfterGivingUp(count);
   at.command('k', { name: 'redrive', mark: at.markOf('k') });
   return at;
 }

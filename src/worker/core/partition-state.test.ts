@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { CoreRig, itemOf, itemsOf } from '../../../test/support/core-rig.ts';
-import { ParkedRig } from '../../../test/support/parked-rig.ts';
+import { mark, ParkedRig } from '../../../test/support/parked-rig.ts';
 import { foldJournal } from '../../journal/journal.ts';
 import { type CommitState, encodeMetadata } from './commit-metadata.ts';
 import type { TakingFinding } from './judge-taking.ts';
 import { keyHash } from './key-hash.ts';
+import { Parked } from './parked.ts';
 import { PartitionState, type Phase } from './partition-state.ts';
 
 /** Two keys that share a hash. */
@@ -32,6 +33,12 @@ function crashed(state: Partial<CommitState>): Partial<TakingFinding> {
 
 function unfinished(key: string, offset: number, more: Partial<CommitState['lanes'][number]> = {}) {
   return { hash: keyHash(key), offset, attempts: 0, firstFailedAtMs: undefined, starts: 0, ...more };
+}
+
+function wentThrough(...more: readonly Phase[]): PartitionState {
+  const partition = new PartitionState(7);
+  for (const phase of ['inspecting', 'taking', 'confirming', ...more] as const) partition.move(phase);
+  return partition;
 }
 
 describe('the life of a partition', () => {
@@ -221,6 +228,16 @@ describe('the last commit of an owner', () => {
     const partition = rig.partition(0);
     for (const key of ['a', 'b']) rig.finish(rig.runOf(key));
     expect(partition.commitState('')).toMatchObject({ clean: false, horizon: 50 });
+  });
+
+  it('says on giving it up how far an earlier owner may have copied parked tasks that are still unfinished', () => {
+    const partition = wentThrough('running', 'draining');
+    partition.copiedBelow = 3;
+    expect(partition.commitState('').horizon).toBe(0);
+    partition.marks.set(7, Parked.ofMark(mark));
+    expect(partition.commitState('')).toMatchObject({ clean: false, horizon: 3 });
+    partition.nextOffset = 3;
+    expect(partition.commitState('')).toMatchObject({ clean: true, horizon: 3, frontier: 3 });
   });
 
   it('leaves in doubt what is on its way to the parked topic', () => {

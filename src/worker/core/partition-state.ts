@@ -84,8 +84,9 @@ export class PartitionState {
   #phase: Phase = 'claiming';
   /** The offset of our claim in the journal; -1 until it is made. */
   epoch = -1;
-  /** Kafka's id of the queue topic when it was taken; '' where topics have none. */
+  /** Kafka's ids of the queue topic and the state topic when it was taken; '' where topics have none. */
   topicId = '';
+  statePin = '';
   /** Where this owner began; what a taking commit and CONFIRM say. */
   takenState: CommitState | undefined;
   readonly lanes = new Map<string, Lane>();
@@ -231,7 +232,7 @@ export class PartitionState {
       else list({ hash, offset, attempts: 0, firstFailedAtMs: undefined, starts: 0 });
     }
     lowest = Math.min(lowest, this.#lowestReady());
-    const copiedBelow = this.#phase === 'draining' ? this.#copyingBelow() : 0;
+    const copiedBelow = this.#phase === 'draining' ? this.#maybeCopiedBelow(lowest) : 0;
     const settled =
       this.#phase === 'draining' && this.runningCount === 0 && this.leftRunning === 0 && copiedBelow === 0;
     return {
@@ -264,9 +265,12 @@ export class PartitionState {
     return Math.max(this.suspectBelow, this.runningCount > 0 ? startedBelow : lowest);
   }
 
-  /** What is on its way to the parked topic may get there without our hearing of it. */
-  #copyingBelow(): number {
-    let below = 0;
+  /**
+   * What is on its way to the parked topic may get there without our hearing of it, and an earlier owner may have copied
+   * what is still unfinished here: whoever is next redrives none of it before it is copied and committed.
+   */
+  #maybeCopiedBelow(lowest: number): number {
+    let below = this.marks.size > 0 && lowest < this.copiedBelow ? this.copiedBelow : 0;
     for (const { copying } of this.marks.values())
       below = Math.max(below, (copying?.items.at(-1)?.offset ?? -1) + 1);
     return below;

@@ -1,4 +1,4 @@
-import type { Command } from '../../journal/journal.ts';
+import type { Command, Verb } from '../../journal/journal.ts';
 import type { CoreState } from './core-state.ts';
 import { letGo } from './held-bytes.ts';
 import { keyHash } from './key-hash.ts';
@@ -111,10 +111,17 @@ export function redriveStepped(core: CoreState, partition: PartitionState, lane:
   if (wantsMore(redrive)) core.parkedWanted.add(partition);
 }
 
-/** Parked tasks are gone from the log: an operator looks first. Released, it is read once more. */
+/**
+ * Parked tasks are gone from the log: an operator looks first, unless one has asked already that they be discarded.
+ * Released, it is read once more.
+ */
 export function holdLost(core: CoreState, partition: PartitionState, redrive: Redrive): void {
-  const { lane, readTo } = redrive;
+  const { parked, lane, readTo } = redrive;
   redrive.lost = false;
+  if (partition.phase === 'running' && partition.commands.some(({ verb }) => discards(verb, parked))) {
+    failLost(core, partition, redrive);
+    return;
+  }
   holdLane(core, partition, lane, { reason: 'data-loss', dueMs: Number.POSITIVE_INFINITY });
   core.effects.push({
     kind: 'report',
@@ -129,6 +136,17 @@ export function holdLost(core: CoreState, partition: PartitionState, redrive: Re
       error: undefined,
     },
   });
+}
+
+/** Whether all that is parked under the mark is to be discarded. */
+function discards(verb: Verb, { mark, scope }: Parked): boolean {
+  if (verb.name === 'discard-task') return verb.mark === mark && scope === 'task';
+  return verb.name === 'discard' && verb.mark === mark;
+}
+
+/** A redrive whose parked tasks are to be discarded would wait for ever for records that are gone. */
+export function failLost(core: CoreState, partition: PartitionState, redrive: Redrive): void {
+  failRedrive(core, partition, redrive, new Error('its parked tasks are gone from the log'));
 }
 
 /** The last parked task is done: that is written down. */

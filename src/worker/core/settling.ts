@@ -1,8 +1,8 @@
 import type { ParkReason } from '../../journal/journal.ts';
 import type { CoreState, TypeState } from './core-state.ts';
-import type { Run, Verdict } from './effects.ts';
+import type { KeyHeldReason, Run, Verdict } from './effects.ts';
 import { dropIfUnwanted } from './flow.ts';
-import type { HoldReason, Item, Lane } from './lane.ts';
+import type { Item, Lane } from './lane.ts';
 import { park } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
 import { failRedrive, redriveStepped } from './redriving.ts';
@@ -178,7 +178,7 @@ function holdLost(core: CoreState, run: Run, error: unknown): void {
 function holdForGood(
   core: CoreState,
   task: { readonly partition: PartitionState; readonly lane: Lane; readonly item: Item },
-  reason: Exclude<HoldReason, 'delayed'>,
+  reason: KeyHeldReason,
   error: unknown,
 ): void {
   const { partition, lane, item } = task;

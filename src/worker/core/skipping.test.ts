@@ -1,25 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { itemsOf } from '../../../test/support/core-rig.ts';
-import { ParkedRig } from '../../../test/support/parked-rig.ts';
-
-/** A partition with tasks of key k, the first of them running. */
-function withTasks(count: number, config?: ConstructorParameters<typeof ParkedRig>[0]): ParkedRig {
-  const at = new ParkedRig(config);
-  at.rig.records(at.partition, itemsOf(0, Array<string>(count).fill('k')));
-  return at;
-}
-
-function parkedAfterGivingUp(count: number): ParkedRig {
-  const at = withTasks(count);
-  at.giveUp('k');
-  at.settle();
-  return at;
-}
-
-/** The task of the key that runs fails; it is tried again after a long while. */
-function failForLong(at: ParkedRig, key: string): void {
-  at.rig.fail(at.rig.runOf(key), { delayMs: 50_000 });
-}
+import { failForLong, ParkedRig, parkedAfterGivingUp, withTasks } from '../../../test/support/parked-rig.ts';
 
 describe('skipping', () => {
   it('of what is done already says that it is not there, at once', () => {

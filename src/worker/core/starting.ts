@@ -3,6 +3,7 @@ import type { CoreState, TypeState } from './core-state.ts';
 import { askForRoomAgain, delay, makeRoomOfDelayed, waitsUnlisted } from './delaying.ts';
 import type { Run } from './effects.ts';
 import { dropIfUnwanted } from './flow.ts';
+import { isHeldByOperator } from './holds.ts';
 import type { Item, Lane } from './lane.ts';
 import { copyFirst, isDoneAside, turnOf } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
@@ -71,7 +72,7 @@ function startFirst(core: CoreState, partition: PartitionState): boolean {
     core.commitUrgent = true;
     return false;
   }
-  if (!fitsOneMore(core, partition, item.offset)) {
+  if (!fitsOneMore(partition, item.offset)) {
     if (waitsUnlisted(core, partition, lane, item)) {
       partition.ready.pop();
       return true;
@@ -106,7 +107,7 @@ function takeTurn(core: CoreState, partition: PartitionState, lane: Lane, item: 
   } else if (turn.kind === 'behind') {
     moveLane(core, partition, lane, 'behind');
   } else {
-    const fits = (offset: number): boolean => fitsUpTo(core, partition, offset);
+    const fits = (offset: number): boolean => fitsUpTo(partition, offset);
     copyFirst(core, partition, { lane, item, parked: turn.parked, fits });
   }
 }
@@ -137,7 +138,7 @@ function startLane(core: CoreState, partition: PartitionState, lane: Lane, item:
     skipFirst(core, partition, { lane, item, command: skip });
     return;
   }
-  if (partition.heldKeys.has(lane.key) || partition.heldTypes.has(item.type)) {
+  if (isHeldByOperator(core, partition, lane, item)) {
     holdLane(core, partition, lane, { reason: 'operator', dueMs: Number.POSITIVE_INFINITY });
     dropIfUnwanted(core, partition, lane);
     return;
@@ -183,14 +184,16 @@ function startLane(core: CoreState, partition: PartitionState, lane: Lane, item:
  * by offset, so the keys with something unfinished below the highest start are those that cannot start now, whether
  * they were started or not.
  */
-function fitsOneMore(core: CoreState, partition: PartitionState, offset: number): boolean {
+function fitsOneMore(partition: PartitionState, offset: number): boolean {
   const openCount = partition.open.size + partition.restored.size;
-  return openCount < LANES_THAT_ALWAYS_FIT || fitsUpTo(core, partition, offset);
+  return openCount < LANES_THAT_ALWAYS_FIT || fitsUpTo(partition, offset);
 }
 
 /** The same when more keys may be unfinished below an offset than those that cannot start now. */
-function fitsUpTo(core: CoreState, partition: PartitionState, offset: number): boolean {
-  return offset < partition.startedBelow || metadataFits(partition.commitState(core.statePin, offset + 1));
+function fitsUpTo(partition: PartitionState, offset: number): boolean {
+  return (
+    offset < partition.startedBelow || metadataFits(partition.commitState(partition.statePin, offset + 1))
+  );
 }
 
 /**
@@ -213,7 +216,8 @@ function noteProbe(core: CoreState, type: TypeState, run: Run): void {
 /** A type in outage is probed with one task at a time: one whose key has not failed yet if there is one. */
 function releaseProbes(core: CoreState): void {
   for (const type of core.types.values()) {
-    if (core.nowMs < nextProbeAtMs(type)) continue;
+    // Asked at each event: as a rule nothing waits.
+    if (type.waiting.size === 0 || core.nowMs < nextProbeAtMs(type)) continue;
     const probe = chooseProbe(type.waiting);
     if (probe === undefined) continue;
     type.waiting.delete(probe.lane);

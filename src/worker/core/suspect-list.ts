@@ -35,6 +35,11 @@ export class Suspects {
   /** Nothing asks for the process before, and how long the next pause is. */
   notAloneBeforeMs = 0;
   pauseMs = QUIET_PATIENCE_MS;
+
+  /** There are none. */
+  get idle(): boolean {
+    return this.underWay.size + this.waiting.size + this.waitingAlone.size === 0;
+  }
 }
 
 /** What an owner took over from the one before it. */

@@ -166,7 +166,8 @@ describe('a suspect whose process has ended again', () => {
     rig.swept(rig.partition(0), itemsOf(0, ['a']));
     rig.records(rig.partition(0), itemsOf(1, ['b']));
     rig.settle();
-    const message = 'its process ended whenever it ran, 3 times, the last time it ran alone';
+    const message =
+      'its process ended 3 times while it may have been running, the last time with nothing else running';
     expect(rig.reports('key-held')).toMatchObject([{ key: 'a', reason: 'gave-up', error: { message } }]);
     expect(rig.runningKeys).toEqual(['b']);
   });

@@ -46,7 +46,7 @@ export function admitSuspect(core: CoreState, partition: PartitionState, lane: L
   if (lane.charged) return true; // and ready: a commit that says so is acknowledged
   if (lane.starts >= core.config.suspectStarts) {
     const error = new Error(
-      `its process ended whenever it ran, ${lane.starts + 1} times, the last time it ran alone`,
+      `its process ended ${lane.starts + 1} times while it may have been running, the last time with nothing else running`,
     );
     giveUp(core, { partition, lane, item }, 'crash-loop', error);
     return false;
@@ -88,6 +88,7 @@ function holderOf(core: CoreState): Suspect | undefined {
 
 /** Looks after all suspects: what has happened since the last event, and who comes next. */
 export function tendSuspects(core: CoreState): void {
+  if (core.suspects.idle) return; // asked twice at each event: as a rule there are none
   for (const suspect of core.suspects.underWay.values()) tend(core, suspect);
   if (core.stopping) return;
   letOneRunAlone(core);
@@ -217,7 +218,7 @@ function letSomeRun(core: CoreState): void {
 function write(core: CoreState, suspect: Suspect): boolean {
   const { partition, lane } = suspect;
   lane.charged = true;
-  if (!suspect.alone && !metadataFits(partition.commitState(core.statePin))) {
+  if (!suspect.alone && !metadataFits(partition.commitState(partition.statePin))) {
     lane.charged = false;
     return false;
   }

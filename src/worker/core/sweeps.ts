@@ -8,8 +8,11 @@ import { advanceLane, holdLane, queueUp } from './scheduling.ts';
 
 /** Opens the sweeps that lanes have come to need. */
 export function planSweeps(core: CoreState): void {
-  for (const partition of core.sweepWanted) planSweep(core, partition);
-  core.sweepWanted.clear();
+  // Not `clear()`: that makes a new table also of a set that is empty, and this is done after every event.
+  for (const partition of core.sweepWanted) {
+    planSweep(core, partition);
+    core.sweepWanted.delete(partition);
+  }
 }
 
 /** Opens a sweep when a lane needs records that were dropped, or restored keys are not known in full yet. */

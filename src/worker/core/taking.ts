@@ -3,6 +3,7 @@ import { encodeMetadata } from './commit-metadata.ts';
 import type { CoreState } from './core-state.ts';
 import { startReading } from './flow.ts';
 import { halt } from './halting.ts';
+import { reportFoundHolds } from './holds.ts';
 import { judgeTaking, type TakingFinding } from './judge-taking.ts';
 import { PartitionState } from './partition-state.ts';
 import { inheritSuspects, ownPartition } from './suspects.ts';
@@ -60,7 +61,7 @@ export function inspectNow(core: CoreState): void {
 /** All that is known of the partition up to our claim. Decides where to start, or that somebody must look first. */
 export function inspected(core: CoreState, partition: PartitionState, finding: TakingFinding): void {
   if (partition.phase !== 'inspecting') return;
-  core.statePin = finding.statePin;
+  partition.statePin = finding.statePin;
   partition.topicId = finding.topicId;
   const verdict = judgeTaking(finding);
   if (verdict.kind === 'superseded') {
@@ -138,6 +139,7 @@ export function confirmed(core: CoreState, partition: PartitionState): void {
       offset: partition.takenState?.frontier ?? partition.nextOffset,
     },
   });
+  reportFoundHolds(core, partition);
   startReading(core, partition);
   planSweep(core, partition);
   obeyWaiting(core, partition);

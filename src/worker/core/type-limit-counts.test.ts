@@ -12,7 +12,10 @@ describe('what a limit has free', () => {
   const rated = { ...unlimited, rateLimit: { count: 3, perMs: 100 } };
 
   it('is what no start in the last stretch of time and no one called has taken, and no more than slots', () => {
-    const steps = fc.array(fc.record({ pauseMs: fc.nat(60), starts: fc.nat(2) }), { maxLength: 40 });
+    const steps = fc.array(fc.record({ pauseMs: fc.nat(60), starts: fc.nat(2) }), {
+      maxLength: 40,
+      size: 'max',
+    });
     fc.assert(
       fc.property(steps, fc.nat(2), fc.nat(6), (given, calledCount, runningCount) => {
         const limit = new TypeLimit({ ...rated, concurrency: 6 });

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CoreRig, itemOf } from '../../../test/support/core-rig.ts';
-import { foldJournal } from '../../journal/journal.ts';
-import { encodeMetadata } from './commit-metadata.ts';
+import { crashed } from '../../../test/support/crashed-owner.ts';
 import type { CoreConfig } from './core-state.ts';
 import type { Item } from './lane.ts';
 import type { PartitionState } from './partition-state.ts';
@@ -46,20 +45,8 @@ describe('a key with more tasks than are kept track of for one', () => {
   });
 
   it('is kept track of in full while its start is being committed', () => {
-    const { text } = encodeMetadata({
-      frontier: 0,
-      epoch: 50,
-      clean: false,
-      statePin: 'abcdefghijklmnopqrstuv',
-      doneBelow: 0,
-      horizon: 1,
-      lanes: [],
-    });
     const rig = new CoreRig(config);
-    const partition = rig.take(0, {
-      committed: { offset: 0, metadata: text },
-      history: foldJournal([{ kind: 'claim', group: 'g', partition: 0, by: 'x', offset: 50 }]),
-    });
+    const partition = rig.take(0, crashed(1));
     rig.records(partition, eleven.slice(0, 1));
     rig.records(partition, eleven.slice(1));
     expect(rig.reports('backlog-limit')).toMatchObject([{ waitingTasks: 11 }]);

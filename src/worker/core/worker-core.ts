@@ -146,7 +146,7 @@ export class WorkerCore {
 
   keyFreed(at: Moment, partition: PartitionState, lane: Lane): void {
     this.#do(at, (core) => {
-      if (lane.state === 'blocked' && partition.phase === 'running') advanceLane(core, partition, lane);
+      if (lane.state === 'blocked') advanceLane(core, partition, lane);
     });
   }
 
@@ -204,7 +204,6 @@ export class WorkerCore {
 
   takeEffects(): readonly Effect[] {
     const { effects } = this.#core;
-    if (effects.length === 0) return effects;
     this.#core.effects = [];
     return effects;
   }
@@ -219,19 +218,19 @@ export class WorkerCore {
     core.wallMs = at.wallMs;
     event(core);
     releaseDue(core);
-    if (core.takingAgain.size > 0) retryTaking(core);
+    retryTaking(core);
     repeatDue(core);
-    if (core.parkWaiting.size > 0) parkAfterRuns(core);
-    if (core.redriving.size > 0) noteProgress(core);
-    if (core.revocations.size > 0) checkRevocations(core);
-    if (core.settling.size > 0) settleMarks(core);
+    parkAfterRuns(core);
+    noteProgress(core);
+    checkRevocations(core);
+    settleMarks(core);
     confirmPeriodically(core);
     tendSuspects(core);
     startReady(core);
     tendSuspects(core);
-    if (core.sweepWanted.size > 0) planSweeps(core);
-    if (core.parkedWanted.size > 0) planParkedReads(core);
-    if (core.paused.size > 0) resumeReading(core);
+    planSweeps(core);
+    planParkedReads(core);
+    resumeReading(core);
     commitIfDue(core);
   }
 }

@@ -49,14 +49,21 @@ function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
+function running(number: number): PartitionState {
+  const partition = new PartitionState(number);
+  for (const phase of ['inspecting', 'taking', 'confirming', 'running'] as const) partition.move(phase);
+  return partition;
+}
+
 function feedOn(
   openReader: () => Promise<Reader>,
   deliver: (partition: PartitionState, offsets: number[]) => void = () => {},
+  clock = new ManualClock(),
 ): SweepFeed {
   return new SweepFeed({
     openReader,
     topic: 'q',
-    clock: new ManualClock(),
+    clock,
     meanBytes: () => 1_000,
     partitionBytes: 8_000,
     deliver: ({ partition }, items) =>
@@ -142,6 +149,102 @@ describe('sweeps', () => {
     reader.readable();
     await settle();
     expect(reader.asked).toEqual([3, 64]);
+  });
+
+  it('go on from where the one before has ended, with what it brought and did not need, and fetch nothing again', async () => {
+    const reader = new ScriptedReader();
+    const swept = running(0);
+    const got: number[] = [];
+    const feed = feedOn(
+      async () => reader,
+      (_, offsets) => {
+        got.push(...offsets);
+        if (got.length === 3) void feed.stop(swept); // there is no room for more; the last was not taken
+      },
+    );
+    await feed.sweep({ partition: swept, offset: 4 });
+    reader.polls.push([record(0, 4), record(0, 5), record(0, 6)]);
+    reader.readable();
+    await settle();
+    await feed.sweep({ partition: swept, offset: 6 });
+    reader.polls.push([record(0, 7)]);
+    reader.readable();
+    await settle();
+    expect(got).toEqual([4, 5, 6, 6, 7]);
+    expect(reader.assigned.map(({ offset }) => offset)).toEqual([4]);
+    expect(reader.unassigned).toEqual([]);
+  });
+
+  it('begin anew where the one before did not come to, behind it or far ahead', async () => {
+    const reader = new ScriptedReader();
+    const swept = running(0);
+    const feed = feedOn(
+      async () => reader,
+      () => void feed.stop(swept),
+    );
+    for (const offset of [4, 3, 1_000]) {
+      await feed.sweep({ partition: swept, offset });
+      reader.polls.push([record(0, offset)]);
+      reader.readable();
+      await settle();
+    }
+    expect(reader.assigned.map(({ offset }) => offset)).toEqual([4, 3, 1_000]);
+  });
+
+  it('that have ended leave the client when another partition is swept, or after a while', async () => {
+    const reader = new ScriptedReader();
+    const clock = new ManualClock();
+    const [swept, other] = [running(0), running(1)];
+    const feed = feedOn(
+      async () => reader,
+      (partition) => void feed.stop(partition),
+      clock,
+    );
+    await feed.sweep({ partition: swept, offset: 0 });
+    reader.polls.push([record(0, 0)]);
+    reader.readable();
+    await settle();
+    expect(reader.unassigned).toEqual([]);
+    await feed.sweep({ partition: other, offset: 0 });
+    expect(reader.unassigned.map(({ partition }) => partition)).toEqual([0]);
+    reader.polls.push([record(1, 0)]);
+    reader.readable();
+    await settle();
+    await clock.advance(10_000);
+    await settle();
+    expect(reader.unassigned.map(({ partition }) => partition)).toEqual([0, 1]);
+  });
+
+  it('of a partition that was given up leave the client at once', async () => {
+    const reader = new ScriptedReader();
+    const swept = running(0);
+    const feed = feedOn(async () => reader);
+    await feed.sweep({ partition: swept, offset: 0 });
+    reader.polls.push([record(0, 0)]);
+    reader.readable();
+    await settle();
+    swept.move('gone');
+    await feed.stop(swept);
+    expect(reader.unassigned.map(({ partition }) => partition)).toEqual([0]);
+  });
+
+  it('that end in the middle of what one poll has brought lose nothing of it', async () => {
+    const reader = new ScriptedReader();
+    const swept = running(0);
+    const got: number[] = [];
+    const feed = feedOn(
+      async () => reader,
+      (_, offsets) => {
+        got.push(...offsets);
+        if (got.length === 1) void feed.stop(swept);
+      },
+    );
+    await feed.sweep({ partition: swept, offset: 4 });
+    reader.polls.push([record(0, 4), record(1, 9), record(0, 5)]); // of another that has just been left
+    reader.readable();
+    await settle();
+    await feed.sweep({ partition: swept, offset: 5 });
+    expect(got).toEqual([4, 5]);
   });
 
   it('of which none could be opened close', async () => {

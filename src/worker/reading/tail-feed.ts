@@ -60,6 +60,13 @@ export class TailFeed {
     this.poll();
   }
 
+  /** What comes of a partition from here on answers this order: it begins where the one before it has come to. */
+  goOn(reading: Reading): void {
+    this.#live.set(reading.partition.partition, reading);
+    this.#ordered.set(reading.partition.partition, reading);
+    this.poll();
+  }
+
   async stop(partitions: readonly PartitionState[]): Promise<void> {
     for (const { partition } of partitions) {
       this.#live.delete(partition);

@@ -10,6 +10,7 @@ import {
   type Scenario,
   type ScenarioOptions,
 } from '../scenario.ts';
+import { finishesIn, sideBySide } from '../side-by-side.ts';
 import type { World } from '../world.ts';
 
 const HELD = 'held';
@@ -43,11 +44,9 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
     measure(options, { others, held: 0 }, together),
     measure(options, { others, held: Math.round(others / 9) }, together),
   ]);
-  const from = Math.max(first(without.finishedAt), first(held.finishedAt));
-  const to = Math.min(last(without.finishedAt), last(held.finishedAt));
-  const perSecond = ({ finishedAt }: Measured): number =>
-    (finishedAt.filter((moment) => moment >= from && moment <= to).length * 1_000) / (to - from);
-  const goal = numberGoal('other keys, of their speed without it', perSecond(held) / perSecond(without), {
+  const { seconds, perSecond } = sideBySide(without.finishedAt, held.finishedAt);
+  const [speedWithout, speed] = perSecond;
+  const goal = numberGoal('other keys, of their speed without it', speed / speedWithout, {
     bound: { atLeast: LEAST_RATIO },
     show: (ratio) => ratio.toFixed(3),
   });
@@ -55,22 +54,14 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
     problems: [...without.problems, ...held.problems],
     missed: missedOf([goal]),
     figures: [
-      ['measured for', `${((to - from) / 1_000).toFixed(1)} s, both at once`],
-      ['other keys, no key held', `${perSecond(without).toFixed(0)} tasks/s`],
-      ['other keys, one key held', `${perSecond(held).toFixed(0)} tasks/s`],
+      ['measured for', `${seconds.toFixed(1)} s, both at once`],
+      ['other keys, no key held', `${speedWithout.toFixed(0)} tasks/s`],
+      ['other keys, one key held', `${speed.toFixed(0)} tasks/s`],
       figureOf(goal),
       ...figuresOf(held.report),
     ],
     report: held.report,
   };
-}
-
-function first(moments: readonly number[]): number {
-  return moments[0] ?? Number.NaN;
-}
-
-function last(moments: readonly number[]): number {
-  return moments.at(-1) ?? Number.NaN;
 }
 
 async function measure(options: ScenarioOptions, load: Load, together: Rendezvous): Promise<Measured> {
@@ -124,8 +115,7 @@ async function workAndKill(world: World, load: Load, { together, onFinished }: C
   await together.meet();
   const worker = world.spawnWorker();
   await world.until('the other keys finished', (view) => view.finished.size >= load.others, WORK_MS);
-  const finishes = world.events().flatMap((e) => (e.event === 'task-finished' ? [e.at] : []));
-  onFinished(finishes.sort((a, b) => a - b));
+  onFinished(finishesIn(world));
   await together.meet();
   await killWhenCommitted(world, worker, load);
 }

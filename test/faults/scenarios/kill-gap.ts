@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { LogEvent } from '../../checker/events.ts';
 import { SeededRandom } from '../../checker/seeded-random.ts';
+import { redrivenFigure } from '../drain.ts';
 import { costOfMove, inOrder, type Move } from '../gaps.ts';
 import { figureOf, missedOf, timesGoal, timesText } from '../goals.ts';
 import { joined, moveOf, protocolsOf, SteadyLoad, startGroup, worldOfGroup } from '../group-under-load.ts';
@@ -59,6 +60,7 @@ async function part(options: ScenarioOptions): Promise<Outcome> {
       figureOf(goal),
       ['longest pause, not moved', timesText(costs.flatMap((c) => c.stayed))],
       ...figuresOf(played.report),
+      redrivenFigure(played.report),
     ],
     report: played.report,
   };

@@ -11,6 +11,7 @@ import {
   type Scenario,
   type ScenarioOptions,
 } from '../scenario.ts';
+import { finishesIn, sideBySide } from '../side-by-side.ts';
 import type { World } from '../world.ts';
 
 const SICK = 'sick';
@@ -48,11 +49,9 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
     measure(options, { ...load, behind: 0 }, together),
     measure(options, load, together),
   ]);
-  const from = Math.max(without.finishedAt[0] ?? Number.NaN, sick.finishedAt[0] ?? Number.NaN);
-  const to = Math.min(without.finishedAt.at(-1) ?? Number.NaN, sick.finishedAt.at(-1) ?? Number.NaN);
-  const perSecond = ({ finishedAt }: Measured): number =>
-    (finishedAt.filter((moment) => moment >= from && moment <= to).length * 1_000) / (to - from);
-  const goal = numberGoal('healthy keys, of their speed', perSecond(sick) / perSecond(without), {
+  const { seconds, perSecond } = sideBySide(without.finishedAt, sick.finishedAt);
+  const [speedWithout, speed] = perSecond;
+  const goal = numberGoal('healthy keys, of their speed', speed / speedWithout, {
     bound: { atLeast: LEAST_RATIO },
     show: (ratio) => ratio.toFixed(3),
   });
@@ -60,9 +59,9 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
     problems: [...without.problems, ...sick.problems],
     missed: missedOf([goal]),
     figures: [
-      ['measured for', `${((to - from) / 1_000).toFixed(1)} s, both at once`],
-      ['healthy keys, none sick', `${perSecond(without).toFixed(0)} tasks/s`],
-      ['healthy keys, one parked', `${perSecond(sick).toFixed(0)} tasks/s`],
+      ['measured for', `${seconds.toFixed(1)} s, both at once`],
+      ['healthy keys, none sick', `${speedWithout.toFixed(0)} tasks/s`],
+      ['healthy keys, one parked', `${speed.toFixed(0)} tasks/s`],
       figureOf(goal),
       ['parked in order, and redriven', `${sick.parkedTasks} tasks, ${load.later} more came meanwhile`],
       ...figuresOf(sick.report),
@@ -124,10 +123,10 @@ async function workThrough(world: World, load: Load, together: Rendezvous): Prom
   world.spawnWorker();
   const done = (): boolean => world.view.finished.size >= load.healthy;
   await world.until('the healthy keys finished', done, WORK_MS);
-  const finishes = world.events().flatMap((e) => (e.event === 'task-finished' ? [e.at] : []));
+  const finishes = finishesIn(world);
   await together.meet();
   if (load.behind > 0) await parkMore(world, producer, load);
-  return finishes.sort((a, b) => a - b);
+  return finishes;
 }
 
 /** New tasks of the parked key join it. */

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { LogEvent } from '../../checker/events.ts';
+import { redrivenFigure } from '../drain.ts';
 import { costOfMove, inOrder, type Move } from '../gaps.ts';
 import { timesText } from '../goals.ts';
 import {
@@ -72,6 +73,7 @@ async function part(options: ScenarioOptions, end: End): Promise<Outcome> {
       ['end to next task, its partitions', timesText(costs.flatMap((c) => c.moved))],
       ['longest pause, other partitions', timesText(costs.flatMap((c) => c.stayed))],
       ...figuresOf(played.report),
+      redrivenFigure(played.report),
     ],
     report: played.report,
   };

@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { KillCost } from '../../checker/check-reruns.ts';
 import { SeededRandom } from '../../checker/seeded-random.ts';
 import type { Child } from '../child.ts';
+import { drain, redrivenFigure } from '../drain.ts';
 import {
   figuresOf,
   type Outcome,
@@ -130,7 +131,7 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
   return {
     problems: played.problems,
     missed: [],
-    figures: [...figuresOf(played.report), ...kills],
+    figures: [...figuresOf(played.report), redrivenFigure(played.report), ...kills],
     report: played.report,
   };
 }
@@ -180,7 +181,7 @@ class Drive {
       const { acked, finished } = world.look();
       world.say(`${round + 1} of ${kills + 1}: ${acked.size} acked, ${finished.size} finished`);
     }
-    await world.untilDrained(quietMs);
+    await drain(world, quietMs);
   }
 
   async #disturb(world: World, round: number): Promise<void> {
