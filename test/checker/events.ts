@@ -84,8 +84,13 @@ export type WorkerEvent =
   | { readonly event: 'halted'; readonly partition: number; readonly reason: string }
   /** The worker said that it parked this key, from the task at this offset on, or that task alone. */
   | ({ readonly event: 'parked' } & ParkedPlace)
-  /** What the process holds, and what its readers have handed to it since it began. */
-  | { readonly event: 'gauge'; readonly rssBytes: number; readonly readBytes: number }
+  /** What the process holds, what its readers have handed to it since it began, and how long it stood still lately. */
+  | {
+      readonly event: 'gauge';
+      readonly rssBytes: number;
+      readonly readBytes: number;
+      readonly loopDelayMs: number;
+    }
   | { readonly event: 'outage'; readonly began: boolean }
   /** Written as the handler's first act. */
   | ({ readonly event: 'task-started'; readonly attempt: number } & RunPlace)

@@ -28,8 +28,9 @@ export class Child {
     mkdirSync(settings.folder, { recursive: true });
     const errors = openSync(join(settings.folder, `${settings.life}.stderr`), 'a');
     // A process that is to run out of memory does so soon.
-    const heap = 'killers' in settings ? ['--max-old-space-size=256'] : [];
-    const flags = [...heap, '--enable-source-maps'];
+    const heap = settings.heapMegabytes ?? ('killers' in settings ? 256 : undefined);
+    const flags = ['--enable-source-maps'];
+    if (heap !== undefined) flags.push(`--max-old-space-size=${heap}`);
     this.#process = spawn(process.execPath, [...flags, bundleOf(name)], {
       env: { ...process.env, ...settingsEnvironment(settings) },
       stdio: ['ignore', errors, errors, 'ipc'],
@@ -43,6 +44,10 @@ export class Child {
 
   get running(): boolean {
     return this.#running;
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
   }
 
   /** False when it was gone already. */

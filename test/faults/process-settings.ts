@@ -1,5 +1,6 @@
 import type { EngineMutant } from './engine-mutants.ts';
 import type { KillPoint } from './kill-points.ts';
+import type { BodyPlan } from './large-body.ts';
 import type { PayloadPlan } from './work-payload.ts';
 
 export type GroupProtocol = 'classic' | 'consumer';
@@ -13,6 +14,10 @@ export interface QueueSettings {
   readonly folder: string;
   /** The name of this life of the process. */
   readonly life: string;
+  /** Node: --max-old-space-size. Default: Node's own. */
+  readonly heapMegabytes?: number;
+  /** Writes down every half second what the process holds and has read. */
+  readonly gauges?: boolean;
 }
 
 /** What a handler does between its first and its last line. */
@@ -54,14 +59,14 @@ export interface WorkerSettings extends QueueSettings {
   readonly poisonable?: boolean;
   /** Tasks of keys that begin with this are given up at once. */
   readonly parkPrefix?: string;
-  /** Writes down every half second what the process holds and has read. */
-  readonly gauges?: boolean;
   /** A partition halted for this reason is what the run is about, and no failure. */
   readonly expectedHalt?: string;
 }
 
 export interface ProducerSettings extends QueueSettings {
   readonly payloads: PayloadPlan;
+  /** Tasks with such bodies, as streams, instead of those with payloads. */
+  readonly bodies?: BodyPlan;
   /** Calls under way at once. */
   readonly window: number;
 }

@@ -1,6 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { EnqueueError } from '../../src/errors/enqueue-error.ts';
+import type { Receipt } from '../../src/queue/enqueue-types.ts';
+import type { PayloadPrint } from '../checker/events.ts';
 import { EventLog } from './event-log.ts';
+import { startGauges } from './gauges.ts';
+import { contentOf, printOfBody, streamOf } from './large-body.ts';
 import { type ProducerOrder, type ProducerSettings, readSettings } from './process-settings.ts';
 import { openWorkQueue } from './queue-under-test.ts';
 import { PayloadMaker, printOf } from './work-payload.ts';
@@ -19,13 +23,34 @@ const payloads = new PayloadMaker(settings.payloads);
 let calls = 0;
 const open = new Set<Promise<void>>();
 
-function enqueue(key: string): void {
+/** One that can be called: what identifies it is known before. */
+interface Prepared {
+  readonly call: number;
+  readonly id: string;
+  readonly key: string;
+  readonly print: PayloadPrint;
+  readonly enqueue: () => Promise<Receipt>;
+}
+
+async function prepare(key: string): Promise<Prepared> {
   calls += 1;
-  const payload = payloads.make(key, calls);
-  const id = `${settings.life}-${calls}`;
-  log.write({ event: 'enqueue-called', call: calls, id, key, ...printOf(payload) });
-  const call: Promise<void> = queue
-    .enqueue('work', payload, { id })
+  const call = calls;
+  const id = `${settings.life}-${call}`;
+  const { bodies } = settings;
+  if (bodies === undefined) {
+    const payload = payloads.make(key, call);
+    return { call, id, key, print: printOf(payload), enqueue: () => queue.enqueue('work', payload, { id }) };
+  }
+  const content = contentOf(bodies, call);
+  const print = await printOfBody(streamOf(content));
+  const enqueue = (): Promise<Receipt> =>
+    queue.enqueue('blob', { key, call }, { id, body: streamOf(content) });
+  return { call, id, key, print, enqueue };
+}
+
+function carryOutCall({ call: number, id, key, print, enqueue }: Prepared): void {
+  log.write({ event: 'enqueue-called', call: number, id, key, ...print });
+  const call: Promise<void> = enqueue()
     .then(
       ({ partition, offset }) => {
         log.write({ event: 'enqueue-acked', id, partition, offset: Number(offset) });
@@ -40,16 +65,25 @@ function enqueue(key: string): void {
   open.add(call);
 }
 
+async function prepareAll(keys: readonly string[]): Promise<Prepared[]> {
+  const all: Prepared[] = [];
+  for (const key of keys) all.push(await prepare(key));
+  return all;
+}
+
 async function carryOut({ keys, everyMs }: ProducerOrder): Promise<void> {
-  for (const key of keys) {
+  // Bodies take long to be made twice: not while others are on their way.
+  const prepared = settings.bodies === undefined ? undefined : await prepareAll(keys);
+  for (const [index, key] of keys.entries()) {
     while (open.size >= settings.window) await Promise.race(open);
-    enqueue(key);
+    carryOutCall(prepared?.[index] ?? (await prepare(key)));
     if (everyMs > 0) await wait(everyMs);
   }
   await Promise.all(open);
   process.send?.('done');
 }
 
+if (settings.gauges === true) startGauges(log);
 let last: Promise<void> = Promise.resolve();
 process.on('message', (order: ProducerOrder | 'end') => {
   last = last.then(async () => {

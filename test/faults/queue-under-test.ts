@@ -14,6 +14,11 @@ const tasks = {
     schema: z.object({ key: z.string(), call: z.number(), text: z.string() }),
     key: (payload) => payload.key,
   }),
+  blob: defineTask({
+    schema: z.object({ key: z.string(), call: z.number() }),
+    key: (payload) => payload.key,
+    body: 'stream',
+  }),
 };
 
 export interface OpenQueue {

@@ -1,15 +1,16 @@
 import type { Worker } from '../../src/worker/worker.ts';
+import { bodyHandler } from './body-handler.ts';
 import { mutatedDriver } from './engine-mutants.ts';
 import { EventLog } from './event-log.ts';
+import { startGauges } from './gauges.ts';
 import { KillPoints } from './kill-points.ts';
-import { observedDriver, readSoFar } from './observed-driver.ts';
+import { observedDriver } from './observed-driver.ts';
 import { readSettings, type WorkerOrder, type WorkerSettings } from './process-settings.ts';
 import { openWorkQueue } from './queue-under-test.ts';
 import { workHandler } from './work-handler.ts';
 
 /** One worker of a fault run: works until SIGTERM, and ends with its parent whatever happens. */
 const settings = readSettings<WorkerSettings>();
-const GAUGE_MS = 500;
 const log = new EventLog(settings.folder, settings.life);
 log.write({ event: 'process-started', pid: process.pid });
 
@@ -30,7 +31,7 @@ const { queue, close } = openWorkQueue(settings, (driver) =>
   killPoints.driver(mutatedDriver(observedDriver(driver, log), settings.mutant, settings.queue)),
 );
 const worker = queue.worker(
-  { work: workHandler(settings, log) },
+  { work: workHandler(settings, log), blob: bodyHandler(log) },
   {
     concurrency: settings.concurrency,
     commitIntervalMs: settings.commitIntervalMs,
@@ -47,7 +48,7 @@ const worker = queue.worker(
 );
 observe(worker);
 
-if (settings.gauges === true) setInterval(writeGauge, GAUGE_MS);
+if (settings.gauges === true) startGauges(log);
 
 const stop = async (): Promise<void> => {
   log.write({ event: 'stop-requested' });
@@ -64,10 +65,6 @@ process.once('SIGTERM', () => {
 });
 worker.done.catch((error: unknown) => fail('the worker gave up', error));
 await worker.start();
-
-function writeGauge(): void {
-  log.write({ event: 'gauge', rssBytes: process.memoryUsage.rss(), readBytes: readSoFar() });
-}
 
 /** The one place where what the worker says becomes lines of the log. */
 function observe(observed: Worker): void {

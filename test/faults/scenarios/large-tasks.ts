@@ -1,0 +1,174 @@
+import type { LogEvent } from '../../checker/events.ts';
+import type { ContentKind } from '../../support/large-content.ts';
+import type { Child } from '../child.ts';
+import { monotonicMs } from '../event-log.ts';
+import { peakRssBytes } from '../gauges.ts';
+import { figureOf, type Goal, missedOf, numberGoal } from '../goals.ts';
+import {
+  figuresOf,
+  type Outcome,
+  play,
+  type RunSize,
+  type Scenario,
+  type ScenarioOptions,
+} from '../scenario.ts';
+import type { World } from '../world.ts';
+
+const PARTITIONS = 4;
+const AT_ONCE = 4;
+const HEAP_MEGABYTES = 128;
+const MIB = 2 ** 20;
+const MOST_RSS_BYTES = 250 * MIB;
+const MOST_DELAY_MS = 100;
+const READY_MS = 60_000;
+const QUIET_MS = 120_000;
+
+interface Load {
+  readonly name: string;
+  readonly tasks: number;
+  readonly bytes: number;
+  readonly kinds: readonly ContentKind[];
+}
+
+const loads: Readonly<Record<RunSize, readonly Load[]>> = {
+  full: [
+    { name: 'random', tasks: 20, bytes: 100e6, kinds: ['random'] },
+    { name: 'compressible', tasks: 20, bytes: 100e6, kinds: ['compressible'] },
+    { name: 'one of 500 MB', tasks: 1, bytes: 500e6, kinds: ['random'] },
+  ],
+  quick: [{ name: 'both', tasks: 6, bytes: 40e6, kinds: ['random', 'compressible'] }],
+  tiny: [{ name: 'both', tasks: 4, bytes: 10e6, kinds: ['random', 'compressible'] }],
+};
+
+export const largeTasks: Scenario = {
+  name: 'large-tasks',
+  about: 'bodies of 100 MB, four at a time, and one of 500 MB, between processes with little memory',
+  run,
+};
+
+async function run(options: ScenarioOptions): Promise<Outcome> {
+  const parts: { readonly load: Load; readonly outcome: Outcome }[] = [];
+  for (const load of loads[options.size]) parts.push({ load, outcome: await carry(options, load) });
+  const named = <T>(pick: (outcome: Outcome) => readonly T[], name: (item: T, prefix: string) => T): T[] =>
+    parts.flatMap(({ load, outcome }) => pick(outcome).map((item) => name(item, `${load.name}: `)));
+  return {
+    problems: parts.flatMap(({ outcome }) => outcome.problems),
+    missed: named(
+      ({ missed }) => missed,
+      (text, prefix) => prefix + text,
+    ),
+    figures: named(
+      ({ figures }) => figures,
+      ([name, figure], prefix) => [prefix + name, figure] as const,
+    ),
+    report: parts.at(-1)?.outcome.report,
+  };
+}
+
+/** What one load has cost. */
+interface Cost {
+  readonly from: number;
+  readonly to: number;
+  readonly events: readonly LogEvent[];
+  readonly peaks: readonly (readonly [who: string, life: string, rssBytes: number | undefined])[];
+}
+
+async function carry(options: ScenarioOptions, load: Load): Promise<Outcome> {
+  let cost: Cost = { from: 0, to: 0, events: [], peaks: [] };
+  const common = { heapMegabytes: HEAP_MEGABYTES, gauges: true };
+  const played = await play(
+    options,
+    {
+      brokers: options.brokers,
+      partitions: PARTITIONS,
+      worker: {
+        ...common,
+        concurrency: AT_ONCE,
+        commitIntervalMs: 1_000,
+        protocol: options.protocol,
+        detectFailureMs: 30_000,
+        drainMs: 10_000,
+        work: { kind: 'sleep', minMs: 0, maxMs: 0 },
+        slow: undefined,
+        failingKeys: [],
+        clinging: undefined,
+        mutant: options.mutant,
+      },
+      producer: {
+        ...common,
+        payloads: { seed: options.seed, minBytes: 100, maxBytes: 100 },
+        bodies: { seed: options.seed, minBytes: load.bytes, maxBytes: load.bytes, kinds: load.kinds },
+        window: AT_ONCE,
+      },
+      say: options.say,
+    },
+    { minimum: { acked: load.tasks, finished: load.tasks } },
+    async (world) => {
+      cost = await send(world, load);
+    },
+  );
+  const { from, to, events, peaks } = cost;
+  const problems = [...played.problems];
+  const moves = events.filter(({ event }) => event === 'revoke-asked' || event === 'given-up').length;
+  if (moves > 0) problems.push(`rebalance: partitions were asked back ${moves} times`);
+  const goals = [
+    ...peaks.flatMap(([who, , rssBytes]) => memoryGoal(who, rssBytes)),
+    ...peaks.map(([who, life]) => delayGoal(who, delayOf(events, life, from))),
+  ];
+  const seconds = (to - from) / 1_000;
+  const megabytes = (load.tasks * load.bytes) / 1e6;
+  return {
+    problems,
+    missed: missedOf(goals),
+    figures: [
+      ...goals.map(figureOf),
+      [
+        'from the first call to the last finish',
+        `${seconds.toFixed(1)} s, ${(megabytes / seconds).toFixed(0)} MB/s`,
+      ],
+      ...figuresOf(played.report),
+    ],
+    report: played.report,
+  };
+}
+
+async function send(world: World, load: Load): Promise<Cost> {
+  const producer = await world.spawnProducer();
+  const worker = world.spawnWorker();
+  // It makes the topics, or waits until they are made.
+  await world.untilCalm();
+  const keys = Array.from({ length: load.tasks }, (_, i) => `key-${i}`);
+  const enqueued = world.enqueue(producer, { keys, everyMs: 0 });
+  enqueued.catch(() => undefined);
+  await world.until('the first call', (view) => view.callCount > 0, READY_MS);
+  const from = monotonicMs();
+  await enqueued;
+  await world.untilDrained(QUIET_MS);
+  const peakOf = (who: string, { life, pid }: Child) => [who, life, peakRssBytes(pid)] as const;
+  return {
+    from,
+    to: monotonicMs(),
+    events: world.events(),
+    peaks: [peakOf('producer', producer), peakOf('worker', worker)],
+  };
+}
+
+function memoryGoal(who: string, rssBytes: number | undefined): Goal[] {
+  if (rssBytes === undefined) return [];
+  const show = (bytes: number): string => `${(bytes / MIB).toFixed(0)} MiB`;
+  return [numberGoal(`${who}: most memory`, rssBytes, { bound: { atMost: MOST_RSS_BYTES }, show })];
+}
+
+function delayGoal(who: string, delayMs: number): Goal {
+  const show = (ms: number): string => `${ms.toFixed(0)} ms`;
+  return numberGoal(`${who}: longest delay of the event loop`, delayMs, {
+    bound: { atMost: MOST_DELAY_MS },
+    show,
+  });
+}
+
+/** Of what a process wrote down after the beginning: the first gauge is about half a second that began before it. */
+function delayOf(events: readonly LogEvent[], life: string, from: number): number {
+  const gauges = events.flatMap((e) => (e.event === 'gauge' && e.process === life && e.at > from ? [e] : []));
+  return Math.max(0, ...gauges.slice(1).map(({ loopDelayMs }) => loopDelayMs));
+}
