@@ -7,12 +7,13 @@ const OVERHEAD_BYTES = 512;
 
 /** A record as the core sees it. Records without a key share one lane: nobody knows what order they need. */
 export function itemOf(record: IncomingRecord): Item {
-  const valueBytes = record.value?.length ?? 0;
+  let bytes = OVERHEAD_BYTES + (record.value?.length ?? 0) + (record.key?.length ?? 0);
+  for (const [, value] of record.headers) bytes += value.length; // one of them may be a body
   return {
     offset: record.offset,
     key: record.key?.toString('latin1') ?? '',
     type: readType(record) ?? '',
-    bytes: valueBytes + (record.key?.length ?? 0) + OVERHEAD_BYTES,
+    bytes,
     record,
   };
 }
