@@ -6,7 +6,8 @@ import { OpenBody } from './open-body.ts';
 /** All that is left of it. */
 async function rest(body: OpenBody): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for (let chunk = await body.next(); chunk !== undefined; chunk = await body.next()) chunks.push(chunk);
+  for (let chunk = await body.next(); chunk !== undefined; chunk = await body.next())
+    chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks);
 }
 
@@ -23,6 +24,19 @@ describe('reading a body', () => {
     expect(await rest(given)).toEqual(bytes(9));
     expect(await new OpenBody(Readable.from([])).readWhole(0)).toEqual(Buffer.alloc(0));
   });
+
+  it.each([6_000, 5_000, 3_000])(
+    'takes what a source gives before it goes on and uses the same buffer again: %d',
+    async (max) => {
+      async function* reusing(): AsyncGenerator<Buffer, void> {
+        const buffer = Buffer.alloc(2_000);
+        for (let n = 1; n <= 3; n += 1) yield buffer.fill(n);
+      }
+      const body = new OpenBody(reusing());
+      const read = (await body.readWhole(max)) ?? (await rest(body));
+      expect([read.length, read[0], read[2_000], read[5_999]]).toEqual([6_000, 1, 2, 3]);
+    },
+  );
 
   it.each([
     ['a string', 'text', 'a string'],

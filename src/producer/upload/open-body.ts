@@ -40,7 +40,7 @@ export class OpenBody {
 
   /**
    * All of it, when it ends within `maxBytes`. Else undefined, and `next` gives what was read for this, and goes on from
-   * there.
+   * there. What is kept while the source is read on is copied: a source may fill the same buffer again.
    */
   async readWhole(maxBytes: number): Promise<Buffer | undefined> {
     const chunks: Buffer[] = [];
@@ -48,8 +48,8 @@ export class OpenBody {
     while (bytes <= maxBytes) {
       const chunk = await this.next();
       if (chunk === undefined) return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
-      chunks.push(chunk);
       bytes += chunk.length;
+      chunks.push(this.bytes === undefined && bytes <= maxBytes ? Buffer.from(chunk) : chunk);
     }
     this.#held = [...chunks, ...this.#held];
     return undefined;
