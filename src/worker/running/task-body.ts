@@ -18,6 +18,8 @@ export class BodyStream extends Readable implements TaskBody {
   #source: PartSource | undefined;
   #givenBytes = 0;
   #isAllGiven = false;
+  /** `bytes` reads it, and nobody else may take a part of it away. */
+  #isListed = false;
   #failure: unknown;
 
   constructor({ length, contentEncoding, open }: BodyToRead) {
@@ -36,6 +38,7 @@ export class BodyStream extends Readable implements TaskBody {
   }
 
   override _read(): void {
+    if (this.#isListed) return;
     this.#next().then(
       (content) => this.push(content ?? null),
       (error: unknown) => this.destroy(error instanceof Error ? error : new Error(String(error))),
@@ -47,11 +50,18 @@ export class BodyStream extends Readable implements TaskBody {
     callback(error);
   }
 
-  async bytes({ maxBytes }: { readonly maxBytes: number }): Promise<TaskBytes> {
+  bytes(options: { readonly maxBytes: number }): Promise<TaskBytes> {
+    const reading = this.#readList(options);
+    reading.catch(() => {}); // a handler that ends without waiting for it must not end the process
+    return reading;
+  }
+
+  async #readList({ maxBytes }: { readonly maxBytes: number }): Promise<TaskBytes> {
     if (this.length > maxBytes) throw new BodyTooLargeError(this.length, maxBytes);
     if (this.destroyed)
       throw this.errored ?? new BodyUnreadableError('it has been read, or its handler has ended');
     if (this.#source !== undefined) throw new BodyUnreadableError('some of it has been read already');
+    this.#isListed = true;
     const parts = await readAll(() => this.#next());
     this.destroy();
     return new BodyBytes(parts, this.contentEncoding);
