@@ -1,4 +1,6 @@
+export type { CodecPart, CodecSubject, PayloadCodec } from './codec/payload-codec.ts';
 export { BodyTooLargeError, BodyUnreadableError, PartsLostError } from './errors/body-errors.ts';
+export { CodecFailedError, CodecKeyMissingError, CodecMissingError } from './errors/codec-errors.ts';
 export {
   DiscardError,
   ParkError,

@@ -32,6 +32,9 @@ export const MAX_PART_BYTES = 1024 ** 2;
 /** Most parts of one upload: parts of 1 KB at the largest body. */
 export const MAX_PART_COUNT = 1024 ** 2;
 
+/** What a codec may add to what it is given: a wrapped key, its name, a nonce and a tag take some hundred bytes. */
+export const MAX_CODEC_OVERHEAD_BYTES = 4_096;
+
 /** Longest time that an upload may be given, and so the longest that parts must be kept for manifests yet to come. */
 export const MAX_UPLOAD_TIMEOUT_MS = 24 * 3_600_000;
 

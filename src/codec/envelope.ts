@@ -3,11 +3,20 @@ import { RecordUndecodableError, TaskTooLargeError } from '../errors/task-errors
 import type { IncomingRecord, OutgoingRecord, RecordHeader } from '../kafka/port.ts';
 import { type PartsReading, readBody, type WrittenBody, writeBody } from './body.ts';
 import type { CodecLimits } from './codec-limits.ts';
+import { Decoding, encodeContent } from './coding.ts';
 import { checkFields, userHeaders } from './enqueue-fields.ts';
-import { type CodecName, headerNames, isReservedName, type WireCodec } from './header-names.ts';
+import {
+  type CodecName,
+  codedForm,
+  headerNames,
+  isReservedName,
+  splitCoded,
+  type WireForm,
+} from './header-names.ts';
 import { MAX_DATE_MS, text, wholeNumber } from './header-values.ts';
 import { type BodyManifest, manifestHeader, readManifest } from './manifest.ts';
 import { notBeforeHeader } from './not-before.ts';
+import type { CodecSet, PayloadCodec } from './payload-codec.ts';
 import { bodyHeaders, type RecordedBody, readRecordedBody } from './recorded-body.ts';
 
 /** A task to be written as a record. */
@@ -23,6 +32,8 @@ export interface TaskToEncode {
   readonly payloadParts?: BodyManifest | undefined;
   /** An inline one is used as it is, not copied. */
   readonly body?: RecordedBody | undefined;
+  /** What the payload and an inline body go through; what is in parts went through it before. */
+  readonly codec?: PayloadCodec | undefined;
   /** How the body was compressed before it came here, as in HTTP; with a body only. */
   readonly contentEncoding?: string | undefined;
   /** The lane key. */
@@ -44,20 +55,43 @@ export interface EncodedTask {
 
 /**
  * Writes a task as a record. The payload is read before this returns: changing it later changes nothing. A promise only
- * when the payload is large enough for an lz4 frame, which is made off this thread.
+ * when the payload is large enough for an lz4 frame, which is made off this thread, or when the codec gives one.
  *
- * @throws PayloadNotSerializableError, TaskTooLargeError, OptionsError (id, idempotency key or headers not allowed); thrown
- * or as the promise's rejection.
+ * @throws PayloadNotSerializableError, TaskTooLargeError, CodecFailedError, OptionsError (id, idempotency key or headers
+ * not allowed); thrown or as the promise's rejection.
  */
 export function encodeTask(task: TaskToEncode, limits: CodecLimits): EncodedTask | Promise<EncodedTask> {
   checkFields(task);
-  const body = writeBody(task, limits);
-  return body instanceof Promise
-    ? body.then((written) => toRecord(task, written, limits))
-    : toRecord(task, body, limits);
+  const written = writeBody(task, limits);
+  const finish = task.codec === undefined ? toRecord : toCodedRecord;
+  return written instanceof Promise
+    ? written.then((payload) => finish(task, payload, limits))
+    : finish(task, written, limits);
 }
 
-const codecValue: Readonly<Record<WireCodec, Buffer>> = {
+function toCodedRecord(
+  task: TaskToEncode,
+  payload: WrittenBody,
+  limits: CodecLimits,
+): EncodedTask | Promise<EncodedTask> {
+  const { codec, body } = task;
+  if (codec === undefined) return toRecord(task, payload, limits);
+  const { value } = payload;
+  const coded =
+    task.payloadParts === undefined
+      ? encodeContent(codec, task, { content: 'payload', bytes: value })
+      : value;
+  const bytes =
+    body?.kind === 'inline' ? encodeContent(codec, task, { content: 'body', bytes: body.bytes }) : undefined;
+  if (coded instanceof Promise || bytes instanceof Promise) {
+    return Promise.all([coded, bytes]).then(([one, other]) =>
+      toRecord(task, { ...payload, value: one }, limits, other),
+    );
+  }
+  return toRecord(task, { ...payload, value: coded }, limits, bytes);
+}
+
+const codecValue: Readonly<Record<WireForm, Buffer>> = {
   json: Buffer.from('json'),
   'json+lz4f': Buffer.from('json+lz4f'),
   'json+parts': Buffer.from('json+parts'),
@@ -66,13 +100,22 @@ const codecValue: Readonly<Record<WireCodec, Buffer>> = {
   'json+parts+body': Buffer.from('json+parts+body'),
 };
 
-function toRecord(task: TaskToEncode, payload: WrittenBody, limits: CodecLimits): EncodedTask {
-  const codec: WireCodec = task.body === undefined ? payload.codec : `${payload.codec}+body`;
+/** `codedBody`: what an inline body became. */
+function toRecord(
+  task: TaskToEncode,
+  payload: WrittenBody,
+  limits: CodecLimits,
+  codedBody?: Buffer,
+): EncodedTask {
+  const form: WireForm = task.body === undefined ? payload.codec : `${payload.codec}+body`;
   const headers: RecordHeader[] = [
     [headerNames.type, Buffer.from(task.type, 'latin1')], // first: readers look for it in every record
     [headerNames.id, Buffer.from(task.id)],
     [headerNames.version, Buffer.from(String(task.version), 'latin1')],
-    [headerNames.codec, codecValue[codec]],
+    [
+      headerNames.codec,
+      task.codec === undefined ? codecValue[form] : Buffer.from(codedForm(form, task.codec.name), 'latin1'),
+    ],
     [headerNames.length, Buffer.from(String(payload.jsonBytes), 'latin1')],
     [headerNames.enqueuedAt, Buffer.from(String(task.enqueuedAtMs), 'latin1')],
   ];
@@ -81,7 +124,7 @@ function toRecord(task: TaskToEncode, payload: WrittenBody, limits: CodecLimits)
   if (task.notBeforeMs !== undefined) headers.push(notBeforeHeader(task.notBeforeMs));
   if (task.payloadParts !== undefined)
     headers.push(manifestHeader(headerNames.payloadParts, task.payloadParts));
-  if (task.body !== undefined) headers.push(...bodyHeaders(task.body, task.contentEncoding));
+  if (task.body !== undefined) headers.push(...bodyHeaders(task.body, task.contentEncoding, codedBody));
   if (task.traceparent !== undefined) headers.push([headerNames.traceparent, Buffer.from(task.traceparent)]);
   if (task.tracestate !== undefined) headers.push([headerNames.tracestate, Buffer.from(task.tracestate)]);
   if (task.headers !== undefined) headers.push(...userHeaders(task.headers));
@@ -123,10 +166,13 @@ export interface RecordHead {
   readonly type: string;
   readonly version: number;
   readonly codec: CodecName;
+  /** Name of the codec that the payload and the body went through; undefined: none. */
+  readonly codedBy: string | undefined;
   /** Bytes of the payload's JSON, as declared. */
   readonly lengthBytes: number;
   /** Where the payload's JSON is; undefined: in the record's value. */
   readonly payloadParts: BodyManifest | undefined;
+  /** Bytes of an inline one are as they travelled. */
   readonly body: RecordedBody | undefined;
   /** Exact length of the body; 0 without one. */
   readonly bodyBytes: number;
@@ -197,8 +243,8 @@ interface Form {
 }
 
 const codecs: readonly CodecName[] = ['json', 'json+lz4f', 'json+parts'];
-const forms: ReadonlyMap<string | undefined, Form> = new Map<WireCodec, Form>(
-  codecs.flatMap((codec): [WireCodec, Form][] => [
+const forms: ReadonlyMap<string | undefined, Form> = new Map<WireForm, Form>(
+  codecs.flatMap((codec): [WireForm, Form][] => [
     [codec, { codec, hasBody: false }],
     [`${codec}+body`, { codec, hasBody: true }],
   ]),
@@ -212,7 +258,9 @@ function toHead({ byName, user }: Fields): HeadReading {
   const type = text(byName.get(headerNames.type));
   if (type === undefined) return undecodable(`its header kl-type is missing, empty, too long or not UTF-8`);
   const written = byName.get(headerNames.codec)?.toString('latin1');
-  const form = forms.get(written);
+  const plain = forms.get(written);
+  const coded = plain === undefined && written !== undefined ? splitCoded(written) : undefined;
+  const form = plain ?? forms.get(coded?.form);
   if (form === undefined) return undecodable(`its codec is ${quote(written)}, not one this release knows`);
   const version = wholeNumber(byName.get(headerNames.version));
   if (version === undefined || version < 1)
@@ -230,7 +278,7 @@ function toHead({ byName, user }: Fields): HeadReading {
   if (form.codec === 'json+parts' && payloadParts?.bytes !== lengthBytes) {
     return undecodable('its header kl-payload-parts is no manifest of the declared length');
   }
-  const large = form.hasBody ? readRecordedBody(byName) : noBody;
+  const large = form.hasBody ? readRecordedBody(byName, coded !== undefined) : noBody;
   if (large.kind === 'undecodable') return large;
   if (byName.has(headerNames.notBefore) && (payloadParts !== undefined || large.body?.kind === 'parts')) {
     return undecodable('it is delayed (kl-not-before) and in parts');
@@ -242,6 +290,7 @@ function toHead({ byName, user }: Fields): HeadReading {
       type,
       version,
       codec: form.codec,
+      codedBy: coded?.codedBy,
       lengthBytes,
       payloadParts,
       body: large.body,
@@ -261,20 +310,36 @@ function toHead({ byName, user }: Fields): HeadReading {
 export interface PayloadReading extends CodecLimits {
   /** Fetches what a manifest lists. Without it a payload in parts is refused. What it rejects with is passed on. */
   readonly readParts?: PartsReading | undefined;
+  /** Without it what went through a codec is refused with a CodecMissingError. */
+  readonly codecs?: CodecSet | undefined;
 }
 
 /**
  * Reads a record's payload; what it declares is checked against the limits before anything is allocated or fetched. A
- * promise only for lz4 frames and parts.
+ * promise only for lz4 frames, parts, and what went through a codec.
  *
- * @throws RecordUndecodableError; thrown or as the promise's rejection.
+ * @throws RecordUndecodableError, CodecMissingError, and what {@link Decoding} throws; or as the promise's rejection.
  */
 export function decodeBody(record: IncomingRecord, head: RecordHead, reading: PayloadReading): unknown {
   if (head.lengthBytes > reading.maxPayloadBytes) {
     const reason = `it declares ${head.lengthBytes} bytes; the limit is ${reading.maxPayloadBytes}`;
     throw new RecordUndecodableError(record, reason);
   }
+  if (head.codedBy !== undefined && head.payloadParts === undefined) {
+    return decodeCoded(record, { ...head, codedBy: head.codedBy }, reading.codecs);
+  }
   return readBody(record, head, reading.readParts);
+}
+
+async function decodeCoded(
+  record: IncomingRecord,
+  head: RecordHead & { readonly codedBy: string },
+  codecs: CodecSet | undefined,
+): Promise<unknown> {
+  const decoding = new Decoding(record, head, codecs);
+  const given = record.value ?? Buffer.alloc(0);
+  const value = await decoding.content('payload', given, head.lengthBytes);
+  return await readBody({ ...record, value }, head, undefined);
 }
 
 function undecodable(reason: string): HeadReading {

@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { invert } from '../../test/support/test-codecs.ts';
 import type { IncomingRecord, OutgoingRecord } from '../kafka/port.ts';
 import { defaultCodecLimits } from './codec-limits.ts';
-import { combineCrc32c } from './crc32c.ts';
+import { Decoding, partEncoding } from './coding.ts';
+import { combineCrc32c, crc32c } from './crc32c.ts';
 import { decodeBody, encodeTask, readHead, type TaskToEncode } from './envelope.ts';
 import { type BodyManifest, partLength } from './manifest.ts';
 import { encodePart, readPartContent, readPartHead } from './part.ts';
 import { murmur2, partitionOf } from './partition.ts';
+import { codecSet } from './payload-codec.ts';
 
 /** A record, its bytes in hex. */
 interface HexRecord {
@@ -54,11 +57,14 @@ function vectors<V>(file: string): V[] {
 
 const plain = vectors<RecordVector>('records.json');
 const compressed = vectors<RecordVector>('compressed-records.json');
-const large = vectors<LargeVector>('large-records.json').map((vector): RecordVector => {
+const large = vectors<LargeVector>('large-records.json').map(withBytes);
+const coded = vectors<LargeVector>('coded-records.json').map(withBytes);
+
+function withBytes(vector: LargeVector): RecordVector {
   const { body, ...task } = vector.task;
   if (body?.kind !== 'inline') return { ...vector, task: { ...task, body } };
   return { ...vector, task: { ...task, body: { ...body, bytes: Buffer.from(body.bytes, 'hex') } } };
-});
+}
 
 function toHex(record: OutgoingRecord): HexRecord {
   return {
@@ -132,6 +138,55 @@ test.each(vectors<PartsVector>('parts.json'))(
       const { upload } = manifest;
       expect(toHex(encodePart({ upload, index, content: piece, crc: head.crc, frame }))).toEqual(record);
       crc = combineCrc32c(crc, head.crc, head.lengthBytes);
+    }
+    expect(crc).toBe(manifest.crc);
+  },
+);
+
+test.each(coded)('coded records are read and written as the vectors say: $name', async ({ task, record }) => {
+  const encoded = await encodeTask({ ...task, codec: invert }, defaultCodecLimits);
+  expect(toHex(encoded.record)).toEqual(record);
+  const given = incoming(record);
+  const reading = readHead(given);
+  if (reading.kind === 'undecodable') throw new Error(reading.reason);
+  const { head } = reading;
+  expect(head).toMatchObject({ id: task.id, codec: 'json', codedBy: 'invert' });
+  const codecs = codecSet(invert, []);
+  expect(await decodeBody(given, head, { ...defaultCodecLimits, codecs })).toEqual(task.payload);
+  if (head.body?.kind !== 'inline' || task.body?.kind !== 'inline') {
+    expect(head.body).toEqual(task.body);
+    return;
+  }
+  const decoding = new Decoding(given, { ...head, codedBy: 'invert' }, codecs);
+  expect(await decoding.content('body', head.body.bytes, head.bodyBytes)).toEqual(task.body.bytes);
+});
+
+test.each(vectors<PartsVector>('coded-parts.json'))(
+  'coded parts are read and written as the vectors say: $name',
+  async ({ manifest, content, records }) => {
+    const whole = Buffer.from(content, 'hex');
+    const [first] = coded;
+    if (first === undefined) throw new Error('there are coded records');
+    const decoding = new Decoding(
+      incoming(first.record),
+      { ...first.task, codedBy: 'invert' },
+      codecSet(invert, []),
+    );
+    let crc = 0;
+    for (const [index, record] of records.entries()) {
+      const given = incoming(record);
+      const head = readPartHead(given);
+      if (head === undefined) throw new Error('it is no part');
+      const limits = { maxPartBytes: manifest.partBytes, decoding: decoding.parts('body') };
+      const start = index * manifest.partBytes;
+      const piece = whole.subarray(start, start + head.lengthBytes);
+      expect(await readPartContent(given, head, limits)).toEqual(piece);
+      const bytes = await partEncoding(invert, first.task, 'body').encode(piece, head);
+      const { upload } = manifest;
+      const through = { by: 'invert', upload, bytes, codec: head.codec, lengthBytes: piece.length };
+      const part = { upload, index, content: piece, crc: crc32c(bytes), frame: undefined, coded: through };
+      expect(toHex(encodePart(part))).toEqual(record);
+      crc = combineCrc32c(crc, head.crc, bytes.length);
     }
     expect(crc).toBe(manifest.crc);
   },

@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'BODY_SOURCE_FAILED'
   | 'UPLOAD_FAILED'
   | 'UPLOAD_TOO_LATE'
+  | 'CODEC_FAILED'
   | 'QUEUE_CLOSED'
   // Kafka
   | 'KAFKA_UNREACHABLE'
@@ -34,6 +35,8 @@ export type ErrorCode =
   // records that cannot be read
   | 'RECORD_UNDECODABLE'
   | 'PART_DAMAGED'
+  | 'CODEC_MISSING'
+  | 'CODEC_KEY_MISSING'
   | 'TASK_VERSION_NEWER'
   | 'UPCAST_FAILED'
   // worker

@@ -1,5 +1,6 @@
 import { hostname, userInfo } from 'node:os';
 import type { Clock } from '../clock/clock.ts';
+import type { CodecSet } from '../codec/payload-codec.ts';
 import { QueueClosedError } from '../errors/parked-errors.ts';
 import type { Verb } from '../journal/journal.ts';
 import { encodeEntry } from '../journal/journal-entry.ts';
@@ -24,6 +25,8 @@ export interface ControlTopics {
 export interface ControlDeps {
   readonly queue: string;
   readonly registry: TaskRegistry;
+  /** What payloads are shown with. */
+  readonly codecs: CodecSet;
   readonly driver: KafkaDriver;
   readonly admin: () => Promise<Admin>;
   /** Makes sure of the queue's topics, and says what they are. */

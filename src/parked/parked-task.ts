@@ -1,6 +1,9 @@
 import { defaultCodecLimits } from '../codec/codec-limits.ts';
 import { decodeBody, readHead } from '../codec/envelope.ts';
 import type { ParkedCopy } from '../codec/parked-copy.ts';
+import type { CodecSet } from '../codec/payload-codec.ts';
+import { isCodecMissing } from '../errors/codec-errors.ts';
+import { isControlError } from '../errors/control-errors.ts';
 import { RecordUndecodableError } from '../errors/task-errors.ts';
 import type { IncomingRecord } from '../kafka/port.ts';
 import type { MarkRef } from './parked-mark.ts';
@@ -20,6 +23,11 @@ interface AnyParkedTask extends ParkedTaskRef {
   readonly attempts: number;
   /** What the task that gave up failed with, up to 1,024 bytes; undefined for those that were parked with it. */
   readonly error: string | undefined;
+  /**
+   * Uploads of which parts were lost when the task was parked, so that they could not be copied with it. A redrive looks for
+   * them once more where they were.
+   */
+  readonly lostUploads: readonly string[];
 }
 
 /** A task in the parked topic, still as it was enqueued. */
@@ -45,7 +53,8 @@ export interface UndecodableParkedTask extends AnyParkedTask {
 
 export type ParkedTask = ReadableParkedTask | UndecodableParkedTask;
 
-export async function parkedTask(copy: ParkedCopy, withPayload: boolean): Promise<ParkedTask> {
+/** `codecs`: to show the payload with; undefined: it is not to be shown. */
+export async function parkedTask(copy: ParkedCopy, codecs: CodecSet | undefined): Promise<ParkedTask> {
   const { record } = copy;
   const common: AnyParkedTask = {
     partition: copy.partition,
@@ -56,19 +65,27 @@ export async function parkedTask(copy: ParkedCopy, withPayload: boolean): Promis
     parkedAt: new Date(copy.atMs),
     attempts: copy.attempts,
     error: copy.error,
+    lostUploads: copy.lost,
   };
   const reading = readHead(record);
   if (reading.kind === 'undecodable') return { kind: 'undecodable', ...common, problem: reading.reason };
   const { id, idempotencyKey, type, version, headers, enqueuedAtMs } = reading.head;
   const task = { ...common, id, idempotencyKey, type, version, headers, enqueuedAt: new Date(enqueuedAtMs) };
-  if (!withPayload) return { kind: 'task', ...task, payload: undefined, payloadProblem: undefined };
+  if (codecs === undefined) return { kind: 'task', ...task, payload: undefined, payloadProblem: undefined };
   try {
-    const payload = await decodeBody(record, reading.head, defaultCodecLimits);
+    const payload = await decodeBody(record, reading.head, { ...defaultCodecLimits, codecs });
     return { kind: 'task', ...task, payload, payloadProblem: undefined };
   } catch (error) {
-    if (!(error instanceof RecordUndecodableError)) throw error;
-    return { kind: 'task', ...task, payload: undefined, payloadProblem: error.reason };
+    const payloadProblem = problemOf(error);
+    if (payloadProblem === undefined) throw error;
+    return { kind: 'task', ...task, payload: undefined, payloadProblem };
   }
+}
+
+function problemOf(error: unknown): string | undefined {
+  if (error instanceof RecordUndecodableError) return error.reason;
+  const isCodecs = isCodecMissing(error) || isControlError(error, 'RETRY_LATER');
+  return isCodecs && error instanceof Error ? error.message : undefined;
 }
 
 function bytesOf({ key, value, headers }: IncomingRecord): number {

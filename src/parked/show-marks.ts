@@ -68,6 +68,7 @@ async function* showPartition(
   { group, payload, signal }: ShowContext,
 ): AsyncGenerator<ParkedTask, void, undefined> {
   const wanted = new Map<number, Wanted>(marks.map((mark) => [mark.id, { mark, last: mark.done }]));
+  const codecs = payload ? control.deps.codecs : undefined;
   const from = Math.min(...marks.map((mark) => mark.parkedFrom));
   for await (const record of readParked(control, { partition, from }, signal)) {
     const copy = readParkedCopy(record);
@@ -77,7 +78,7 @@ async function* showPartition(
     // what has lost the one in front of it comes once more, behind that.
     if (one === undefined || copy.offset <= one.last || copy.previous > one.last) continue;
     one.last = copy.offset;
-    if (!one.mark.discarded.includes(copy.offset)) yield await parkedTask(copy, payload);
+    if (!one.mark.discarded.includes(copy.offset)) yield await parkedTask(copy, codecs);
     if (one.mark.scope === 'task') wanted.delete(copy.mark); // that was all of it
     if (wanted.size === 0) return;
   }

@@ -1,4 +1,5 @@
 import { defaultCodecLimits, MAX_BODY_BYTES } from '../codec/codec-limits.ts';
+import { partEncoding } from '../codec/coding.ts';
 import { type EncodedTask, encodeTask, type TaskToEncode } from '../codec/envelope.ts';
 import type { BodyManifest } from '../codec/manifest.ts';
 import { TaskTooLargeError } from '../errors/task-errors.ts';
@@ -11,7 +12,7 @@ import { bodyTooLarge, type GivenBody } from './body-options.ts';
 export const INLINE_BODY_BYTES = 512 * 1024;
 
 /** Something to be written to the parts topic. */
-export interface Content extends Pick<UploadJob, 'source' | 'compress'> {
+export interface Content extends Pick<UploadJob, 'source' | 'compress' | 'coding'> {
   /** More is refused. */
   readonly maxBodyBytes: number;
 }
@@ -34,7 +35,7 @@ export type PartsUse =
  * Writes a task whose payload or body is large: in its record as long as that has room. When it has not, the larger of the
  * two goes in parts, and then the other one if need be.
  *
- * @throws TaskTooLargeError, UploadError; as the promise's rejection
+ * @throws TaskTooLargeError, UploadError, CodecFailedError; as the promise's rejection
  */
 export async function encodeLarge(large: LargeTask): Promise<EncodedRecord> {
   const { body } = large;
@@ -77,7 +78,8 @@ async function withLargerInParts(
     throw new TaskTooLargeError({ type, sizeBytes, limitBytes, what: 'its record has', cure });
   }
   if (task.payloadParts === undefined && json.length >= (inline?.length ?? 0)) {
-    const content: Content = { source: json, compress: 'auto', maxBodyBytes: json.length };
+    const coding = codingOf(large.task, 'payload');
+    const content: Content = { source: json, compress: 'auto', coding, maxBodyBytes: json.length };
     const payloadParts = await uploadOf(large.parts.upload, content, (size) => {
       return new TaskTooLargeError({ type, ...size, what: 'its JSON has', cure: SMALL_CLUSTER });
     });
@@ -100,12 +102,17 @@ async function withBodyInParts(
     throw new TaskTooLargeError({ type, ...size, what: 'its body has at least', cure: parts.cure });
   }
   const compress = contentEncoding === undefined ? 'auto' : 'never';
-  const manifest = await uploadOf(parts.upload, { source, compress, maxBodyBytes }, (size) =>
+  const coding = codingOf(task, 'body');
+  const manifest = await uploadOf(parts.upload, { source, compress, coding, maxBodyBytes }, (size) =>
     size.limitBytes === maxBodyBytes
       ? bodyTooLarge(type, size)
       : new TaskTooLargeError({ type, ...size, what: 'its body has at least', cure: SMALL_CLUSTER }),
   );
   return { ...task, body: { kind: 'parts', manifest } };
+}
+
+function codingOf(task: TaskToEncode, content: 'payload' | 'body'): Content['coding'] {
+  return task.codec === undefined ? undefined : partEncoding(task.codec, task, content);
 }
 
 /** Real clusters take whatever is allowed. */

@@ -4,6 +4,7 @@ import { checkFields } from '../codec/enqueue-fields.ts';
 import { encodeTask, type TaskToEncode } from '../codec/envelope.ts';
 import type { BodyManifest } from '../codec/manifest.ts';
 import { MAX_DELAY_MS } from '../codec/not-before.ts';
+import type { PayloadCodec } from '../codec/payload-codec.ts';
 import { type OptionProblem, OptionsError } from '../errors/options-error.ts';
 import { showValue } from '../options/show-value.ts';
 import type { EncodedRecord, Encoding } from '../producer/core/item.ts';
@@ -38,6 +39,8 @@ export type UploadContent = (
 /** What tasks of a queue are prepared with. */
 export interface Preparing {
   readonly registry: TaskRegistry;
+  /** What content goes through; undefined: nothing. */
+  readonly codec: PayloadCodec | undefined;
   readonly upload: UploadContent;
 }
 
@@ -47,7 +50,7 @@ export interface Preparing {
  * @throws TaskTypeUnknownError, OptionsError, PayloadInvalidError, KeyInvalidError, TaskTooLargeError
  */
 export function prepareTask(
-  { registry, upload }: Preparing,
+  { registry, codec, upload }: Preparing,
   { type, payload, options }: EnqueueRequest,
 ): PreparedTask {
   const task = registry.forEnqueue(type);
@@ -77,6 +80,7 @@ export function prepareTask(
       idempotencyKey,
       contentEncoding,
       notBeforeMs,
+      codec,
       ...trace,
     };
     if (body === undefined && json.length <= defaultCodecLimits.compressAboveBytes)

@@ -1,4 +1,5 @@
 import { systemClock } from '../clock/clock.ts';
+import type { CodecSet } from '../codec/payload-codec.ts';
 import { Control } from '../parked/control.ts';
 import { newTaskId } from '../tasks/task-id.ts';
 import type { TaskRegistry } from '../tasks/task-registry.ts';
@@ -10,13 +11,15 @@ import type { QueueTopics } from './queue-topics.ts';
 export function queueControl(queue: {
   readonly name: string;
   readonly registry: TaskRegistry;
+  readonly codecs: CodecSet;
   readonly kafka: KafkaConnection;
   readonly topics: QueueTopics;
 }): Control {
-  const { name, registry, kafka, topics } = queue;
+  const { name, registry, codecs, kafka, topics } = queue;
   return new Control({
     queue: name,
     registry,
+    codecs,
     driver: kafka.driver,
     admin: () => kafka.admin(),
     topics: () => topics.ensure(),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isCodecName, type PayloadCodec } from '../codec/payload-codec.ts';
 import { OptionsError } from '../errors/options-error.ts';
 import { option, parseOptions } from '../options/parse-options.ts';
 import type { TaskMap } from '../tasks/task-map.ts';
@@ -17,45 +18,78 @@ export interface QueueOptions<T extends TaskMap> {
   /** Made by `connectKafka`; several queues may share one. */
   readonly kafka: Kafka;
   readonly topic?: TopicOptions;
+  /**
+   * What payloads and bodies go through on their way: encryption, most of all. Read with it, too. Default: nothing.
+   *
+   * Deploy workers that have a codec in `codecs` before producers that write with it: a worker without it holds such tasks'
+   * keys. See docs/compression.md.
+   */
+  readonly codec?: PayloadCodec;
+  /** Codecs that are only read with: those of tasks that may still be there, or of a release to come. Default: none. */
+  readonly codecs?: readonly PayloadCodec[];
   /** Wraps every enqueue call, the first one outermost. */
   readonly middleware?: readonly EnqueueMiddleware[];
   /** Default: warnings and errors to stderr. */
   readonly logger?: Logger;
 }
 
-const schema = z.strictObject({
-  name: option(
-    z.string().superRefine((name, context) => {
-      const problem = queueNameProblem(name);
-      if (problem !== undefined) context.addIssue({ code: 'custom', params: problem });
-    }),
-    'must be a non-empty string of letters, digits, dot, dash and underscore',
-    "Pass name: 'recordings'.",
-  ),
-  tasks: option(
-    z.custom<TaskMap>(
-      (value) => typeof value === 'object' && value !== null && Object.keys(value).length > 0,
-    ),
-    'must be an object with at least one task type',
-    "Pass tasks: { 'my.task': defineTask({ ... }) }.",
-  ),
-  kafka: option(
-    z.custom<KafkaConnection>((value) => value instanceof KafkaConnection),
-    'must come from connectKafka()',
-    "Pass kafka: connectKafka({ brokers: ['host:9092'] }).",
-  ),
-  topic: topicOptions.prefault({}),
-  middleware: option(
-    z.array(z.custom<EnqueueMiddleware>((value) => typeof value === 'function')).default([]),
-    'must be a list of functions (request, next) => promise',
-    'Leave it out for none.',
-  ),
-  logger: option(
-    z.custom<Logger>((value) => typeof value === 'object' && value !== null && 'warn' in value).optional(),
-    'must be an object with debug, info, warn and error',
-    'Leave it out to write warnings and errors to stderr.',
-  ),
+const codec = z.custom<PayloadCodec>((value) => {
+  if (typeof value !== 'object' || value === null) return false;
+  const { name, encode, decode } = value as Partial<Record<keyof PayloadCodec, unknown>>; // looked at below
+  return isCodecName(name) && typeof encode === 'function' && typeof decode === 'function';
 });
+const CODEC_RULE =
+  'must be { name, encode, decode } with a name of 1 to 32 lower-case letters, digits, dots, dashes and underscores';
+
+const schema = z
+  .strictObject({
+    name: option(
+      z.string().superRefine((name, context) => {
+        const problem = queueNameProblem(name);
+        if (problem !== undefined) context.addIssue({ code: 'custom', params: problem });
+      }),
+      'must be a non-empty string of letters, digits, dot, dash and underscore',
+      "Pass name: 'recordings'.",
+    ),
+    tasks: option(
+      z.custom<TaskMap>(
+        (value) => typeof value === 'object' && value !== null && Object.keys(value).length > 0,
+      ),
+      'must be an object with at least one task type',
+      "Pass tasks: { 'my.task': defineTask({ ... }) }.",
+    ),
+    kafka: option(
+      z.custom<KafkaConnection>((value) => value instanceof KafkaConnection),
+      'must come from connectKafka()',
+      "Pass kafka: connectKafka({ brokers: ['host:9092'] }).",
+    ),
+    topic: topicOptions.prefault({}),
+    codec: option(codec.optional(), CODEC_RULE, 'Leave it out for none.'),
+    codecs: option(
+      z
+        .array(codec)
+        .refine((given) => new Set(given).size === new Set(given.map(({ name }) => name)).size)
+        .default([]),
+      `must be a list of codecs with names of their own, and each ${CODEC_RULE}`,
+      'Leave it out for none.',
+    ),
+    middleware: option(
+      z.array(z.custom<EnqueueMiddleware>((value) => typeof value === 'function')).default([]),
+      'must be a list of functions (request, next) => promise',
+      'Leave it out for none.',
+    ),
+    logger: option(
+      z.custom<Logger>((value) => typeof value === 'object' && value !== null && 'warn' in value).optional(),
+      'must be an object with debug, info, warn and error',
+      'Leave it out to write warnings and errors to stderr.',
+    ),
+  })
+  .superRefine(({ codec: writes, codecs }, context) => {
+    if (!codecs.some((other) => other !== writes && other.name === writes?.name)) return;
+    const rule = 'must not have another codec of the name that the one of codec: has';
+    const cure = 'Give them different names: the name on a task says what it is read with.';
+    context.addIssue({ code: 'custom', path: ['codecs'], params: { rule, cure } });
+  });
 
 export type ResolvedQueueOptions = z.output<typeof schema>;
 

@@ -53,14 +53,15 @@ export class QueueTopics {
     return this.#plan.topics.find(({ role }) => role === 'parts')?.name ?? '';
   }
 
-  /** Where large content of a task with this key goes. */
-  async partsPlaceFor(key: string): Promise<PartsPlace> {
+  /** Where large content of a task with this key goes. `codedBytes`: what a codec may add to each part. */
+  async partsPlaceFor(key: string, codedBytes: number): Promise<PartsPlace> {
     const { name, partitions, maxRecordBytes, maxUploadBytes } = (await this.ensure()).parts;
+    const overheadBytes = PART_OVERHEAD_BYTES + codedBytes;
     return {
       topic: name,
       partition: this.partitionFor(key) % partitions,
-      partBytes: maxRecordBytes - PART_OVERHEAD_BYTES,
-      maxBytes: Math.min(MAX_BODY_BYTES, contentBytes(maxUploadBytes, maxRecordBytes)),
+      partBytes: maxRecordBytes - overheadBytes,
+      maxBytes: Math.min(MAX_BODY_BYTES, contentBytes(maxUploadBytes, maxRecordBytes, overheadBytes)),
     };
   }
 
@@ -110,7 +111,7 @@ export class QueueTopics {
 }
 
 /** The content of so many bytes of parts. */
-function contentBytes(uploadBytes: number, recordBytes: number): number {
+function contentBytes(uploadBytes: number, recordBytes: number, overheadBytes: number): number {
   if (uploadBytes === Number.POSITIVE_INFINITY) return uploadBytes;
-  return uploadBytes - Math.ceil(uploadBytes / recordBytes) * PART_OVERHEAD_BYTES;
+  return uploadBytes - Math.ceil(uploadBytes / recordBytes) * overheadBytes;
 }

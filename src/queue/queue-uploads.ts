@@ -1,3 +1,4 @@
+import { MAX_CODEC_OVERHEAD_BYTES } from '../codec/codec-limits.ts';
 import type { BodyManifest } from '../codec/manifest.ts';
 import { EnqueueError } from '../errors/enqueue-error.ts';
 import { UPLOAD_TIMEOUT_MS } from '../producer/upload/uploader.ts';
@@ -31,7 +32,10 @@ export class QueueUploads {
     content: Content,
     signal: AbortSignal,
   ): Promise<BodyManifest> {
-    const { maxBytes, ...place } = await this.#topics.partsPlaceFor(task.key);
+    const { maxBytes, ...place } = await this.#topics.partsPlaceFor(
+      task.key,
+      content.coding === undefined ? 0 : MAX_CODEC_OVERHEAD_BYTES,
+    );
     const maxBodyBytes = Math.min(maxBytes, content.maxBodyBytes);
     const job = { ...place, ...content, maxBodyBytes, timeoutMs: UPLOAD_TIMEOUT_MS, signal };
     const embedded = this.#embedded;

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { systemClock } from '../clock/clock.ts';
+import { type CodecSet, codecSet } from '../codec/payload-codec.ts';
 import { EnqueueError, type EnqueueSubject } from '../errors/enqueue-error.ts';
 import { WorkerStateError } from '../errors/worker-errors.ts';
 import type { Control } from '../parked/control.ts';
@@ -52,6 +53,7 @@ export class TaskQueue<T extends TaskMap> {
   readonly pending: PendingTasks<T>;
   readonly #registry: TaskRegistry;
   readonly #preparing: Preparing;
+  readonly #codecs: CodecSet;
   readonly #kafka: KafkaConnection;
   readonly #topics: QueueTopics;
   readonly #uploads: QueueUploads;
@@ -70,13 +72,16 @@ export class TaskQueue<T extends TaskMap> {
     this.#registry = new TaskRegistry(resolved.tasks);
     this.#preparing = {
       registry: this.#registry,
+      codec: resolved.codec,
       upload: (task, content, signal) => this.#uploads.upload(task, content, signal),
     };
+    this.#codecs = codecSet(resolved.codec, resolved.codecs);
     this.#topics = new QueueTopics(resolved, resolved.logger ?? stderrLogger);
     this.#uploads = new QueueUploads(this.name, this.#kafka, this.#topics);
     this.#control = queueControl({
       name: this.name,
       registry: this.#registry,
+      codecs: this.#codecs,
       kafka: this.#kafka,
       topics: this.#topics,
     });
@@ -95,7 +100,7 @@ export class TaskQueue<T extends TaskMap> {
    * `options.body`.
    *
    * @throws PayloadInvalidError, KeyInvalidError, TaskTypeUnknownError, PayloadNotSerializableError, TaskTooLargeError,
-   * OptionsError: nothing was sent. TopicsRefusedError: the queue's topics would lose or reorder tasks.
+   * CodecFailedError, OptionsError: nothing was sent. TopicsRefusedError: the queue's topics would lose or reorder tasks.
    * @throws EnqueueError whose `outcome` says whether the task is surely absent or may be in the queue.
    */
   // Not TaskType<T>: for a misspelt type the compiler would print that alias with the whole map, not the names.
@@ -214,6 +219,7 @@ export class TaskQueue<T extends TaskMap> {
       {
         queue: this.name,
         registry: this.#registry,
+        codecs: this.#codecs,
         handlers: known,
         enqueuer: {
           enqueue: (type, payload, given) => this.#call({ type, payload, options: given }),

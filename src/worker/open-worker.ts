@@ -1,5 +1,6 @@
 import type { Clock } from '../clock/clock.ts';
 import { MAX_PART_BYTES } from '../codec/codec-limits.ts';
+import type { CodecSet } from '../codec/payload-codec.ts';
 import { WorkerStuckError } from '../errors/worker-errors.ts';
 import type {
   Admin,
@@ -40,6 +41,8 @@ import type { ResolvedWorkerOptions } from './worker-options.ts';
 export interface WorkerDeps {
   readonly queue: string;
   readonly registry: TaskRegistry;
+  /** What tasks are read with. */
+  readonly codecs: CodecSet;
   readonly handlers: Readonly<Record<string, AnyHandler>>;
   readonly enqueuer: Enqueuer;
   readonly driver: () => Promise<KafkaDriver>;
@@ -254,6 +257,7 @@ function newRunner(
   const { clock } = deps;
   return new TaskRunner({
     registry: deps.registry,
+    codecs: deps.codecs,
     handlers,
     middleware: options.middleware,
     classify: (type) => options.ofType(type).classify,

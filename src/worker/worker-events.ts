@@ -126,7 +126,13 @@ export interface WorkerEvents {
     readonly key: string;
     readonly id: string | undefined;
     readonly type: string | undefined;
-    readonly reason: 'gave-up' | 'unknown-type' | 'newer-version' | 'undecodable' | 'data-loss';
+    readonly reason:
+      | 'gave-up'
+      | 'unknown-type'
+      | 'newer-version'
+      | 'undecodable'
+      | 'codec-missing'
+      | 'data-loss';
     readonly attempts: number;
     readonly error: unknown;
   };

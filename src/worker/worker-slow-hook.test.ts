@@ -16,6 +16,7 @@ async function workerBy(clock: ManualClock, { kafka, cluster, queue }: QueueRig,
     {
       queue: 'q',
       registry: new TaskRegistry(tasks),
+      codecs: new Map(),
       handlers: { work: () => {}, short: () => {} },
       enqueuer: { enqueue: () => Promise.reject(new Error('these handlers enqueue nothing')) },
       driver: () => Promise.resolve(memoryDriver(cluster)),

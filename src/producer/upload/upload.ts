@@ -2,7 +2,7 @@ import type { Clock } from '../../clock/clock.ts';
 import { combineCrc32c, crc32c } from '../../codec/crc32c.ts';
 import type { loadLz4 } from '../../codec/lz4.ts';
 import type { BodyManifest } from '../../codec/manifest.ts';
-import { encodePart } from '../../codec/part.ts';
+import { type CodedPart, encodePart } from '../../codec/part.ts';
 import type { OutgoingRecord } from '../../kafka/port.ts';
 import type { Appended } from '../core/item.ts';
 import { CompressionGauge } from './compression-gauge.ts';
@@ -85,15 +85,17 @@ export class Upload {
     const { signal } = this.#failing;
     const content = await this.#nextPart(parts, turn);
     if (content === undefined) return false;
-    const crc = crc32c(content);
     const frame = await this.#frameOf(content);
+    const coded = await this.#codedOf(content, frame);
+    const checked = coded?.bytes ?? content;
+    const crc = crc32c(checked);
     await underWay.enter(id, signal);
     if (signal.aborted) {
       underWay.leave(id);
       return false;
     }
-    this.#append(this.#count, encodePart({ upload: id, index: this.#count, content, crc, frame }));
-    this.#crc = combineCrc32c(this.#crc, crc, content.length);
+    this.#append(this.#count, encodePart({ upload: id, index: this.#count, content, crc, frame, coded }));
+    this.#crc = combineCrc32c(this.#crc, crc, checked.length);
     this.#bytes += content.length;
     this.#count += 1;
     return true;
@@ -116,6 +118,15 @@ export class Upload {
     const lz4 = await this.#deps.loadLz4();
     const frame = await lz4.compressFrame(content, { contentChecksum: true });
     return this.#gauge.pays(content.length, frame.length) ? frame : undefined;
+  }
+
+  async #codedOf(content: Buffer, frame: Buffer | undefined): Promise<CodedPart | undefined> {
+    const { coding } = this.#job;
+    if (coding === undefined) return undefined;
+    const part = { upload: this.#deps.id, index: this.#count };
+    const bytes = await coding.encode(frame ?? content, part);
+    const codec = frame === undefined ? 'raw' : 'lz4f';
+    return { by: coding.name, upload: part.upload, bytes, codec, lengthBytes: content.length };
   }
 
   #append(index: number, record: OutgoingRecord): void {

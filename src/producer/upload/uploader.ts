@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock/clock.ts';
+import type { PartEncoding } from '../../codec/coding.ts';
 import type { loadLz4 } from '../../codec/lz4.ts';
 import type { BodyManifest } from '../../codec/manifest.ts';
 import type { OutgoingRecord } from '../../kafka/port.ts';
@@ -68,6 +69,8 @@ export interface UploadJob {
   readonly maxBodyBytes?: number | undefined;
   /** `never` for what is known not to get smaller. */
   readonly compress: 'auto' | 'never';
+  /** What each part goes through after that. */
+  readonly coding?: PartEncoding | undefined;
   readonly signal: AbortSignal;
   /** Called with the offset of each part that is in the log. */
   readonly onPart?: ((offset: number) => void) | undefined;

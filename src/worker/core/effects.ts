@@ -32,7 +32,7 @@ export type Verdict =
   /** This process cannot run it, or nobody can: something that belongs to it is gone (`data-loss`). */
   | {
       readonly kind: 'hold';
-      readonly reason: 'unknown-type' | 'newer-version' | 'undecodable' | 'data-loss';
+      readonly reason: 'unknown-type' | 'newer-version' | 'undecodable' | 'codec-missing' | 'data-loss';
       readonly error: unknown;
     };
 

@@ -20,6 +20,8 @@ export type HoldReason =
   | 'unknown-type'
   | 'newer-version'
   | 'undecodable'
+  /** The codec that its first task went through, or a key of it, is not here. */
+  | 'codec-missing'
   /** The records of its unfinished tasks, or parts of the first one, are gone from the log. */
   | 'data-loss'
   /** An operator holds the key or the type. */

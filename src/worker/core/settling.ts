@@ -47,6 +47,8 @@ export function settleFailed(core: CoreState, run: Run, verdict: Verdict): void 
     case 'hold':
       if (verdict.reason === 'undecodable') giveUp(core, run, 'undecodable', verdict.error);
       else if (verdict.reason === 'data-loss') holdLost(core, run, verdict.error);
+      else if (verdict.reason === 'codec-missing')
+        holdOrLeaveParked(core, run, verdict.reason, verdict.error);
       else holdForGood(core, run, verdict.reason, verdict.error);
       return;
     case 'give-up':
@@ -163,11 +165,21 @@ export function giveUp(
 
 /** Something that belongs to the task is gone: it waits for an operator, in the queue or where it is parked. */
 function holdLost(core: CoreState, run: Run, error: unknown): void {
-  const { partition, lane } = run;
   core.effects.push({ kind: 'report', report: { kind: 'data-loss', run, error } });
+  holdOrLeaveParked(core, run, 'data-loss', error);
+}
+
+/** What may never be had again: a task that is being redriven stays parked, where it can be discarded. */
+function holdOrLeaveParked(
+  core: CoreState,
+  run: Run,
+  reason: 'data-loss' | 'codec-missing',
+  error: unknown,
+): void {
+  const { partition, lane } = run;
   const redrive = partition.redrives.get(lane);
   if (redrive === undefined || partition.phase !== 'running') {
-    holdForGood(core, run, 'data-loss', error);
+    holdForGood(core, run, reason, error);
     return;
   }
   // Held while it is being redriven it could not be discarded.

@@ -1,9 +1,12 @@
 import { combineCrc32c } from '../../codec/crc32c.ts';
 import { type BodyManifest, partLength } from '../../codec/manifest.ts';
-import { readPartContent, readPartHead } from '../../codec/part.ts';
+import { type PartLimits, readPartContent, readPartHead } from '../../codec/part.ts';
 import { PartsLostError } from '../../errors/body-errors.ts';
 import { PartDamagedError } from '../../errors/part-errors.ts';
 import type { IncomingRecord } from '../../kafka/port.ts';
+
+/** How parts are read that may have gone through a codec. */
+export type PartReading = PartLimits['decoding'];
 
 /**
  * Puts an upload together again from the records between its first and its last part: others' are passed over, and of a
@@ -13,15 +16,19 @@ import type { IncomingRecord } from '../../kafka/port.ts';
 export class PartList {
   readonly #topic: string;
   readonly #manifest: BodyManifest;
+  readonly #decoding: PartReading;
   /** Parts given out, and the CRC of their content. */
   #next = 0;
   #crc = 0;
+  /** The upload that the parts were coded as, which may be another one's copy; undefined before the first part. */
+  #codedAs: string | undefined;
   /** The first bad copy of the part that is wanted now. */
   #damage: unknown;
 
-  constructor(topic: string, manifest: BodyManifest) {
+  constructor(topic: string, manifest: BodyManifest, decoding?: PartReading) {
     this.#topic = topic;
     this.#manifest = manifest;
+    this.#decoding = decoding;
   }
 
   get isComplete(): boolean {
@@ -36,7 +43,7 @@ export class PartList {
   /**
    * The content, when this is a good copy of the next part.
    *
-   * @throws PartsLostError when all parts are there and are not what was written.
+   * @throws PartsLostError when all parts are there and are not what was written; what the decoding throws.
    */
   async take(record: IncomingRecord): Promise<Buffer | undefined> {
     const { upload, crc } = this.#manifest;
@@ -44,10 +51,12 @@ export class PartList {
     if (head === undefined || head.upload !== upload || head.index !== this.#next) return undefined;
     const content = await this.#read(record, head);
     if (content === undefined) return undefined;
-    const whole = combineCrc32c(this.#crc, head.crc, content.length);
+    const checked = head.codedBy === undefined ? content : record.value;
+    const whole = combineCrc32c(this.#crc, head.crc, checked?.length ?? 0);
     const isLast = this.#next === this.#manifest.count - 1;
     if (isLast && whole !== crc) throw this.lost(`the CRC32C of the whole is ${whole} instead of ${crc}`);
     this.#crc = whole;
+    this.#codedAs = head.codedAs;
     this.#next += 1;
     this.#damage = undefined;
     return content;
@@ -64,7 +73,11 @@ export class PartList {
         const reason = `it declares ${head.lengthBytes} bytes; the task's record says ${wanted}`;
         throw new PartDamagedError(record, reason);
       }
-      return await readPartContent(record, head, { maxPartBytes: wanted });
+      // Parts of two uploads of a task would each be genuine, and together nothing that was ever written.
+      if (head.codedAs !== (this.#codedAs ?? head.codedAs)) {
+        throw new PartDamagedError(record, `it was coded as a part of ${head.codedAs}, others of ${this.#codedAs}`);
+      }
+      return await readPartContent(record, head, { maxPartBytes: wanted, decoding: this.#decoding });
     } catch (error) {
       if (!(error instanceof PartDamagedError)) throw error;
       this.#damage ??= error;

@@ -1,7 +1,7 @@
 import type { BodyManifest } from '../../codec/manifest.ts';
 import { BodyUnreadableError, type PartsLostError } from '../../errors/body-errors.ts';
 import type { IncomingRecord } from '../../kafka/port.ts';
-import { PartList } from './part-list.ts';
+import { PartList, type PartReading } from './part-list.ts';
 import type { Claimant } from './part-reserve.ts';
 
 /** Parts that are read in one turn, and that a consumer which keeps up is ahead of. */
@@ -25,6 +25,7 @@ export interface PartSource {
 interface SourceDeps {
   readonly topic: string;
   readonly manifest: BodyManifest;
+  readonly decoding: PartReading;
   /** All of it is reserved, and for as long as the source is open: the consumer keeps what it was given. */
   readonly whole: boolean;
   readonly nowMs: () => number;
@@ -56,14 +57,14 @@ export class UploadSource implements PartSource, Claimant {
   #ended = false;
 
   constructor(deps: SourceDeps) {
-    const { manifest, whole, topic } = deps;
+    const { manifest, whole, topic, decoding } = deps;
     this.#deps = deps;
     this.manifest = manifest;
     this.whole = whole;
     this.windowBytes = whole ? manifest.bytes : Math.min(manifest.bytes, WINDOW_COUNT * manifest.partBytes);
     this.at = manifest.from;
     this.servedAtMs = deps.nowMs();
-    this.#list = new PartList(topic, manifest);
+    this.#list = new PartList(topic, manifest, decoding);
   }
 
   /** Nothing more is to be read for it. */

@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../../clock/clock.ts';
 import type { BodyManifest } from '../../codec/manifest.ts';
 import type { IncomingRecord, LogEnds, Reader, TopicPartition } from '../../kafka/port.ts';
 import { giveTurn, isWanting, type Line, newLine, stalled } from './part-line.ts';
+import type { PartReading } from './part-list.ts';
 import { PartReserve } from './part-reserve.ts';
 import { type PartSource, UploadSource, WINDOW_COUNT } from './part-source.ts';
 
@@ -29,6 +30,7 @@ interface PartsJob {
   readonly manifest: BodyManifest;
   /** The consumer keeps all that it reads: memory is reserved for the whole, until the source is closed. */
   readonly whole: boolean;
+  readonly decoding?: PartReading;
 }
 
 /**
@@ -52,11 +54,12 @@ export class PartsFeed {
   }
 
   /** Reads an upload from its first part on. Nothing is read before it is asked for. */
-  open({ manifest, whole }: PartsJob): PartSource {
+  open({ manifest, whole, decoding }: PartsJob): PartSource {
     const source = new UploadSource({
       topic: this.#deps.topic,
       manifest,
       whole,
+      decoding,
       nowMs: () => this.#deps.clock.monotonicMs(),
       onAsk: (asking) => this.#ask(asking),
       onGranted: (ready) => this.#want(ready),

@@ -1,5 +1,7 @@
+import { Decoding, type PartDecoding } from '../../codec/coding.ts';
 import type { RecordHead } from '../../codec/envelope.ts';
 import { type BodyManifest, isVoid } from '../../codec/manifest.ts';
+import type { CodecSet } from '../../codec/payload-codec.ts';
 import { RecordUndecodableError } from '../../errors/task-errors.ts';
 import type { IncomingRecord } from '../../kafka/port.ts';
 import { type BodyKind, MAX_BYTES_BODY_BYTES } from '../../tasks/task-body.ts';
@@ -8,18 +10,37 @@ import { BodyBytes, BodyStream, readAll, sourceOf } from './task-body.ts';
 
 /** Where parts come from. */
 export interface PartsOpener {
-  open(job: { readonly manifest: BodyManifest; readonly whole: boolean }): PartSource;
+  open(job: {
+    readonly manifest: BodyManifest;
+    readonly whole: boolean;
+    readonly decoding: PartDecoding | undefined;
+  }): PartSource;
+}
+
+/** The task whose content is read. */
+interface RecordedTask {
+  readonly record: IncomingRecord;
+  readonly head: RecordHead;
+  readonly codecs: CodecSet;
 }
 
 /** What one start of a task reads beside its record. Ends with the start, or with its signal. */
 export class TaskParts {
   readonly #feed: PartsOpener;
+  readonly #task: RecordedTask;
+  /** undefined: no codec has touched it. */
+  readonly #decoding: Decoding | undefined;
   readonly #signal: AbortSignal;
   readonly #sources = new Set<PartSource>();
   #stream: BodyStream | undefined;
 
-  constructor(feed: PartsOpener, signal: AbortSignal) {
+  /** @throws CodecMissingError */
+  constructor(feed: PartsOpener, task: RecordedTask, signal: AbortSignal) {
+    const { record, head, codecs } = task;
+    const { codedBy } = head;
     this.#feed = feed;
+    this.#task = task;
+    this.#decoding = codedBy === undefined ? undefined : new Decoding(record, { ...head, codedBy }, codecs);
     this.#signal = signal;
     signal.addEventListener('abort', () => this.#abort(signal.reason), { once: true });
   }
@@ -31,7 +52,7 @@ export class TaskParts {
 
   /** The JSON of a payload in parts. */
   async json(manifest: BodyManifest): Promise<Buffer> {
-    const source = this.#open(manifest, true);
+    const source = this.#open('payload', manifest, true);
     try {
       return Buffer.concat(await readAll(() => source.next()));
     } finally {
@@ -40,10 +61,12 @@ export class TaskParts {
   }
 
   /** What handlers get as `ctx.body`. One that was enqueued before its type had bodies has an empty one. */
-  async body(kind: BodyKind, record: IncomingRecord, head: RecordHead): Promise<BodyStream | BodyBytes> {
+  async body(kind: BodyKind): Promise<BodyStream | BodyBytes> {
+    const { record, head } = this.#task;
     const { body, bodyBytes, contentEncoding } = head;
+    const inline = body?.kind === 'inline' ? await this.#inline(body.bytes) : Buffer.alloc(0);
     const open = (whole: boolean): PartSource =>
-      body?.kind === 'parts' ? this.#open(body.manifest, whole) : sourceOf(body?.bytes ?? Buffer.alloc(0));
+      body?.kind === 'parts' ? this.#open('body', body.manifest, whole) : sourceOf(inline);
     if (kind === 'stream') {
       this.#stream = new BodyStream({ length: bodyBytes, contentEncoding, open: () => open(false) });
       return this.#stream;
@@ -62,9 +85,19 @@ export class TaskParts {
     for (const source of this.#sources) source.close();
   }
 
-  #open(manifest: BodyManifest, whole: boolean): PartSource {
+  async #inline(bytes: Buffer): Promise<Buffer> {
+    if (this.#decoding === undefined) return bytes;
+    const { record, head } = this.#task;
+    const decoded = await this.#decoding.content('body', bytes, head.bodyBytes);
+    if (decoded.length === head.bodyBytes) return decoded;
+    const reason = `it declares a body of ${head.bodyBytes} bytes and has ${decoded.length}`;
+    throw new RecordUndecodableError(record, reason);
+  }
+
+  #open(content: 'payload' | 'body', manifest: BodyManifest, whole: boolean): PartSource {
     this.#signal.throwIfAborted();
-    const source = this.#feed.open({ manifest, whole });
+    const decoding = this.#decoding?.parts(content);
+    const source = this.#feed.open({ manifest, whole, decoding });
     this.#sources.add(source);
     return source;
   }

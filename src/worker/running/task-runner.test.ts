@@ -29,6 +29,7 @@ class RunnerRig {
     });
     this.runner = new TaskRunner({
       registry,
+      codecs: new Map(),
       handlers: resolveHandlers({ work: handle }, registry, () => 64),
       middleware: [],
       classify: () => [],

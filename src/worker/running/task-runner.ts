@@ -2,7 +2,9 @@ import type { Clock } from '../../clock/clock.ts';
 import { defaultCodecLimits } from '../../codec/codec-limits.ts';
 import { decodeBody, type RecordHead, readHead } from '../../codec/envelope.ts';
 import type { BodyManifest } from '../../codec/manifest.ts';
+import type { CodecSet } from '../../codec/payload-codec.ts';
 import { PartsLostError } from '../../errors/body-errors.ts';
+import { CodecMissingError, isCodecMissing } from '../../errors/codec-errors.ts';
 import { TaskAbortedError, type TaskAbortReason } from '../../errors/control-errors.ts';
 import { KeylaneError } from '../../errors/keylane-error.ts';
 import { RecordUndecodableError } from '../../errors/task-errors.ts';
@@ -54,6 +56,7 @@ interface TaskToRun {
 
 interface RunnerDeps {
   readonly registry: TaskRegistry;
+  readonly codecs: CodecSet;
   /** By the type's present name. */
   readonly handlers: ReadonlyMap<string, ResolvedHandler>;
   readonly middleware: readonly WorkerMiddleware[];
@@ -149,9 +152,16 @@ export class TaskRunner {
       const known = `this worker knows version ${definition.version} of '${head.type}'`;
       return held('newer-version', new Error(`${known}, the task has version ${head.version}`));
     }
+    const { codecs } = this.#deps;
+    if (head.codedBy !== undefined && !codecs.has(head.codedBy)) {
+      return held('codec-missing', new CodecMissingError(head.codedBy));
+    }
     const signals = this.#signals.get(run) ?? new TaskSignals();
     const isLarge = definition.body !== undefined || head.payloadParts !== undefined;
-    const parts = isLarge ? new TaskParts(this.#deps.parts, signals.signal) : undefined;
+    const { record } = run.item;
+    const parts = isLarge
+      ? new TaskParts(this.#deps.parts, { record, head, codecs }, signals.signal)
+      : undefined;
     try {
       return await this.#read({ run, head, signals, definition, handler, parts });
     } finally {
@@ -166,9 +176,10 @@ export class TaskRunner {
     let body: BodyStream | BodyBytes | undefined;
     try {
       const readParts = parts && ((manifest: BodyManifest) => parts.json(manifest));
-      const json = await decodeBody(record, head, { ...defaultCodecLimits, readParts });
+      const { codecs } = this.#deps;
+      const json = await decodeBody(record, head, { ...defaultCodecLimits, codecs, readParts });
       payload = await readPayload(definition, head.version, json);
-      if (definition.body !== undefined) body = await parts?.body(definition.body, record, head);
+      if (definition.body !== undefined) body = await parts?.body(definition.body);
     } catch (error) {
       if (signals.aborted === undefined) return unread(error);
     }
@@ -177,10 +188,10 @@ export class TaskRunner {
     }
     const end = await this.#handle(what, payload, body);
     const failure = parts?.failure;
+    if (failure === undefined) return end;
+    const judged = unread(failure);
     // Whatever the handler made of it: it cannot have had what was enqueued.
-    if (failure instanceof PartsLostError) return held('data-loss', failure);
-    if (failure === undefined || end.kind !== 'finished') return end;
-    return { kind: 'failed', verdict: verdictOf(failure) };
+    return judged.verdict.kind === 'hold' || end.kind === 'finished' ? judged : end;
   }
 
   async #handle(
@@ -259,13 +270,16 @@ export class TaskRunner {
 
 type HoldVerdict = Extract<Verdict, { readonly kind: 'hold' }>;
 
-function held(reason: HoldVerdict['reason'], error: unknown): TaskEnd {
+type Failed = Extract<TaskEnd, { readonly kind: 'failed' }>;
+
+function held(reason: HoldVerdict['reason'], error: unknown): Failed {
   return { kind: 'failed', verdict: { kind: 'hold', reason, error } };
 }
 
 /** What is to become of a task whose payload or body could not be read. */
-function unread(error: unknown): TaskEnd {
+function unread(error: unknown): Failed {
   if (error instanceof PartsLostError) return held('data-loss', error);
+  if (isCodecMissing(error)) return held('codec-missing', error);
   return isUnreadable(error) ? held('undecodable', error) : { kind: 'failed', verdict: verdictOf(error) };
 }
 
