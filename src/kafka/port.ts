@@ -145,6 +145,9 @@ export interface ReaderOptions {
   readonly rackId?: string | undefined;
 }
 
+/** How the client compresses batches, off the JS thread. */
+export type BatchCompression = 'lz4' | 'zstd' | 'none';
+
 export type GroupProtocol = 'classic' | 'consumer';
 
 export interface MembershipOptions {

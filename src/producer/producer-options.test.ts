@@ -9,6 +9,7 @@ it('fills in every default', () => {
     maxBatchBytes: 1_000_000,
     maxInFlightBytes: 4_000_000,
     deliveryTimeoutMs: 120_000,
+    compression: 'lz4',
   });
 });
 

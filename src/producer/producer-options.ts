@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { BatchCompression } from '../kafka/port.ts';
 import { option } from '../options/parse-options.ts';
 
 const MB = 1_000_000;
@@ -37,6 +38,14 @@ export interface ProducerOptions {
    * hold their requests longer before they learn that Kafka is down.
    */
   readonly deliveryTimeoutMs?: number | undefined;
+  /**
+   * How batches of tasks are compressed, by the Kafka client, off the JS thread.
+   *
+   * Default `lz4` (with JSON of 100 KB 1.35 times the throughput of `none`). Kafka: compression.type. `zstd`: a third smaller still on
+   * disk and network, for some four times the producer's CPU; only where this machine's client was built with it, else an
+   * OptionsError when it connects. `none`: for payloads that do not get smaller. See docs/compression.md.
+   */
+  readonly compression?: BatchCompression | undefined;
 }
 
 /** The same with every default filled in. */
@@ -45,6 +54,7 @@ export interface ResolvedProducerOptions {
   readonly maxBatchBytes: number;
   readonly maxInFlightBytes: number;
   readonly deliveryTimeoutMs: number;
+  readonly compression: BatchCompression;
 }
 
 /** The one declaration of the producer's options, for whoever parses them as part of their own. */
@@ -82,5 +92,10 @@ export const producerOptionsSchema = z.strictObject({
       .default(120_000),
     'must be a number of milliseconds, 1 to 2,147,483,647',
     'Leave it out for 120,000.',
+  ),
+  compression: option(
+    z.enum(['lz4', 'zstd', 'none']).default('lz4'),
+    "must be 'lz4', 'zstd' or 'none'",
+    "Leave it out for 'lz4'.",
   ),
 });

@@ -14,9 +14,14 @@ import { type KafkaOptions, type ResolvedKafkaOptions, resolveKafkaOptions } fro
 export function connectKafka(options: KafkaOptions): Kafka {
   const resolved = resolveKafkaOptions(options);
   const { budgetBytes, producer } = resolved;
-  if (resolved.embedded === true) return new KafkaConnection(embeddedDriver(), { budgetBytes, producer });
+  if (resolved.embedded === true)
+    return new KafkaConnection(embeddedDriver(producer.compression), { budgetBytes, producer });
   const address = addressOf(resolved);
-  const driver = confluentDriver({ address, admin: () => platformaticAdmin(address) });
+  const driver = confluentDriver({
+    address,
+    admin: () => platformaticAdmin(address),
+    compression: producer.compression,
+  });
   return new KafkaConnection(driver, { budgetBytes, producer });
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { MembershipOptions } from '../port.ts';
 import type { ClusterAddress, OAuthToken } from '../security.ts';
 import {
+  compressionProblem,
   connectionConfig,
   membershipConfig,
   producerConfig,
@@ -125,6 +126,34 @@ describe('the kinds of clients', () => {
       'allow.auto.create.topics': false,
     });
   });
+
+  test('batches are compressed by lz4 unless something else is asked for', () => {
+    expect(producerConfig(1)['compression.codec']).toBe('lz4');
+    expect(producerConfig(1, 'none')['compression.codec']).toBe('none');
+  });
+
+  test('a compression that the client was built without is a problem with a cure', () => {
+    expect(compressionProblem('zstd', ['lz4', 'ssl'])).toMatchObject({
+      path: 'producer.compression',
+      cure: expect.stringContaining('libzstd-dev'),
+    });
+    expect(compressionProblem('lz4', ['ssl'])?.cure).toContain("'none'");
+    expect([compressionProblem('zstd', ['zstd']), compressionProblem('none', [])]).toEqual([
+      undefined,
+      undefined,
+    ]);
+  });
+
+  test.each([1_000_000, 50_000_000])(
+    'a zstd batch of %i bytes can be read: three times that is received',
+    (bytes) => {
+      const reader = { name: 'r', prefetchBytes: 1 };
+      expect(readerConfig(reader, 500, bytes)['receive.message.max.bytes']).toBe(
+        Math.max(100_000_000, bytes * 3),
+      );
+      expect(readerConfig(reader, 500)['receive.message.max.bytes']).toBe(100_000_000);
+    },
+  );
 
   test.each([
     [1, 1, 1_048_576],

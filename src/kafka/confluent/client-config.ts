@@ -1,4 +1,5 @@
-import type { MembershipOptions, ReaderOptions } from '../port.ts';
+import type { OptionProblem } from '../../errors/options-error.ts';
+import type { BatchCompression, MembershipOptions, ReaderOptions } from '../port.ts';
 import type { ClusterAddress, SaslOptions, TlsOptions } from '../security.ts';
 import type { NativeConfig, SecurityCallbacks } from './native.ts';
 
@@ -82,7 +83,31 @@ async function settled<T>(get: () => Promise<T>): Promise<{ readonly token: T } 
 /** The largest record the client takes, and the largest batch it builds: below every hosted broker's limit. */
 export const DEFAULT_MAX_RECORD_BYTES = 1_000_000;
 
-export function producerConfig(maxRecordBytes: number): NativeConfig {
+/**
+ * Why this build of the client cannot compress so; undefined: it can. The client says it by an exception of its
+ * constructor, in words that do not say what to do.
+ */
+export function compressionProblem(
+  compression: BatchCompression,
+  features: readonly string[],
+): OptionProblem | undefined {
+  if (compression === 'none' || features.includes(compression)) return undefined;
+  return {
+    path: 'producer.compression',
+    rule: `must not be '${compression}' here: this machine's Kafka client was built without it`,
+    value: `'${compression}'`,
+    cure:
+      compression === 'zstd'
+        ? "Use 'lz4', or reinstall @confluentinc/kafka-javascript where the headers of zstd are (Debian: libzstd-dev), " +
+          'or where its prebuilt binary can be downloaded.'
+        : "Use 'none', or reinstall @confluentinc/kafka-javascript.",
+  };
+}
+
+/** librdkafka's own default. */
+const DEFAULT_RECEIVE_BYTES = 100_000_000;
+
+export function producerConfig(maxRecordBytes: number, compression: BatchCompression = 'lz4'): NativeConfig {
   return {
     acks: 'all',
     'enable.idempotence': true,
@@ -93,8 +118,8 @@ export function producerConfig(maxRecordBytes: number): NativeConfig {
     'request.timeout.ms': 20_000,
     'allow.auto.create.topics': false,
     'topic.metadata.propagation.max.ms': 10_000,
-    // Off the JS thread. Not zstd: its decompression in the same client stalls on large batches.
-    'compression.codec': 'lz4',
+    // Off the JS thread.
+    'compression.codec': compression,
     // The lanes above build batches; this is only the time one call of append() takes to hand over its records.
     'linger.ms': 1,
     'message.max.bytes': maxRecordBytes,
@@ -109,6 +134,7 @@ export function producerConfig(maxRecordBytes: number): NativeConfig {
 export function readerConfig(
   { name, prefetchBytes, rackId }: ReaderOptions,
   fetchWaitMs: number,
+  maxBatchBytes = DEFAULT_MAX_RECORD_BYTES,
 ): NativeConfig {
   const prefetchKbytes = Math.min(Math.max(1, Math.ceil(prefetchBytes / 1024)), 2_097_151);
   return {
@@ -121,6 +147,9 @@ export function readerConfig(
     'queued.max.messages.kbytes': prefetchKbytes,
     // Per broker request; what is fetched ahead overshoots the limit by it.
     'fetch.max.bytes': Math.min(Math.max(prefetchKbytes * 1024, 1_048_576), 33_554_432),
+    // A zstd batch is given a buffer that grows three times at a step, and never more than this: a partition whose batch
+    // needs more is stuck for good (librdkafka #5260). It also bounds an answer of the broker.
+    'receive.message.max.bytes': Math.max(DEFAULT_RECEIVE_BYTES, 3 * maxBatchBytes),
     // The default of 1 s would stall a partition for that long whenever the prefetch limit was reached.
     'fetch.queue.backoff.ms': 50,
     'fetch.wait.max.ms': fetchWaitMs,

@@ -1,7 +1,9 @@
-import type { MembershipOptions, ReaderOptions } from '../port.ts';
+import { OptionsError } from '../../errors/options-error.ts';
+import type { BatchCompression, MembershipOptions, ReaderOptions } from '../port.ts';
 import { KafkaRequestError } from '../request-error.ts';
 import type { ClusterAddress } from '../security.ts';
 import {
+  compressionProblem,
   connectionConfig,
   membershipConfig,
   producerConfig,
@@ -17,12 +19,15 @@ import {
   type NativeClientConfig,
   type NativeConfig,
   type NativeConsumer,
+  type NativeModule,
   type NativeProducer,
 } from './native.ts';
 
 export interface ClientTuning {
   /** The largest record and batch. Kafka: message.max.bytes. */
   readonly maxRecordBytes: number;
+  /** Of batches that are produced. */
+  readonly compression: BatchCompression;
   /** How long a broker holds a fetch that finds nothing. Kafka: fetch.max.wait.ms. */
   readonly fetchWaitMs: number;
   /** Over the adapter's own producer properties. */
@@ -40,14 +45,14 @@ export class ClientFactory {
   }
 
   async producer(onDelivery: DeliveryListener): Promise<LiveClient<NativeProducer>> {
-    const { Producer } = await loadNative();
+    const { Producer } = await this.#native();
     const live = this.#make(
       'producer',
       (common) =>
         new Producer(
           {
             ...common,
-            ...producerConfig(this.#tuning.maxRecordBytes),
+            ...producerConfig(this.#tuning.maxRecordBytes, this.#tuning.compression),
             ...this.#tuning.producer,
             dr_cb: onDelivery,
           },
@@ -64,7 +69,7 @@ export class ClientFactory {
 
   reader(options: ReaderOptions, onFilled: () => void): Promise<LiveClient<NativeConsumer>> {
     return this.#consumer('reader', {
-      ...readerConfig(options, this.#tuning.fetchWaitMs),
+      ...readerConfig(options, this.#tuning.fetchWaitMs, this.#tuning.maxRecordBytes),
       queue_non_empty_cb: onFilled,
     });
   }
@@ -76,8 +81,16 @@ export class ClientFactory {
     });
   }
 
+  /** Whichever client is made first says that the compression is not to be had, also one that only reads. */
+  async #native(): Promise<NativeModule> {
+    const native = await loadNative();
+    const problem = compressionProblem(this.#tuning.compression, native.features);
+    if (problem !== undefined) throw new OptionsError('connectKafka()', [problem]);
+    return native;
+  }
+
   async #consumer(what: string, config: NativeClientConfig): Promise<LiveClient<NativeConsumer>> {
-    const { KafkaConsumer } = await loadNative();
+    const { KafkaConsumer } = await this.#native();
     const live = this.#make(
       what,
       (common) => new KafkaConsumer({ ...common, ...config }, undefined),

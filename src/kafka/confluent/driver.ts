@@ -1,5 +1,5 @@
 import { systemClock } from '../../clock/clock.ts';
-import type { Admin, KafkaDriver } from '../port.ts';
+import type { Admin, BatchCompression, KafkaDriver } from '../port.ts';
 import type { ClusterAddress } from '../security.ts';
 import { ConfluentAppender } from './appender.ts';
 import { DEFAULT_MAX_RECORD_BYTES } from './client-config.ts';
@@ -16,12 +16,20 @@ export interface ConfluentDriverOptions {
    * broker refuses batches above that. Kafka: message.max.bytes. Default 1,000,000.
    */
   readonly maxRecordBytes?: number;
+  /** Of batches that are produced. Kafka: compression.type. Default lz4. */
+  readonly compression?: BatchCompression;
 }
 
 /** The data plane on `@confluentinc/kafka-javascript` (librdkafka). */
-export function confluentDriver({ address, admin, maxRecordBytes }: ConfluentDriverOptions): KafkaDriver {
+export function confluentDriver({
+  address,
+  admin,
+  maxRecordBytes,
+  compression,
+}: ConfluentDriverOptions): KafkaDriver {
   const clients = new ClientFactory(address, {
     maxRecordBytes: maxRecordBytes ?? DEFAULT_MAX_RECORD_BYTES,
+    compression: compression ?? 'lz4',
     fetchWaitMs: 500,
     producer: {},
   });

@@ -1,5 +1,5 @@
 import { systemClock } from '../../clock/clock.ts';
-import type { EmbeddedLimits, KafkaDriver } from '../port.ts';
+import type { BatchCompression, EmbeddedLimits, KafkaDriver } from '../port.ts';
 import { ConfluentAppender } from './appender.ts';
 import { DEFAULT_MAX_RECORD_BYTES } from './client-config.ts';
 import { ClientFactory } from './client-factory.ts';
@@ -19,7 +19,7 @@ const limits: EmbeddedLimits = {
  * Kafka inside this process: librdkafka's mock cluster, for a first run and for quick tests. Data is gone with
  * `close()`. The cluster starts with the first connection.
  */
-export function embeddedDriver(): KafkaDriver {
+export function embeddedDriver(compression: BatchCompression = 'lz4'): KafkaDriver {
   let starting: Promise<EmbeddedCluster> | undefined;
   const cluster = () => {
     starting ??= startEmbeddedCluster();
@@ -28,6 +28,7 @@ export function embeddedDriver(): KafkaDriver {
   const clients = async () =>
     new ClientFactory((await cluster()).address, {
       maxRecordBytes: DEFAULT_MAX_RECORD_BYTES,
+      compression,
       // The mock does not wake a waiting fetch when a record arrives.
       fetchWaitMs: 10,
       // Topics come into being by being asked for.

@@ -170,6 +170,8 @@ export type NativeClientConfig = Readonly<
  * property of the first (acks, compression, message.timeout.ms, auto.offset.reset).
  */
 export interface NativeModule {
+  /** What it was built with: `zstd`, `lz4`, `sasl_scram`... */
+  readonly features: readonly string[];
   readonly Producer: new (config: NativeClientConfig, topicConfig: undefined) => NativeProducer;
   readonly KafkaConsumer: new (config: NativeClientConfig, topicConfig: undefined) => NativeConsumer;
 }
