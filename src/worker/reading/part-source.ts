@@ -29,6 +29,8 @@ interface SourceDeps {
   /** All of it is reserved, and for as long as the source is open: the consumer keeps what it was given. */
   readonly whole: boolean;
   readonly nowMs: () => number;
+  /** For memory. */
+  readonly othersWait: () => boolean;
   /** More is wanted, or memory for it. */
   readonly onAsk: (source: UploadSource) => void;
   /** It has its memory. */
@@ -104,7 +106,7 @@ export class UploadSource implements PartSource, Claimant {
           await this.#more();
           continue;
         }
-        if (this.#records.length <= TURN_COUNT / 2) this.#hungry = true;
+        if (this.isEmpty || (this.#records.length <= TURN_COUNT / 2 && this.#mayRefill)) this.#hungry = true;
         this.#deps.onAsk(this);
         const content = await this.#list.take(record);
         if (content !== undefined && this.#failure === undefined) return content;
@@ -117,6 +119,11 @@ export class UploadSource implements PartSource, Claimant {
       this.servedAtMs = this.#deps.nowMs();
       if (this.#list.isComplete && !this.whole) this.#end(new BodyUnreadableError('it has been read'));
     }
+  }
+
+  /** While others wait for memory a window is emptied before it is filled again, and changes hands in between. */
+  get #mayRefill(): boolean {
+    return this.whole || !this.#deps.othersWait();
   }
 
   #more(): Promise<void> {

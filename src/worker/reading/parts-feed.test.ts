@@ -225,6 +225,31 @@ describe('a slow consumer', () => {
     expect(await drain(slow)).toHaveLength(59_000);
   });
 
+  it('shares the memory with others although it never stops asking for more', async () => {
+    const rig = new PartsRig(8_000);
+    const upload = await rig.upload('a', 100_000);
+    const slow = rig.open(upload);
+    const parts = [await slow.next()];
+    const other = rig.read(await rig.upload('b', 3_000, { partition: 1 })).then(() => parts.length);
+    for (let part = parts[0]; part !== undefined; parts.push(part)) {
+      await rig.clock.advance(500);
+      part = await slow.next();
+    }
+    expect(await other).toBeLessThan(20);
+    expect(Buffer.concat(parts.filter((part) => part !== undefined)).equals(upload.content)).toBe(true);
+  });
+
+  it('is not read for nothing while others have its memory', async () => {
+    const rig = new PartsRig(8_000);
+    const slow = rig.open(await rig.upload('a', 100_000));
+    await slow.next();
+    const other = rig.read(await rig.upload('b', 60_000, { partition: 1 }));
+    await rig.clock.advance(3_000);
+    expect(await other).toHaveLength(60_000);
+    expect(rig.readCounts.get(0)).toBeLessThanOrEqual(16);
+    expect(await drain(slow)).toHaveLength(99_000);
+  });
+
   it('is given memory again after others had it while it asked for nothing', async () => {
     const rig = new PartsRig(8_000);
     const upload = await rig.upload('a', 20_000);

@@ -61,6 +61,7 @@ export class PartsFeed {
       whole,
       decoding,
       nowMs: () => this.#deps.clock.monotonicMs(),
+      othersWait: () => this.#reserve.hasWaiting,
       onAsk: (asking) => this.#ask(asking),
       onGranted: (ready) => this.#want(ready),
       onClosed: (closed) => this.#forget(closed),
@@ -168,9 +169,11 @@ export class PartsFeed {
     for (const line of this.#lines.values()) {
       const { current, place } = line;
       if (current === undefined || !wanting.includes(line)) {
-        // Pausing costs what was fetched ahead: a consumer that keeps up is never paused.
-        const isFull = current === undefined || current.isOver || current.room <= 0;
-        if (line.at !== undefined && !line.paused && isFull) await this.#pause(reader, line);
+        // Pausing costs what was fetched ahead: a consumer that keeps up is never paused. What comes for one that has no
+        // memory would be thrown away.
+        const mayFlow =
+          current !== undefined && !current.isOver && current.room > 0 && this.#reserve.has(current);
+        if (line.at !== undefined && !line.paused && !mayFlow) await this.#pause(reader, line);
       } else if (line.at !== current.at) {
         line.at = current.at;
         line.paused = false;
