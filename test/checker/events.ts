@@ -90,6 +90,8 @@ export type WorkerEvent =
       readonly rssBytes: number;
       readonly readBytes: number;
       readonly loopDelayMs: number;
+      /** The longest that its main thread computed in one go, whatever else the processors did. */
+      readonly computedMs: number;
     }
   | { readonly event: 'outage'; readonly began: boolean }
   /** Written as the handler's first act. */

@@ -27,9 +27,11 @@ export class GroupView {
   readonly running = new Map<string, number>();
   /** When each process began its latest handler. */
   readonly latestStart = new Map<string, number>();
+  /** By producer. */
+  readonly #calls = new Map<string, { made: number; answered: number }>();
+  readonly #killed = new Set<string>();
   parkedCount = 0;
   callCount = 0;
-  settledCount = 0;
   startCount = 0;
 
   add(events: readonly LogEvent[]): void {
@@ -57,24 +59,44 @@ export class GroupView {
     return taken.size === partitions;
   }
 
-  /** Every enqueue is answered and every acknowledged task has been finished. */
+  /** What it has enqueued, answered or not. */
+  callsOf(life: string): number {
+    return this.#calls.get(life)?.made ?? 0;
+  }
+
+  /** Every enqueue is answered, but for those of killed producers, and every acknowledged task has been finished. */
   get isDrained(): boolean {
-    if (this.settledCount < this.callCount) return false;
+    for (const [life, { made, answered }] of this.#calls) {
+      if (answered < made && !this.#killed.has(life)) return false;
+    }
     for (const id of this.acked) if (!this.finished.has(id)) return false;
     return true;
+  }
+
+  #callsBy(life: string): { made: number; answered: number } {
+    let calls = this.#calls.get(life);
+    if (calls === undefined) {
+      calls = { made: 0, answered: 0 };
+      this.#calls.set(life, calls);
+    }
+    return calls;
   }
 
   #add(event: LogEvent): void {
     switch (event.event) {
       case 'enqueue-called':
         this.callCount += 1;
+        this.#callsBy(event.process).made += 1;
         break;
       case 'enqueue-failed':
-        this.settledCount += 1;
+        this.#callsBy(event.process).answered += 1;
         break;
       case 'enqueue-acked':
-        this.settledCount += 1;
+        this.#callsBy(event.process).answered += 1;
         this.acked.add(event.id);
+        break;
+      case 'killed':
+        this.#killed.add(event.target);
         break;
       case 'task-started':
         this.startCount += 1;

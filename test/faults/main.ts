@@ -17,6 +17,7 @@ import { parallelKeys } from './scenarios/parallel-keys.ts';
 import { parkKill } from './scenarios/park-kill.ts';
 import { poisonTask } from './scenarios/poison.ts';
 import { staticMember } from './scenarios/static-member.ts';
+import { tornUploads } from './scenarios/torn-uploads.ts';
 import { workerKill } from './scenarios/worker-kill.ts';
 import { zombie } from './scenarios/zombie.ts';
 
@@ -42,6 +43,7 @@ const scenarios: readonly Scenario[] = [
   groups,
   manyParked,
   largeTasks,
+  tornUploads,
 ];
 
 const SHOWN_PER_KIND = 8;

@@ -77,6 +77,8 @@ export interface ProducerOrder {
   readonly keys: readonly string[];
   /** Pause between calls; 0 = as fast as the window lets. */
   readonly everyMs: number;
+  /** Bodies have so many bytes, whatever the settings say. */
+  readonly bodyBytes?: number;
 }
 
 /** What a worker process may be told. */

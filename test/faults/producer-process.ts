@@ -32,7 +32,7 @@ interface Prepared {
   readonly enqueue: () => Promise<Receipt>;
 }
 
-async function prepare(key: string): Promise<Prepared> {
+async function prepare(key: string, bodyBytes: number | undefined): Promise<Prepared> {
   calls += 1;
   const call = calls;
   const id = `${settings.life}-${call}`;
@@ -41,7 +41,7 @@ async function prepare(key: string): Promise<Prepared> {
     const payload = payloads.make(key, call);
     return { call, id, key, print: printOf(payload), enqueue: () => queue.enqueue('work', payload, { id }) };
   }
-  const content = contentOf(bodies, call);
+  const content = { ...contentOf(bodies, call), ...(bodyBytes === undefined ? {} : { bytes: bodyBytes }) };
   const print = await printOfBody(streamOf(content));
   const enqueue = (): Promise<Receipt> =>
     queue.enqueue('blob', { key, call }, { id, body: streamOf(content) });
@@ -65,18 +65,19 @@ function carryOutCall({ call: number, id, key, print, enqueue }: Prepared): void
   open.add(call);
 }
 
-async function prepareAll(keys: readonly string[]): Promise<Prepared[]> {
+async function prepareAll({ keys, bodyBytes }: ProducerOrder): Promise<Prepared[]> {
   const all: Prepared[] = [];
-  for (const key of keys) all.push(await prepare(key));
+  for (const key of keys) all.push(await prepare(key, bodyBytes));
   return all;
 }
 
-async function carryOut({ keys, everyMs }: ProducerOrder): Promise<void> {
+async function carryOut(order: ProducerOrder): Promise<void> {
+  const { keys, everyMs, bodyBytes } = order;
   // Bodies take long to be made twice: not while others are on their way.
-  const prepared = settings.bodies === undefined ? undefined : await prepareAll(keys);
+  const prepared = settings.bodies === undefined ? undefined : await prepareAll(order);
   for (const [index, key] of keys.entries()) {
     while (open.size >= settings.window) await Promise.race(open);
-    carryOutCall(prepared?.[index] ?? (await prepare(key)));
+    carryOutCall(prepared?.[index] ?? (await prepare(key, bodyBytes)));
     if (everyMs > 0) await wait(everyMs);
   }
   await Promise.all(open);

@@ -123,12 +123,13 @@ export class World {
   }
 
   /** SIGKILL, written down in the moment it was delivered. */
-  async kill(worker: Child): Promise<void> {
-    this.#workers.delete(worker.life);
-    this.#killed.add(worker);
-    if (!worker.signal('SIGKILL')) throw new Error(`${worker.life} was gone before it could be killed`);
-    this.log.write({ event: 'killed', target: worker.life });
-    await worker.exited;
+  async kill(child: Child): Promise<void> {
+    this.#workers.delete(child.life);
+    this.#producers.delete(child.life);
+    this.#killed.add(child);
+    if (!child.signal('SIGKILL')) throw new Error(`${child.life} was gone before it could be killed`);
+    this.log.write({ event: 'killed', target: child.life });
+    await child.exited;
   }
 
   /** SIGTERM; resolves when the process has ended by itself. */

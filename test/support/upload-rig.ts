@@ -20,15 +20,13 @@ export interface PartCall {
 }
 
 /** Appends parts as a test says; an append whose signal aborts is rejected, as the producer does it. */
-export class ScriptedParts {
+class ScriptedParts {
   /** Without an answer, oldest first. */
   readonly calls: PartCall[] = [];
   /** Upload ids of all parts in a log, in its order. */
   readonly logs = new Map<string, string[]>();
   readonly records: OutgoingRecord[] = [];
   autoAck = false;
-  /** Keeps what was appended, for tests that look at it. */
-  keeps = true;
   readonly #clock: ManualClock;
 
   constructor(clock: ManualClock) {
@@ -73,7 +71,7 @@ export class ScriptedParts {
     const name = `${topic}/${partition}`;
     const log = this.logs.get(name) ?? [];
     this.logs.set(name, log);
-    if (this.keeps) this.records.push(record);
+    this.records.push({ ...record, value: Buffer.from(record.value) }); // as a network would
     return { topic, partition, offset: log.push(upload) - 1, timestampMs: this.#clock.wallMs() };
   }
 }

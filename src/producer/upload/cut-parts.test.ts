@@ -5,10 +5,12 @@ import { bytes, uploadFailureOf } from '../../../test/support/upload-rig.ts';
 import type { BodySource } from '../../tasks/task-body.ts';
 import { cutParts } from './cut-parts.ts';
 import { OpenBody } from './open-body.ts';
+import { PartBuffers } from './part-buffers.ts';
 
 async function cut(source: BodySource, partBytes: number, maxBodyBytes?: number): Promise<Buffer[]> {
   const parts: Buffer[] = [];
-  for await (const part of cutParts(new OpenBody(source), { partBytes, maxBodyBytes })) parts.push(part);
+  const limits = { partBytes, maxBodyBytes };
+  for await (const part of cutParts(new OpenBody(source), limits, new PartBuffers())) parts.push(part);
   return parts;
 }
 
@@ -51,7 +53,7 @@ describe('cutting a body', () => {
     const body = new OpenBody(given([bytes(7), bytes(7), bytes(7)]));
     expect(await body.readWhole(10)).toBeUndefined();
     const parts: Buffer[] = [];
-    for await (const part of cutParts(body, { partBytes: 8 })) parts.push(part);
+    for await (const part of cutParts(body, { partBytes: 8 }, new PartBuffers())) parts.push(part);
     expect(Buffer.concat(parts)).toEqual(Buffer.concat([bytes(7), bytes(7), bytes(7)]));
   });
 

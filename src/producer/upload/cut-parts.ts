@@ -1,5 +1,6 @@
 import { MAX_BODY_BYTES } from '../../codec/codec-limits.ts';
 import type { OpenBody } from './open-body.ts';
+import type { PartBuffers } from './part-buffers.ts';
 import { UploadError } from './upload-error.ts';
 
 export interface CutLimits {
@@ -8,22 +9,29 @@ export interface CutLimits {
   readonly maxBodyBytes?: number | undefined;
 }
 
+interface Cut {
+  readonly partBytes: number;
+  readonly maxBodyBytes: number;
+}
+
 /**
  * A body in parts of exactly `partBytes`, the last one with what remains; none for an empty body. Bytes are sliced, not
  * copied; what a stream gives is copied into a buffer a part, so that a part keeps nothing else in memory.
  */
-export function cutParts(body: OpenBody, limits: CutLimits): AsyncGenerator<Buffer, void> {
-  const { partBytes } = limits;
-  const maxBodyBytes = limits.maxBodyBytes ?? MAX_BODY_BYTES;
-  return body.bytes === undefined
-    ? copyParts(body, partBytes, maxBodyBytes)
-    : sliceParts(body, body.bytes, { partBytes, maxBodyBytes });
+export function cutParts(
+  body: OpenBody,
+  limits: CutLimits,
+  buffers: PartBuffers,
+): AsyncGenerator<Buffer, void> {
+  const { partBytes, maxBodyBytes = MAX_BODY_BYTES } = limits;
+  const cut: Cut = { partBytes, maxBodyBytes };
+  return body.bytes === undefined ? copyParts(body, cut, buffers) : sliceParts(body, body.bytes, cut);
 }
 
 async function* sliceParts(
   body: OpenBody,
   bytes: Buffer,
-  { partBytes, maxBodyBytes }: { readonly partBytes: number; readonly maxBodyBytes: number },
+  { partBytes, maxBodyBytes }: Cut,
 ): AsyncGenerator<Buffer, void> {
   refuseAbove(maxBodyBytes, bytes.length);
   await body.next(); // rejects when it was destroyed
@@ -32,8 +40,8 @@ async function* sliceParts(
 
 async function* copyParts(
   body: OpenBody,
-  partBytes: number,
-  maxBodyBytes: number,
+  { partBytes, maxBodyBytes }: Cut,
+  buffers: PartBuffers,
 ): AsyncGenerator<Buffer, void> {
   let totalBytes = 0;
   let part: Buffer | undefined;
@@ -42,7 +50,7 @@ async function* copyParts(
     totalBytes += chunk.length;
     refuseAbove(maxBodyBytes, totalBytes);
     for (let at = 0; at < chunk.length; ) {
-      part ??= Buffer.allocUnsafeSlow(partBytes);
+      part ??= buffers.take(partBytes);
       const copied = chunk.copy(part, filled, at);
       at += copied;
       filled += copied;

@@ -8,6 +8,7 @@ import type { Appended } from '../core/item.ts';
 import { CompressionGauge } from './compression-gauge.ts';
 import { cutParts } from './cut-parts.ts';
 import type { OpenBody } from './open-body.ts';
+import type { PartBuffers } from './part-buffers.ts';
 import type { PartsUnderWay } from './parts-under-way.ts';
 import { UploadError } from './upload-error.ts';
 import type { AppendPart, UploadJob, UploadTurn } from './uploader.ts';
@@ -19,6 +20,7 @@ interface UploadDeps {
   readonly clock: Clock;
   readonly loadLz4: typeof loadLz4;
   readonly underWay: PartsUnderWay;
+  readonly buffers: PartBuffers;
   readonly slowPartMs: number;
   /** Waits for the turn to read and write. */
   readonly enter: (signal: AbortSignal) => Promise<UploadTurn>;
@@ -67,7 +69,7 @@ export class Upload {
   async #sendAll(): Promise<void> {
     const turn = await this.#deps.enter(this.#failing.signal);
     try {
-      const parts = cutParts(this.#deps.body, this.#job);
+      const parts = cutParts(this.#deps.body, this.#job, this.#deps.buffers);
       let more = true;
       while (more) more = await this.#sendNext(parts, turn);
       turn.endTurn(); // what is on its way is before whatever the next one sends, or beside it
@@ -81,7 +83,7 @@ export class Upload {
 
   /** False when there was no part left. In a function of its own: the part is let go of when it ends. */
   async #sendNext(parts: AsyncGenerator<Buffer, void>, turn: UploadTurn): Promise<boolean> {
-    const { id, underWay } = this.#deps;
+    const { id, underWay, buffers } = this.#deps;
     const { signal } = this.#failing;
     const content = await this.#nextPart(parts, turn);
     if (content === undefined) return false;
@@ -94,7 +96,10 @@ export class Upload {
       underWay.leave(id);
       return false;
     }
-    this.#append(this.#count, encodePart({ upload: id, index: this.#count, content, crc, frame, coded }));
+    const record = encodePart({ upload: id, index: this.#count, content, crc, frame, coded });
+    // Compressed or encoded into other memory: the content is not needed any more.
+    if (record.value.buffer !== content.buffer) buffers.giveBack(content);
+    this.#append(this.#count, record);
     this.#crc = combineCrc32c(this.#crc, crc, checked.length);
     this.#bytes += content.length;
     this.#count += 1;
@@ -130,12 +135,16 @@ export class Upload {
   }
 
   #append(index: number, record: OutgoingRecord): void {
-    const { id, append, underWay } = this.#deps;
+    const { id, append, underWay, buffers } = this.#deps;
     const { topic, partition, timeoutMs } = this.#job;
     const { signal } = this.#failing;
     const sent = append(record, { topic, partition, upload: id, timeoutMs, signal })
       .then(
-        (appended) => this.#appended(index, appended),
+        (appended) => {
+          // Only now: until it is durable it may be sent again.
+          buffers.giveBack(record.value);
+          this.#appended(index, appended);
+        },
         (cause: unknown) => this.#fail(new UploadError({ kind: 'append-failed', cause })),
       )
       .finally(() => {

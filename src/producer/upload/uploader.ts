@@ -6,6 +6,7 @@ import type { OutgoingRecord } from '../../kafka/port.ts';
 import type { BodySource } from '../../tasks/task-body.ts';
 import type { Appended } from '../core/item.ts';
 import { OpenBody } from './open-body.ts';
+import { PartBuffers } from './part-buffers.ts';
 import { PartsUnderWay } from './parts-under-way.ts';
 import { type Leave, Places } from './places.ts';
 import { Upload } from './upload.ts';
@@ -85,6 +86,7 @@ export class Uploader {
   readonly #limits: UploadLimits;
   readonly #uploads: Places;
   readonly #underWay: PartsUnderWay;
+  readonly #buffers = new PartBuffers();
   /** One place for each partition of a parts topic that was ever written to: a few dozens. */
   readonly #turns = new Map<string, Places>();
 
@@ -102,7 +104,7 @@ export class Uploader {
    * Resolves when every part is durable. Rejects with an UploadError when the source, an append or the caller gives up; then
    * the source is destroyed and nothing of the upload goes on.
    */
-  upload(job: UploadJob): Promise<BodyManifest> {
+  async upload(job: UploadJob): Promise<BodyManifest> {
     const { append, clock, loadLz4, newId } = this.#deps;
     const body = job.source instanceof OpenBody ? job.source : new OpenBody(job.source);
     const upload = new Upload(job, {
@@ -112,10 +114,16 @@ export class Uploader {
       clock,
       loadLz4,
       underWay: this.#underWay,
+      buffers: this.#buffers,
       slowPartMs: this.#limits.slowPartMs,
       enter: (signal) => this.#enter(job, signal),
     });
-    return upload.run();
+    const end = this.#buffers.use();
+    try {
+      return await upload.run();
+    } finally {
+      end();
+    }
   }
 
   /** First its partition's turn, then a place: who waits for a busy partition keeps no one from another. */

@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { PartBuffers } from './part-buffers.ts';
+
+describe('the buffers of parts', () => {
+  it('are given out again when they were given back, by size', () => {
+    const buffers = new PartBuffers();
+    buffers.use();
+    const [small, large] = [buffers.take(10), buffers.take(20)];
+    expect(buffers.take(10)).not.toBe(small);
+    buffers.giveBack(large);
+    buffers.giveBack(small);
+    expect(buffers.take(10)).toBe(small);
+    expect(buffers.take(20)).toBe(large);
+  });
+
+  it('are never those of others, nor pieces', () => {
+    const buffers = new PartBuffers();
+    buffers.use();
+    const own = Buffer.alloc(10);
+    const piece = buffers.take(20).subarray(0, 10);
+    buffers.giveBack(own);
+    buffers.giveBack(piece);
+    const taken = buffers.take(10);
+    expect(taken).not.toBe(own);
+    expect(taken).not.toBe(piece);
+  });
+
+  it('are let go of when nobody uses any', () => {
+    const buffers = new PartBuffers();
+    const [first, second] = [buffers.use(), buffers.use()];
+    const kept = buffers.take(10);
+    buffers.giveBack(kept);
+    first();
+    expect(buffers.take(10)).toBe(kept);
+    buffers.giveBack(kept);
+    second();
+    expect(buffers.take(10)).not.toBe(kept);
+  });
+});

@@ -1,0 +1,175 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { defaultCodecLimits } from '../../../src/codec/codec-limits.ts';
+import { PART_OVERHEAD_BYTES } from '../../../src/codec/part.ts';
+import { platformaticAdmin } from '../../../src/kafka/platformatic/admin.ts';
+import type { LogEvent } from '../../checker/events.ts';
+import { SeededRandom } from '../../checker/seeded-random.ts';
+import type { Child } from '../child.ts';
+import { drain } from '../drain.ts';
+import { monotonicMs } from '../event-log.ts';
+import {
+  figuresOf,
+  type Outcome,
+  play,
+  type RunSize,
+  type Scenario,
+  type ScenarioOptions,
+} from '../scenario.ts';
+import type { World } from '../world.ts';
+
+const PARTITIONS = 4;
+const KEYS = 4;
+const EACH = 5;
+/** Two to eight parts each. */
+const MIN_BYTES = 1_000_000;
+const MAX_BYTES = 7_000_000;
+const PART_BYTES = defaultCodecLimits.maxRecordBytes - PART_OVERHEAD_BYTES;
+const READY_MS = 60_000;
+const QUIET_MS = 60_000;
+
+/** Each with two producers that are killed. */
+const rounds: Readonly<Record<RunSize, number>> = { full: 20, quick: 2, tiny: 1 };
+
+export const tornUploads: Scenario = {
+  name: 'torn-uploads',
+  about:
+    'producers are killed anywhere in the uploads of bodies, two at the same keys: no handler ever sees a torn one',
+  run,
+};
+
+async function run(options: ScenarioOptions): Promise<Outcome> {
+  const calls = 2 * EACH * rounds[options.size];
+  let events: LogEvent[] = [];
+  let parts = 0;
+  const played = await play(
+    options,
+    {
+      brokers: options.brokers,
+      partitions: PARTITIONS,
+      worker: {
+        concurrency: KEYS,
+        commitIntervalMs: 200,
+        protocol: options.protocol,
+        detectFailureMs: 30_000,
+        drainMs: 10_000,
+        work: { kind: 'sleep', minMs: 0, maxMs: 0 },
+        slow: undefined,
+        failingKeys: [],
+        clinging: undefined,
+        mutant: options.mutant,
+      },
+      producer: {
+        payloads: { seed: options.seed, minBytes: 100, maxBytes: 100 },
+        bodies: {
+          seed: options.seed,
+          minBytes: MIN_BYTES,
+          maxBytes: MAX_BYTES,
+          kinds: ['random', 'compressible'],
+        },
+        window: EACH,
+      },
+      say: options.say,
+    },
+    { minimum: { acked: KEYS, finished: KEYS } },
+    async (world) => {
+      await tear(world, options);
+      events = world.events();
+      parts = await partsWritten(options, world.queue);
+    },
+  );
+  const finished = new Map(
+    events.flatMap((e) => (e.event === 'task-finished' ? [[e.id, e.bytes] as const] : [])),
+  );
+  const inParts = [...finished.values()].filter((bytes) => bytes >= MIN_BYTES);
+  const partsOfTasks = inParts.reduce((sum, bytes) => sum + Math.ceil(bytes / PART_BYTES), 0);
+  const killed = events.filter((e) => e.event === 'killed').length;
+  const problems = [...played.problems];
+  const called = events.filter((e) => e.event === 'enqueue-called').length;
+  if (called < calls)
+    problems.push(`exercised too little: ${called} of ${calls} calls came before their producer was killed`);
+  if (finished.size === called) problems.push('exercised too little: every task that was begun was finished');
+  if (parts <= partsOfTasks) problems.push('exercised too little: no parts without a task');
+  return {
+    problems,
+    missed: [],
+    figures: [
+      ['producers killed', String(killed)],
+      ['enqueued and never seen', `${called - finished.size} of ${called}`],
+      ['parts written, of tasks that were handled', `${parts}, ${partsOfTasks}`],
+      ...figuresOf(played.report),
+    ],
+    report: played.report,
+  };
+}
+
+async function tear(world: World, { seed, size }: ScenarioOptions): Promise<void> {
+  const random = new SeededRandom(seed);
+  world.spawnWorker();
+  const undisturbedMs = await last(world);
+  await world.untilCalm();
+  world.say(`undisturbed it takes ${undisturbedMs.toFixed(0)} ms`);
+  for (let round = 0; round < rounds[size]; round += 1) {
+    await Promise.all([
+      tearOne(world, random.next() * undisturbedMs),
+      tearOne(world, random.next() * undisturbedMs),
+    ]);
+    world.say(`round ${round + 1}: ${world.describe()}`);
+  }
+  // Every key goes on behind what was torn.
+  await last(world);
+  await drain(world, QUIET_MS);
+}
+
+/** A producer that is killed so long after its first call. */
+async function tearOne(world: World, afterMs: number): Promise<void> {
+  const producer = await startedProducer(world);
+  world.enqueue(producer, { keys: oneOfEach(), everyMs: 0 }).catch(() => undefined); // it ends before
+  await untilCalled(world, producer);
+  await wait(afterMs);
+  await world.kill(producer);
+}
+
+/** A producer that is left alone. How long it took from its first call to the last ack. */
+async function last(world: World): Promise<number> {
+  const producer = await startedProducer(world);
+  const enqueued = world.enqueue(producer, { keys: oneOfEach(), everyMs: 0 });
+  await untilCalled(world, producer);
+  const from = monotonicMs();
+  await enqueued;
+  return monotonicMs() - from;
+}
+
+function oneOfEach(): string[] {
+  return Array.from({ length: EACH }, (_, i) => `key-${i % KEYS}`);
+}
+
+/** It is connected: kills are to hit uploads. */
+async function startedProducer(world: World): Promise<Child> {
+  const producer = await world.spawnProducer();
+  await world.enqueue(producer, { keys: ['first'], everyMs: 0, bodyBytes: 10 });
+  return producer;
+}
+
+function untilCalled(world: World, { life }: Child): Promise<void> {
+  return world.until('the first call', (view) => view.callsOf(life) > 1, READY_MS);
+}
+
+async function partsWritten({ brokers }: ScenarioOptions, queue: string): Promise<number> {
+  const admin = await platformaticAdmin({
+    brokers,
+    clientId: 'keylane-faults',
+    tls: undefined,
+    sasl: undefined,
+    connectTimeoutMs: READY_MS,
+  });
+  try {
+    const places = Array.from({ length: PARTITIONS }, (_, partition) => ({
+      topic: `${queue}.parts`,
+      partition,
+    }));
+    const ends = await admin.logEnds(places);
+    return ends.reduce((sum, { start, end }) => sum + end - start, 0);
+  } finally {
+    await admin.close();
+  }
+}
