@@ -17,6 +17,7 @@ const compiledPages = [
   'docs/working.md',
   'docs/guarantees.md',
   'docs/large-tasks.md',
+  'docs/compression.md',
 ];
 const linkedPages = [
   ...compiledPages,
@@ -87,6 +88,51 @@ describe('the first run of the README', () => {
   }, 60_000);
 });
 
+describe('the codec of docs/compression.md', () => {
+  it('seals what the first example enqueues', async () => {
+    const { code, output } = await runTs(join(folder, 'compression', 'sealed.mts'));
+    const promised = (await blocksOf('docs/compression.md', '')).find((block) => block.includes('alice'));
+    expect([code, output.trim().split('\n').sort()]).toEqual([0, promised?.trim().split('\n').sort()]);
+  }, 60_000);
+
+  it('gives back what it was given, to its own task and part only, with any key it has', async () => {
+    const check = join(folder, 'compression', 'check.mts');
+    await writeFile(check, CODEC_CHECK);
+    expect(await runTs(check)).toEqual({ code: 0, output: 'all is well\n' });
+  }, 60_000);
+});
+
+const CODEC_CHECK = `
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { aesCodec } from './aes-codec.ts';
+
+const keys = new Map([['a', randomBytes(32)], ['b', randomBytes(32)]]);
+const about = { id: 'i', type: 't', key: 'k', content: 'body', part: { upload: 'u', index: 0 } } as const;
+const [a, b] = ['a', 'b'].map((current) => aesCodec({ current, byId: keys }));
+for (const bytes of [Buffer.alloc(0), Buffer.from('a secret'), randomBytes(100_000)]) {
+  const made = Buffer.from(await a.encode(bytes, about));
+  assert.equal(made.length, bytes.length + 47);
+  assert.deepEqual(await b.decode(made, about), bytes);
+  assert.notDeepEqual(await a.encode(bytes, about), made);
+  const others = [
+    { ...about, id: 'j' }, { ...about, type: 'j' }, { ...about, key: 'j' }, { ...about, content: 'payload' as const },
+    { ...about, part: undefined }, { ...about, part: { upload: 'v', index: 0 } }, { ...about, part: { upload: 'u', index: 1 } },
+  ];
+  for (const other of others) assert.throws(() => a.decode(made, other));
+  for (let at = 0; at < made.length; at += Math.ceil(made.length / 100)) {
+    const changed = Buffer.from(made);
+    changed[at] ^= 1;
+    assert.throws(() => a.decode(changed, about), 'byte ' + at);
+    assert.throws(() => a.decode(made.subarray(0, at), about), 'cut at ' + at);
+  }
+  assert.throws(() => aesCodec({ current: 'b', byId: new Map([['b', keys.get('b')!]]) }).decode(made, about), {
+    code: 'CODEC_KEY_MISSING', keyId: 'a',
+  });
+}
+console.log('all is well');
+`;
+
 it.each(linkedPages)('%s links only to what exists', async (page) => {
   const text = await readFile(join(root, page), 'utf8');
   const missing: string[] = [];
@@ -151,6 +197,11 @@ function anchorsOf(text: string): string[] {
       .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
       .replaceAll(' ', '-'),
   );
+}
+
+async function runTs(program: string): ReturnType<typeof run> {
+  const tsx = join(root, 'node_modules/tsx/dist/loader.mjs');
+  return await run(process.execPath, ['--conditions=keylane-source', '--import', tsx, program]);
 }
 
 function run(

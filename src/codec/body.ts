@@ -5,11 +5,12 @@ import {
   TaskTooLargeError,
 } from '../errors/task-errors.ts';
 import type { IncomingRecord } from '../kafka/port.ts';
-import type { CodecLimits } from './codec-limits.ts';
+import { CODED_COMPRESS_ABOVE_BYTES, type CodecLimits } from './codec-limits.ts';
 import type { CodecName } from './header-names.ts';
 import { loadLz4 } from './lz4.ts';
 import { measureFrame } from './lz4-frame.ts';
 import type { BodyManifest } from './manifest.ts';
+import type { PayloadCodec } from './payload-codec.ts';
 import { findUnserializable } from './unserializable.ts';
 
 /** A payload as a record's value. */
@@ -27,6 +28,8 @@ interface PayloadToWrite {
   readonly json?: Buffer | undefined;
   /** Where the JSON is, when it is in parts. */
   readonly payloadParts?: BodyManifest | undefined;
+  /** What it goes through after that. */
+  readonly codec?: PayloadCodec | undefined;
 }
 
 /**
@@ -39,7 +42,11 @@ export function writeBody(task: PayloadToWrite, limits: CodecLimits): WrittenBod
     return { codec: 'json+parts', value: IN_PARTS, jsonBytes: task.payloadParts.bytes };
   }
   const json = task.json ?? payloadJson(task.type, task.payload, limits);
-  if (json.length > limits.compressAboveBytes) return compress(json);
+  const aboveBytes =
+    task.codec === undefined
+      ? limits.compressAboveBytes
+      : Math.min(limits.compressAboveBytes, CODED_COMPRESS_ABOVE_BYTES);
+  if (json.length > aboveBytes) return compress(json);
   return { codec: 'json', value: json, jsonBytes: json.length };
 }
 

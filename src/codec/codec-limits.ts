@@ -23,6 +23,12 @@ export const defaultCodecLimits: CodecLimits = {
   compressAboveBytes: 512 * 1024,
 };
 
+/**
+ * The same for payloads that go through a codec: what is encrypted cannot be compressed afterwards, so nothing else would do
+ * it. Below, a frame saves less than the call for it is worth.
+ */
+export const CODED_COMPRESS_ABOVE_BYTES = 1_024;
+
 /** Largest body of a task. The API is made for 500 MB; beyond this, one task keeps its key busy for minutes. */
 export const MAX_BODY_BYTES = 1024 ** 3;
 

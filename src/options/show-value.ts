@@ -1,7 +1,7 @@
 /** Options with such names, mistyped ones too, are never printed. */
 const secret = /pas+w|passphrase|^pass$|pwd|secret|token|credential|^key$/i;
 /** Below these nothing is printed as it is, whatever its name: a mistyped name must not give a password away. */
-const guarded: ReadonlySet<string> = new Set(['sasl', 'tls']);
+const guarded: ReadonlySet<string> = new Set(['sasl', 'tls', 'codec', 'codecs']);
 const harmless: ReadonlySet<string> = new Set(['mechanism', 'username']);
 const MASK = '(secret)';
 const MAX_LENGTH = 120;

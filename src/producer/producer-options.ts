@@ -41,8 +41,8 @@ export interface ProducerOptions {
   /**
    * How batches of tasks are compressed, by the Kafka client, off the JS thread.
    *
-   * Default `lz4` (with JSON of 100 KB 1.35 times the throughput of `none`). Kafka: compression.type. `zstd`: a third smaller still on
-   * disk and network, for some four times the producer's CPU; only where this machine's client was built with it, else an
+   * Default `lz4` (with JSON of 100 KB 1.35 times the throughput of `none`). Kafka: compression.type. `zstd`: two thirds of
+   * that on disk and network, for some four times the CPU of compressing; only where this machine's client was built with it, else an
    * OptionsError when it connects. `none`: for payloads that do not get smaller. See docs/compression.md.
    */
   readonly compression?: BatchCompression | undefined;

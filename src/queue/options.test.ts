@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { QueueRig, tasks } from '../../test/support/queue-rig.ts';
+import { invert } from '../../test/support/test-codecs.ts';
 import { OptionsError } from '../errors/options-error.ts';
 import { connectKafka } from './connect-kafka.ts';
 import { type ResolvedKafkaOptions, resolveKafkaOptions } from './kafka-options.ts';
@@ -92,6 +93,36 @@ describe('new TaskQueue', () => {
     const taken = refused(() => new TaskQueue({ name: 'mine.state', tasks, kafka: rig.kafka }));
     expect(taken.problems).toMatchObject([{ path: 'name', cure: expect.stringContaining('.state') }]);
     expect(() => new TaskQueue(undefined as never)).toThrow(OptionsError);
+  });
+});
+
+describe('codecs', () => {
+  it.each<[string, object, string[]]>([
+    ['a codec without a name', { codec: { ...invert, name: undefined } }, ['codec']],
+    ['a name that cannot be recorded', { codec: { ...invert, name: 'AES+1' } }, ['codec']],
+    ['a codec that only writes', { codec: { ...invert, decode: undefined } }, ['codec']],
+    ['one codec where a list is expected', { codecs: invert }, ['codecs']],
+    ['a list with something else', { codecs: [invert, 'aes'] }, ['codecs.1']],
+    ['two of a name to read with', { codecs: [invert, { ...invert }] }, ['codecs']],
+    ['another one of the name that is written', { codec: invert, codecs: [{ ...invert }] }, ['codecs']],
+  ])('refuses %s', async (_what, given, expected) => {
+    await using rig = new QueueRig();
+    expect(paths(() => new TaskQueue({ name: 'q', tasks, kafka: rig.kafka, ...given }))).toEqual(expected);
+  });
+
+  it('takes the same one to write and to read with', async () => {
+    await using rig = new QueueRig();
+    expect(
+      () => new TaskQueue({ name: 'q', tasks, kafka: rig.kafka, codec: invert, codecs: [invert] }),
+    ).not.toThrow();
+  });
+
+  it('shows nothing of what a codec holds', async () => {
+    await using rig = new QueueRig();
+    const codec = { name: 'aes', material: 'hunter2', nested: { material: 'hunter2' } } as never;
+    const { message } = refused(() => new TaskQueue({ name: 'q', tasks, kafka: rig.kafka, codec }));
+    expect(message).toContain('must be { name, encode, decode }');
+    expect(message).not.toContain('hunter2');
   });
 });
 
