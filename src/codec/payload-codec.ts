@@ -35,7 +35,8 @@ export interface PayloadCodec {
   /**
    * Exactly what `encode` was given. Throw a CodecKeyMissingError when the key is not here: the task is held; a
    * RetryLaterError when that passes by itself (a key service that does not answer): it is tried again. With any other
-   * error the record counts as undecodable, as if it were damaged.
+   * error the record counts as undecodable, as if it were damaged. Its promise must settle: until then the task, and so its
+   * ordering key, waits, whatever the task's `timeoutMs`.
    */
   decode(bytes: Buffer, about: CodecSubject): Uint8Array | Promise<Uint8Array>;
 }

@@ -168,6 +168,29 @@ describe('tasks of a queue with a codec', () => {
   });
 });
 
+describe('a parked task that went through a codec', () => {
+  it('is parked by a worker that has no key for it, and runs when it is redriven by one that has', async () => {
+    await using rig = new Rig();
+    const aes = aesCodec(rig.keys);
+    const queue = rig.process({ codec: aes });
+    const body = contentOf(5, 2_500_000);
+    await queue.enqueue('video', { key: 'a', text: 'hush' }, { id: 'v', body });
+    const lacking = rig.process({ codec: aesCodec({ ...rig.keys, byId: new Map() }) });
+    const worker = await rig.workerOf(lacking);
+    await next(worker, 'key-held');
+    const parked = next(worker, 'key-parked');
+    await queue.pending.park({ key: 'a', waitMs: 10_000 });
+    await parked;
+    await worker.stop();
+    const other = await rig.workerOf(queue);
+    const end = finished(other, 'v');
+    await queue.parked.redrive({ key: 'a' });
+    await end;
+    expect(rig.seen.get('v')?.text).toBe('hush');
+    expect(rig.seen.get('v')?.body?.equals(body)).toBe(true);
+  });
+});
+
 describe('a worker that cannot decode a task', () => {
   it.each<[what: string, codecs: (rig: Rig) => CodecOptions, error: unknown]>([
     ['has not the codec', () => ({ codecs: [invert] }), CodecMissingError],
