@@ -39,6 +39,7 @@ test('a manifest is JSON in a header', () => {
 test('what is written is what is read', () => {
   const manifests = fc
     .record({
+      at: fc.constantFrom(undefined, 'parked' as const),
       upload: fc.stringMatching(/^[A-Za-z0-9._-]{1,64}$/),
       partition: fc.nat(),
       from: fc.nat(),
@@ -62,6 +63,7 @@ test('what is written is what is read', () => {
 
 test('the longest manifest there can be is read', () => {
   const longest: BodyManifest = {
+    at: 'parked',
     upload: 'u'.repeat(64),
     partition: 2 ** 31 - 1,
     count: 1024 ** 2,
@@ -104,6 +106,7 @@ test.each([
   ['an end before its start', json({ to: 9 })],
   ['a CRC beyond 32 bits', json({ crc: 2 ** 32 })],
   ['a time beyond dates', json({ firstAt: 8_640_000_000_000_001 })],
+  ['a topic that is not known', json({ at: 'elsewhere' })],
   ['no time at all', json({ timeoutMs: 0 })],
   ['more time than parts are kept for', json({ timeoutMs: 86_400_001 })],
 ])('%s is no manifest', (_what, value) => {

@@ -6,9 +6,11 @@ import { MAX_DATE_MS } from './header-values.ts';
 
 /** Says where the parts of something large are: a payload's JSON, or a body. */
 export interface BodyManifest {
+  /** The topic that they are in. Undefined: the parts topic; `parked`: the parked one, like the task. */
+  readonly at?: 'parked' | undefined;
   /** The upload's id; it stands in each of its parts. 1 to 64 of `A-Z a-z 0-9 . _ -`. */
   readonly upload: string;
-  /** Of the parts topic. All parts of an upload are in it. */
+  /** Of that topic. All parts of an upload are in it. */
   readonly partition: number;
   /** How many parts there are, repeated ones not counted. */
   readonly count: number;
@@ -22,7 +24,7 @@ export interface BodyManifest {
   readonly partBytes: number;
   /** CRC32C of the whole content. */
   readonly crc: number;
-  /** The brokers' append time of the first part. */
+  /** The brokers' append time of the first part; of parts that were copied that of the original. */
   readonly firstAtMs: number;
   /** A manifest that is appended later than this after `firstAtMs` is void. */
   readonly timeoutMs: number;
@@ -42,8 +44,20 @@ export function isUploadId(value: unknown): value is string {
 }
 
 export function manifestHeader(name: ManifestHeaderName, manifest: BodyManifest): RecordHeader {
-  const { upload, partition, count, from, to, bytes, partBytes, crc, firstAtMs, timeoutMs } = manifest;
-  const json = { upload, partition, count, from, to, bytes, partBytes, crc, firstAt: firstAtMs, timeoutMs };
+  const { at, upload, partition, count, from, to, bytes, partBytes, crc, firstAtMs, timeoutMs } = manifest;
+  const json = {
+    upload,
+    partition,
+    count,
+    from,
+    to,
+    bytes,
+    partBytes,
+    crc,
+    firstAt: firstAtMs,
+    timeoutMs,
+    at,
+  };
   return [name, Buffer.from(JSON.stringify(json), 'latin1')];
 }
 
@@ -52,7 +66,8 @@ export function readManifest(value: Buffer | undefined): BodyManifest | undefine
   if (value === undefined || value.length > MAX_MANIFEST_BYTES || !isUtf8(value)) return undefined;
   const fields = parseObject(value.toString());
   if (fields === undefined) return undefined;
-  const { upload } = fields;
+  const { at, upload } = fields;
+  if (at !== undefined && at !== 'parked') return undefined; // nobody here knows where that is
   const number = (name: string, least: number, most: number): number => {
     const found = fields[name];
     return Number.isSafeInteger(found) && Number(found) >= least && Number(found) <= most
@@ -73,7 +88,8 @@ export function readManifest(value: Buffer | undefined): BodyManifest | undefine
   };
   if (manifest.upload === '' || Object.values(manifest).some(Number.isNaN)) return undefined;
   const { count, from, to, bytes, partBytes } = manifest;
-  return count === partCount(bytes, partBytes) && to - from + 1 >= count ? manifest : undefined;
+  if (count !== partCount(bytes, partBytes) || to - from + 1 < count) return undefined;
+  return at === undefined ? manifest : { ...manifest, at };
 }
 
 /** How many parts a content of that length has. */

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { IncomingRecord, RecordHeader } from '../kafka/port.ts';
+import { manifestHeader } from './manifest.ts';
 import { encodeParkedCopy, PARKED_COPY_BYTES, type ParkedCopyInfo, readParkedCopy } from './parked-copy.ts';
+import { partsHeaders, withPartsHeaders } from './parts-headers.ts';
 
 const count = fc.nat(2 ** 31);
 const bytes = fc.uint8Array({ maxLength: 20, size: 'max' }).map((array) => Buffer.from(array));
@@ -25,6 +27,7 @@ const info = fc.record({
   epoch: count,
   atMs: count,
   previous: fc.oneof(fc.constant(-1), count),
+  lost: fc.constantFrom([], ['one'], ['one', 'two']),
   cause: fc.option(
     fc.record({ reason: fc.constantFrom('gave-up', 'asked'), attempts: count, error: fc.string() }),
     { nil: undefined },
@@ -60,6 +63,7 @@ const longest: ParkedCopyInfo = {
   epoch: Number.MAX_SAFE_INTEGER,
   atMs: Number.MAX_SAFE_INTEGER,
   previous: Number.MAX_SAFE_INTEGER,
+  lost: ['u'.repeat(64), 'v'.repeat(64)],
   cause: { reason: 'crash-loop', attempts: Number.MAX_SAFE_INTEGER, error: 'größer'.repeat(1_000) },
 };
 const plain: IncomingRecord = {
@@ -72,10 +76,34 @@ const plain: IncomingRecord = {
   headers: [],
 };
 
+/** What a record takes more than another one, at most. */
+function growth(from: Pick<IncomingRecord, 'headers'>, to: Pick<IncomingRecord, 'headers'>): number {
+  const sizeOf = (headers: readonly RecordHeader[]): number =>
+    headers.reduce((sum, [name, value]) => sum + name.length + value.length + 10, 0);
+  return sizeOf(to.headers) - sizeOf(from.headers);
+}
+
+const shortManifest = { upload: 'u', partition: 0, count: 1, from: 0, to: 0, bytes: 1, partBytes: 1, crc: 0 };
+const inParts = {
+  ...plain,
+  headers: (['kl-payload-parts', 'kl-body-parts'] as const).map((name) =>
+    manifestHeader(name, { ...shortManifest, firstAtMs: 0, timeoutMs: 1 }),
+  ),
+};
+
+it('adds a bounded number of bytes where parts were copied, too', () => {
+  const farAway = { at: 'parked', partition: 2 ** 31 - 1, from: 2 ** 53 - 1, to: 2 ** 53 - 1 } as const;
+  const moved = withPartsHeaders(
+    { ...inParts, timestampMs: 8_640_000_000_000_000 },
+    partsHeaders(inParts).map((header) => ({ ...header, manifest: { ...header.manifest, ...farAway } })),
+  );
+  const copy = encodeParkedCopy(moved, { ...longest, lost: [] });
+  expect(growth(inParts, copy)).toBeLessThan(PARKED_COPY_BYTES);
+});
+
 it('adds a bounded number of bytes, and cuts no character of an error in two', () => {
-  const { headers } = encodeParkedCopy(plain, longest);
-  const added = headers.reduce((sum, [name, value]) => sum + name.length + value.length + 10, 0);
-  expect(added).toBeLessThan(PARKED_COPY_BYTES);
+  expect(growth(plain, encodeParkedCopy(plain, longest))).toBeLessThan(PARKED_COPY_BYTES);
+  expect(growth(inParts, encodeParkedCopy(inParts, longest))).toBeLessThan(PARKED_COPY_BYTES);
   const error = readParkedCopy(toLog(plain, longest))?.error ?? '';
   expect(Buffer.byteLength(error)).toBeGreaterThan(1_020);
   expect(longest.cause?.error.startsWith(error)).toBe(true);

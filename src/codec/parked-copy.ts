@@ -16,6 +16,7 @@ const parkHeaders = {
   previous: 'kl-park-prev',
   recordAt: 'kl-park-record-at',
   tombstone: 'kl-park-tombstone',
+  lost: 'kl-park-lost',
   reason: 'kl-park-reason',
   attempts: 'kl-park-attempts',
   error: 'kl-park-error',
@@ -27,7 +28,10 @@ const timed: ReadonlySet<string> = new Set([headerNames.payloadParts, headerName
 /** What is written of the error that made a task give up. */
 const MAX_ERROR_BYTES = 1_024;
 
-/** At most this much is added to a record. Names, numbers of 16 digits and a group of 249 characters take half of it. */
+/**
+ * At most this much is added to a record. Names, numbers of 16 digits and a group of 249 characters take half of it; what
+ * manifests grow by where parts were copied is less than what the error may have.
+ */
 export const PARKED_COPY_BYTES = 2_560;
 
 /** What a copy says beside the record it is of. */
@@ -45,6 +49,8 @@ export interface ParkedCopyInfo {
    * is a remnant of an attempt that failed. -1 = all before it was durable already.
    */
   readonly previous: number;
+  /** Uploads of the task whose parts could not be copied, as they are lost: its manifests name where they were. */
+  readonly lost?: readonly string[] | undefined;
   /** Only of the task that gave up. */
   readonly cause?:
     | { readonly reason: ParkReason; readonly attempts: number; readonly error: string }
@@ -60,17 +66,22 @@ export interface ParkedCopy {
   readonly epoch: number;
   readonly atMs: number;
   readonly previous: number;
+  /** Uploads of the task whose parts were lost when it was copied. */
+  readonly lost: readonly string[];
   /** Why the task that gave up was parked; undefined for those that were parked with it. */
   readonly reason: ParkReason | undefined;
   /** Tries that counted, of the task that gave up; otherwise 0. */
   readonly attempts: number;
   /** What the task that gave up failed with. */
   readonly error: string | undefined;
-  /** The record as it is in the queue's topic, but for its time where nothing depends on it: that is the copy's. */
+  /**
+   * The record as it is in the queue's topic, but for where its parts are, and for its time where nothing depends on it:
+   * that is the copy's.
+   */
   readonly record: IncomingRecord;
 }
 
-/** The record for the parked topic: the original, byte for byte, with headers added at its end. */
+/** The record for the parked topic: the given one, byte for byte, with headers added at its end. */
 export function encodeParkedCopy(record: IncomingRecord, info: ParkedCopyInfo): OutgoingRecord {
   const { cause } = info;
   const headers: RecordHeader[] = [
@@ -86,6 +97,9 @@ export function encodeParkedCopy(record: IncomingRecord, info: ParkedCopyInfo): 
   if (record.value === null) headers.push(header(parkHeaders.tombstone, 1));
   if (record.headers.some(([name]) => timed.has(name))) {
     headers.push(header(parkHeaders.recordAt, Math.floor(record.timestampMs)));
+  }
+  if (info.lost !== undefined && info.lost.length > 0) {
+    headers.push(header(parkHeaders.lost, info.lost.join(' ')));
   }
   if (cause !== undefined) {
     headers.push(header(parkHeaders.reason, cause.reason), header(parkHeaders.attempts, cause.attempts), [
@@ -130,6 +144,7 @@ export function readParkedCopy(record: IncomingRecord): ParkedCopy | undefined {
     epoch,
     atMs,
     previous: number(parkHeaders.previous),
+    lost: own.get(parkHeaders.lost)?.toString('latin1').split(' ') ?? [],
     reason: isParkReason(reason) ? reason : undefined,
     attempts: Math.max(0, number(parkHeaders.attempts)),
     error: own.get(parkHeaders.error)?.toString(),

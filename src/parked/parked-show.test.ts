@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { OperatorRig } from '../../test/support/operator-rig.ts';
+import { encodePart } from '../codec/part.ts';
 import { OptionsError } from '../errors/options-error.ts';
 import { NotParkedError, QueueClosedError } from '../errors/parked-errors.ts';
 import { memoryDriver } from '../kafka/memory/memory-driver.ts';
@@ -73,7 +74,8 @@ describe('parked.show', () => {
     rig.copy(record, { mark: before, offset: 2 });
     rig.copy(record, { mark, offset: 4, group: 'other' });
     rig.copy(record, { mark, offset: 5 }, { partition: '2' });
-    rig.rig.cluster.write({ topic: 'q.parked', partition: 0 }, [record]);
+    const part = { upload: 'u', index: 0, content: Buffer.alloc(900_000), crc: 0, frame: undefined };
+    rig.rig.cluster.write({ topic: 'q.parked', partition: 0 }, [record, encodePart(part)]);
     rig.copy(record, { mark, offset: 6 });
     expect(await offsets(rig, { partition: 0, mark })).toEqual([6n]);
   });

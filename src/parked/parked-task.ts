@@ -23,6 +23,11 @@ interface AnyParkedTask extends ParkedTaskRef {
   readonly attempts: number;
   /** What the task that gave up failed with, up to 1,024 bytes; undefined for those that were parked with it. */
   readonly error: string | undefined;
+  /**
+   * Uploads of which parts were lost when the task was parked, so that they could not be copied with it. A redrive looks for
+   * them once more where they were.
+   */
+  readonly lostUploads: readonly string[];
 }
 
 /** A task in the parked topic, still as it was enqueued. */
@@ -60,6 +65,7 @@ export async function parkedTask(copy: ParkedCopy, codecs: CodecSet | undefined)
     parkedAt: new Date(copy.atMs),
     attempts: copy.attempts,
     error: copy.error,
+    lostUploads: copy.lost,
   };
   const reading = readHead(record);
   if (reading.kind === 'undecodable') return { kind: 'undecodable', ...common, problem: reading.reason };

@@ -499,7 +499,7 @@ describe('a cluster that keeps little, as the embedded one does', () => {
 
   it('takes what fits', async () => {
     await using rig = new SmallRig();
-    const content = noise(3_900_000);
+    const content = noise(3_050_000);
     await rig.large.enqueue('video', { key: 'a' }, { body: content });
     const [head] = rig.heads();
     if (head?.body?.kind !== 'parts') throw new Error('it is not in parts');
@@ -518,7 +518,7 @@ describe('a cluster that keeps little, as the embedded one does', () => {
       noise(1_900_000),
       noise(1_900_000),
       failing(1_900_000),
-      noise(3_900_000),
+      noise(3_050_000),
       noise(1_900_000),
     ];
     const ends = await Promise.allSettled(

@@ -280,7 +280,7 @@ describe('ensureTopics', () => {
       queue: { name: 'q', partitions: 4 },
       state: { name: 'q.state', partitions: 4 },
       parked: { name: 'q.parked', partitions: 4 },
-      parts: { name: 'q.parts', partitions: 4, maxRecordBytes: 1_000_000, maxUploadBytes: 4_000_000 },
+      parts: { name: 'q.parts', partitions: 4, maxRecordBytes: 1_000_000, maxUploadBytes: 2_997_440 },
     });
     expect(warnings.map((p) => p.code)).toEqual(['TOPICS_NOT_JUDGED']);
     expect(warnings[0]?.what).toContain('in 4 partitions (declared: 2), ');

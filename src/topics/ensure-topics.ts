@@ -27,7 +27,7 @@ export interface ActualTopic {
 export interface PartsTopic extends ActualTopic {
   /** The largest record that may be sent to it: what the queue sends, or less where its max.message.bytes is known to be lower. */
   readonly maxRecordBytes: number;
-  /** The most that one upload may be, content and records: on the embedded cluster all it keeps of a partition. */
+  /** The most that one upload may be, content and records: on the embedded cluster what it keeps of a partition, less a record. */
   readonly maxUploadBytes: number;
 }
 
@@ -191,7 +191,8 @@ async function embeddedTopics(options: EnsureTopicsOptions, embedded: EmbeddedLi
     {
       partitionsOf: (name) => found.get(name)?.partitions.length ?? embedded.partitionsPerTopic,
       limitOf: () => undefined,
-      maxUploadBytes: embedded.partitionBytes,
+      // A task that is parked has its parts and its own record in one partition.
+      maxUploadBytes: embedded.partitionBytes - parkedRecordBytes(plan),
     },
     found,
   );
@@ -205,6 +206,10 @@ async function embeddedTopics(options: EnsureTopicsOptions, embedded: EmbeddedLi
     cure: 'Good for a first run and for tests. Connect to brokers for work that matters.',
   });
   return facts;
+}
+
+function parkedRecordBytes({ topics }: TopicPlan): number {
+  return topics.find(({ role }) => role === 'parked')?.maxRecordBytes ?? 0;
 }
 
 /** What is known of topics by their names. */

@@ -21,6 +21,7 @@ import type { SuspectGate } from './core/suspect-gate.ts';
 import { WorkerCore } from './core/worker-core.ts';
 import { coreConfig } from './core-config.ts';
 import { type AppendState, StateJournal } from './journal/state-journal.ts';
+import { ParkedParts } from './parked-parts.ts';
 import { type AppendParked, ParkingIo } from './parking-io.ts';
 import { PartitionHooks } from './partition-hooks.ts';
 import { PartitionIo } from './partition-io.ts';
@@ -166,7 +167,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
   tailReader.onProblem((failure) => events.emit('problem', { failure }));
   journalReader.onProblem((failure) => events.emit('problem', { failure }));
   const partsFeed = new PartsFeed({
-    topic: topics.parts.name,
+    topics: { parts: topics.parts.name, parked: topics.parked.name },
     openReader: () => open('parts'),
     logEnds: (place) => logEnds(deps, place),
     clock,
@@ -184,7 +185,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     journal,
   });
   const hooks = new PartitionHooks(options, clock, events);
-  const parking = newParking(parts, { topics, core, journal, open });
+  const parking = newParking(parts, { topics, core, journal, partsFeed, open });
   const engine = new WorkerEngine({
     core,
     topic,
@@ -217,11 +218,13 @@ function newParking(
     topics,
     core,
     journal,
+    partsFeed,
     open,
   }: {
     readonly topics: WorkerTopics;
     readonly core: WorkerCore;
     readonly journal: StateJournal;
+    readonly partsFeed: PartsFeed;
     readonly open: (role: 'parked') => Promise<Reader>;
   },
 ): ParkingIo {
@@ -241,6 +244,7 @@ function newParking(
     topic: parked,
     journal,
     append,
+    parts: new ParkedParts({ feed: partsFeed, append, clock }),
     appendAgain: appendParked(topics.queue.name),
     feed,
     logEnds: endsOf,

@@ -7,6 +7,7 @@ import { Lane } from './core/lane.ts';
 import { type Copy, Parked } from './core/parked.ts';
 import { PartitionState } from './core/partition-state.ts';
 import type { StateJournal } from './journal/state-journal.ts';
+import type { ParkedParts } from './parked-parts.ts';
 import { ParkingIo } from './parking-io.ts';
 import type { ParkedFeed, ParkedJob } from './reading/parked-feed.ts';
 
@@ -31,7 +32,8 @@ class Rig {
       },
     };
     this.io = new ParkingIo({
-      appendAgain: async (entry) => void this.again.push(entry),
+      appendAgain: async (entry) => ({ offset: this.again.push(entry) }),
+      parts: {} as unknown as ParkedParts, // none of these tasks has parts
       group: 'g',
       topic: { name: 'q.parked', partitions: 2 },
       journal: journal as unknown as StateJournal, // nothing else of it is used
@@ -39,6 +41,7 @@ class Rig {
       append: async (entry) => {
         this.copies.push(entry);
         if (this.refused.has(entry.id)) throw new Error(`${entry.id} was refused`);
+        return { offset: this.copies.length };
       },
       logEnds: async (partition): Promise<LogEnds> => {
         this.endsAsked += 1;
@@ -114,7 +117,7 @@ describe('copies', () => {
 
   it('are sent at once and in order, each naming the one before it; the cause goes with the first', async () => {
     const rig = new Rig();
-    await rig.io.copy(rig.partition, copy);
+    expect(await rig.io.copy(rig.partition, copy)).toEqual({ items: copy.items, lost: [] });
     expect(rig.copies.map(({ partition, lane, id }) => [partition, lane, id])).toEqual([
       [1, 'g/5/71', '71/9'],
       [1, 'g/5/71', '71/12'],

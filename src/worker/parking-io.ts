@@ -1,4 +1,6 @@
 import { encodeParkedCopy } from '../codec/parked-copy.ts';
+import { partsHeaders } from '../codec/parts-headers.ts';
+import type { PartsLostError } from '../errors/body-errors.ts';
 import type { LogEnds, OutgoingRecord } from '../kafka/port.ts';
 import { showValue } from '../options/show-value.ts';
 import type { Postponed } from './core/delaying.ts';
@@ -6,21 +8,31 @@ import type { Item } from './core/lane.ts';
 import type { Copy, JournalWrite, MarkRequest, ParkedFound, ParkedWant } from './core/parked.ts';
 import type { PartitionState } from './core/partition-state.ts';
 import type { StateJournal } from './journal/state-journal.ts';
+import type { CopiedParts, ParkedParts } from './parked-parts.ts';
 import type { ParkedFeed } from './reading/parked-feed.ts';
 
-/** Appends one record to the parked topic and resolves once it is durable. Records of one lane keep their order. */
+/** Appends one record to the parked topic and resolves with its place once it is durable. Records of one lane keep their order. */
 export type AppendParked = (entry: {
   readonly partition: number;
   readonly lane: string;
   readonly id: string;
   readonly record: OutgoingRecord;
-}) => Promise<unknown>;
+}) => Promise<{ readonly offset: number }>;
+
+/** What is in the parked topic now. */
+export interface Copied {
+  /** The first tasks of those that were to be copied. Fewer than that: the others are copied in another go. */
+  readonly items: readonly Item[];
+  /** Parts that could not be copied, as they are gone: their tasks were without them. */
+  readonly lost: readonly { readonly item: Item; readonly error: PartsLostError }[];
+}
 
 interface ParkingDeps {
   readonly group: string;
   readonly topic: { readonly name: string; readonly partitions: number };
   readonly journal: StateJournal;
   readonly append: AppendParked;
+  readonly parts: ParkedParts;
   /** Appends to the queue topic. */
   readonly appendAgain: AppendParked;
   readonly feed: ParkedFeed;
@@ -65,13 +77,43 @@ export class ParkingIo {
     return { mark, parkedFrom };
   }
 
-  /** Appends copies, in their order. One that was appended twice counts once; one of a failed attempt does no harm. */
-  async copy(partition: PartitionState, { parked, items, cause, attempts }: Copy): Promise<void> {
+  /**
+   * Appends copies, in their order. One that was appended twice counts once; one of a failed attempt does no harm. A task
+   * with parts goes alone, as it may take long: before its copy come those of its parts. None is copied when the partition
+   * is given up meanwhile.
+   */
+  async copy(partition: PartitionState, copy: Copy): Promise<Copied> {
+    const items = oneGo(copy.items);
+    const [first] = items;
+    if (first === undefined || !hasParts(first)) {
+      await this.#append(partition, copy, items);
+      return { items, lost: [] };
+    }
+    const id = `${copy.parked.mark}/${first.offset}`;
+    const copied = await this.#deps.parts.copy({
+      record: first.record,
+      partition: this.#parkedPartition(partition),
+      id,
+      lane: `${this.#deps.group}/${partition.partition}/${id}`,
+      isWanted: () => partition.phase === 'running',
+    });
+    if (copied === undefined) return { items: [], lost: [] };
+    await this.#append(partition, copy, items, copied);
+    return { items, lost: copied.lost.map((error) => ({ item: first, error })) };
+  }
+
+  /** `first`: the first task's record, where that is not to be copied as it is. */
+  async #append(
+    partition: PartitionState,
+    { parked, cause, attempts }: Copy,
+    items: readonly Item[],
+    first?: CopiedParts,
+  ): Promise<void> {
     const { group, append, wallMs } = this.#deps;
     const atMs = Math.floor(wallMs());
     const records = items.map((item, at) => ({
       id: `${parked.mark}/${item.offset}`,
-      record: encodeParkedCopy(item.record, {
+      record: encodeParkedCopy(at === 0 && first !== undefined ? first.record : item.record, {
         group,
         partition: partition.partition,
         offset: item.offset,
@@ -79,6 +121,7 @@ export class ParkingIo {
         epoch: partition.epoch,
         atMs,
         previous: items[at - 1]?.offset ?? -1,
+        lost: at === 0 ? first?.lost.map(({ upload }) => upload) : undefined,
         cause:
           at === 0 && cause !== undefined
             ? { reason: cause.reason, attempts, error: textOf(cause.error) }
@@ -148,6 +191,16 @@ export class ParkingIo {
     }
     return asked;
   }
+}
+
+/** Tasks that are sent together: all before the first one with parts, or that one. */
+function oneGo(items: readonly Item[]): readonly Item[] {
+  const at = items.findIndex(hasParts);
+  return at < 0 ? items : items.slice(0, Math.max(1, at));
+}
+
+function hasParts({ record }: Item): boolean {
+  return partsHeaders(record).length > 0;
 }
 
 function textOf(error: unknown): string {

@@ -2,6 +2,7 @@ import type { PartitionEffect } from './core/effects.ts';
 import type { PartitionState } from './core/partition-state.ts';
 import { type EngineLink, emitProblem } from './engine-link.ts';
 import type { ParkingIo } from './parking-io.ts';
+import { emitLoss } from './report-events.ts';
 
 /** Carries out what parking and redriving need, and tells the core how it went. */
 export class ParkingSteps {
@@ -35,10 +36,12 @@ export class ParkingSteps {
         this.#tellNeeded(partition);
         return;
       }
-      case 'copy':
-        await this.#io.copy(partition, effect.copy);
-        tell((at) => core.copied(at, partition, effect.copy));
+      case 'copy': {
+        const { items, lost } = await this.#io.copy(partition, effect.copy);
+        for (const { item, error } of lost) emitLoss(this.#link.events, item, error);
+        tell((at) => core.copied(at, partition, { ...effect.copy, items }));
         return;
+      }
       case 'write':
         await this.#io.write(partition, effect.write);
         tell((at) => core.written(at, partition, effect.write));

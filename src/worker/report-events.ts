@@ -66,7 +66,7 @@ export function emitReport(events: Emitter<WorkerEvents>, report: CoreReport): v
       });
       return;
     case 'data-loss':
-      emitLoss(events, report.run, report.error);
+      emitLoss(events, report.run.item, report.error);
       return;
     case 'held-by-operator':
     case 'released-by-operator': {
@@ -110,7 +110,8 @@ export function emitReport(events: Emitter<WorkerEvents>, report: CoreReport): v
   }
 }
 
-function emitLoss(events: Emitter<WorkerEvents>, { item }: Run, error: unknown): void {
+/** Parts of a task are gone. */
+export function emitLoss(events: Emitter<WorkerEvents>, item: Item, error: unknown): void {
   if (!(error instanceof PartsLostError)) return;
   const { upload, topic, partition, from, to } = error;
   const parts = { topic, partition, from: BigInt(from), to: BigInt(to) };

@@ -7,6 +7,7 @@ import { many, next, QueueRig } from '../../test/support/queue-rig.ts';
 import { defaultCodecLimits } from '../codec/codec-limits.ts';
 import { encodeTask } from '../codec/envelope.ts';
 import { ParkError } from '../errors/control-errors.ts';
+import type { ParkedTask } from '../parked/parked-task.ts';
 import { TaskQueue } from '../queue/task-queue.ts';
 import { defineTask } from '../tasks/define-task.ts';
 import type { TaskBody, TaskBytes } from '../tasks/task-body.ts';
@@ -80,6 +81,22 @@ class Rig extends QueueRig {
     const made = { ...task, body: { kind: 'parts', manifest } } as const;
     const { record } = await encodeTask(made, defaultCodecLimits);
     this.cluster.write({ topic: 'large', partition: 0 }, [record]);
+  }
+
+  /** Deletes all that is in the parts topic. */
+  loseParts(): void {
+    const place = { topic: 'large.parts', partition: 0 };
+    this.cluster.deleteRecords(place, this.cluster.log(place)?.ends.end ?? 0);
+  }
+
+  /** Resolves with what is parked of a key, once that is these tasks. */
+  async parked(of: string, ids: readonly string[]): Promise<readonly ParkedTask[]> {
+    for (;;) {
+      const found: ParkedTask[] = [];
+      for await (const task of this.large.parked.show({ key: of })) found.push(task);
+      if (found.map((task) => (task.kind === 'task' ? task.id : '')).join() === ids.join()) return found;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
@@ -162,7 +179,7 @@ describe('large tasks', () => {
     expect(hashes).toEqual([sha256(body)]);
   });
 
-  it('can be parked and redriven with their bodies', async () => {
+  it('can be parked and redriven when their parts are gone from the parts topic', async () => {
     await using rig = new Rig();
     let fixed = false;
     const hashes: string[] = [];
@@ -171,17 +188,22 @@ describe('large tasks', () => {
         if (!fixed) throw new ParkError('not yet');
         hashes.push(await hashOf(body));
       },
+      note: ({ text }) => void hashes.push(sha256(Buffer.from(text ?? ''))),
     });
     await worker.start();
     const parked = next(worker, 'key-parked');
     const body = randomBytes(2_500_000);
+    const text = randomBytes(1_500_000).toString('base64');
     await rig.large.enqueue('video', { key: 'a' }, { id: 'v', body });
+    await rig.large.enqueue('note', { key: 'a', text }, { id: 'n' });
     await parked;
+    await rig.parked('a', ['v', 'n']);
+    rig.loseParts();
     fixed = true;
-    const finished = ended(worker, 'v');
+    const finished = many(worker, 'task-finished', 2);
     await rig.large.parked.redrive({ key: 'a' });
     await finished;
-    expect(hashes).toEqual([sha256(body)]);
+    expect(hashes).toEqual([sha256(body), sha256(Buffer.from(text))]);
   });
 });
 
@@ -242,8 +264,12 @@ describe('a task whose parts are lost', () => {
   it('can be parked; redriven it stays parked, with those behind it, until it is discarded', async () => {
     await using rig = new Rig();
     const worker = await held(rig);
+    const told = next(worker, 'data-loss');
     const { outcome } = await rig.large.pending.park({ key: 'bad', waitMs: 10_000 });
     expect(outcome).toBe('parked');
+    expect(await told).toMatchObject({ id: 'broken', offset: 1n, upload: 'broken' });
+    const parked = await rig.parked('bad', ['broken', 'behind']);
+    expect(parked.map(({ lostUploads }) => lostUploads)).toEqual([['broken'], []]);
     const again = next(worker, 'data-loss');
     const failed = next(worker, 'redrive-failed');
     await rig.large.parked.redrive({ key: 'bad' }, { waitMs: 10_000 });
@@ -291,6 +317,7 @@ describe('a task whose record came too late', () => {
     await parked;
     fixed = true;
     const told = next(worker, 'task-void');
+    await rig.parked('bad', ['first', 'late', 'in-time']);
     const redriven = next(worker, 'key-redriven');
     await rig.large.parked.redrive({ key: 'bad' });
     expect(await told).toMatchObject({ id: 'late' });

@@ -93,8 +93,9 @@ export class PartsRig {
 
   constructor(reserveBytes = 1_000_000) {
     this.cluster.createTopic('q.parts', { partitions: 3 });
+    this.cluster.createTopic('q.parked', { partitions: 3 });
     this.feed = new PartsFeed({
-      topic: 'q.parts',
+      topics: { parts: 'q.parts', parked: 'q.parked' },
       openReader: async () => {
         this.openCount += 1;
         return this.#watched(await this.openReader());

@@ -91,7 +91,7 @@ export type Effect =
   | { readonly kind: 'await-key'; readonly partition: PartitionState; readonly lane: Lane }
   /** Write a MARK: `marked` or `effectFailed`. */
   | { readonly kind: 'mark'; readonly partition: PartitionState; readonly mark: MarkRequest }
-  /** Append copies to the parked topic, in order: `copied` or `effectFailed`. */
+  /** Append copies to the parked topic, in order: `copied`, with the first of them or all, or `effectFailed`. */
   | { readonly kind: 'copy'; readonly partition: PartitionState; readonly copy: Copy }
   /** Append to the journal: `written` or `effectFailed`. */
   | { readonly kind: 'write'; readonly partition: PartitionState; readonly write: JournalWrite }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { CoreRig, itemOf, itemsOf } from '../../../test/support/core-rig.ts';
 import { ParkedRig, parkedAfterGivingUp, withTasks } from '../../../test/support/parked-rig.ts';
 import type { CoreConfig } from './core-state.ts';
+import type { PartitionEffect } from './effects.ts';
 
 function givenUp(count: number, config?: Partial<CoreConfig>): ParkedRig {
   const at = withTasks(count, config);
@@ -17,10 +18,15 @@ function redriving(count: number): ParkedRig {
 }
 
 /** Answers in turn until an effect of this kind is open, which it gives back unanswered. */
-function until(at: ParkedRig, kind: string): ReturnType<ParkedRig['open']>[number] {
+function until<K extends PartitionEffect['kind']>(
+  at: ParkedRig,
+  kind: K,
+): Extract<PartitionEffect, { readonly kind: K }> {
+  const isIt = (effect: PartitionEffect): effect is Extract<PartitionEffect, { readonly kind: K }> =>
+    effect.kind === kind;
   for (let round = 0; round < 100; round += 1) {
     for (const effect of at.open()) {
-      if (effect.kind === kind) return effect;
+      if (isIt(effect)) return effect;
       at.answer(effect);
     }
     if (at.rig.core.state.commitUnderWay) at.rig.ack();
@@ -34,7 +40,7 @@ function lose(at: ParkedRig): void {
 }
 
 describe('an answer that comes when the partition is gone changes nothing', () => {
-  it.each(['mark', 'copy'])('to a %s', (kind) => {
+  it.each(['mark', 'copy'] as const)('to a %s', (kind) => {
     const at = givenUp(2);
     const effect = until(at, kind);
     lose(at);
@@ -44,7 +50,7 @@ describe('an answer that comes when the partition is gone changes nothing', () =
     expect(at.partition.openWrites).toBe(0);
   });
 
-  it.each(['write', 'read-parked'])('to a %s of a redrive', (kind) => {
+  it.each(['write', 'read-parked'] as const)('to a %s of a redrive', (kind) => {
     const at = redriving(2);
     const effect = until(at, kind);
     lose(at);
@@ -193,6 +199,42 @@ describe('a copy', () => {
     at.answer(effect);
     at.settle();
     expect(at.parkedLog.map(({ item }) => item.offset)).toEqual([0, 1, 2]);
+  });
+});
+
+describe('copies of which only the first are made', () => {
+  it('go on with the next task', () => {
+    const at = givenUp(3);
+    const { copy, partition } = until(at, 'copy');
+    const [first] = copy.items;
+    if (first === undefined) throw new Error('nothing is copied');
+    at.append({ kind: 'copy', partition, copy: { ...copy, items: [first] } });
+    at.rig.tell((core, now) => core.copied(now, partition, { ...copy, items: [first] }));
+    at.settle();
+    const copies = at.rig.of('copy').map((effect) => effect.copy);
+    expect(copies.map(({ items }) => items.map(({ offset }) => offset))).toEqual([
+      [0, 1, 2],
+      [1, 2],
+    ]);
+    expect(copies[1]?.cause).toBeUndefined();
+    expect(at.parkedLog.map(({ item }) => item.offset)).toEqual([0, 1, 2]);
+    expect(at.partition.committedFrontier).toBe(3);
+  });
+
+  it('or none, keep nobody waiting when the partition is given up', () => {
+    const at = givenUp(2);
+    const { copy, partition } = until(at, 'copy');
+    at.rig.tell((core, now) => core.revoked(now, 1, [0]));
+    at.rig.pass(10);
+    expect(at.rig.of('answer-revoke')).toEqual([]);
+    at.rig.tell((core, now) => core.copied(now, partition, { ...copy, items: [] }));
+    expect(partition.parkedKeys.get('k')?.cause?.cause.reason).toBe('asked');
+    for (let n = 0; n < 3; n += 1) {
+      at.rig.pass(20);
+      if (at.rig.core.state.commitUnderWay) at.rig.ack();
+    }
+    expect(at.rig.of('answer-revoke')).toHaveLength(1);
+    expect(at.rig.of('copy')).toHaveLength(1);
   });
 });
 

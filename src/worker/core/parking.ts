@@ -163,13 +163,16 @@ function goesOn(
   return turn.kind === 'copy' && turn.parked === parked;
 }
 
-/** The copies are durable: in the queue these tasks are finished. */
+/**
+ * The copies are durable: in the queue these tasks are finished. There may be fewer than were to be made, or none: those
+ * that are left have their turn again.
+ */
 export function copied(core: CoreState, partition: PartitionState, copy: Copy): void {
   const { parked, lane, items } = copy;
   partition.openWrites -= 1;
   if (partition.phase === 'gone') return;
   parked.copying = undefined;
-  parked.cause = undefined;
+  if (items.length > 0) parked.cause = undefined;
   for (const item of items) {
     if (lane.firstOffset !== item.offset) throw new Error('a lane moved while its first tasks were copied');
     shiftFirst(core, partition, lane);

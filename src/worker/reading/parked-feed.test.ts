@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../clock/manual-clock.ts';
 import { encodeParkedCopy } from '../../codec/parked-copy.ts';
+import { encodePart } from '../../codec/part.ts';
 import { MemoryCluster } from '../../kafka/memory/memory-cluster.ts';
 import { memoryDriver } from '../../kafka/memory/memory-driver.ts';
 import type { IncomingRecord, Reader } from '../../kafka/port.ts';
@@ -51,6 +52,37 @@ class Rig {
     };
     const info = { group, partition, mark, offset, epoch: 1, atMs: 0, previous };
     this.cluster.write({ topic: 'q.parked', partition: 0 }, [encodeParkedCopy(original, info)]);
+  }
+
+  /** Parts of a task that will be copied behind them. */
+  parts(count: number, partBytes = 900_000): void {
+    const content = Buffer.alloc(partBytes);
+    const records = Array.from({ length: count }, (_, index) =>
+      encodePart({ upload: 'u', index, content, crc: 0, frame: undefined }),
+    );
+    this.cluster.write({ topic: 'q.parked', partition: 0 }, records);
+  }
+
+  /** Takes down where reading starts, and how much is asked for at once. */
+  watchReader(): { starts: number[]; polls: number[] } {
+    const starts: number[] = [];
+    const polls: number[] = [];
+    const { openReader } = this;
+    this.openReader = async () => {
+      const reader = await openReader();
+      const assign = reader.assign.bind(reader);
+      const poll = reader.poll.bind(reader);
+      reader.assign = (positions) => {
+        starts.push(...positions.map(({ offset }) => offset));
+        return assign(positions);
+      };
+      reader.poll = (count) => {
+        polls.push(count);
+        return poll(count);
+      };
+      return reader;
+    };
+    return { starts, polls };
   }
 
   job(...wants: ParkedWant[]): ParkedJob {
@@ -117,17 +149,7 @@ describe('parked tasks', () => {
   it('are read on from where enough was found, without another start', async () => {
     const rig = new Rig();
     for (const offset of [1, 2, 3, 4, 5]) rig.copy(7, offset);
-    const starts: number[] = [];
-    const { openReader } = rig;
-    rig.openReader = async () => {
-      const reader = await openReader();
-      const assign = reader.assign.bind(reader);
-      reader.assign = (positions) => {
-        starts.push(...positions.map(({ offset }) => offset));
-        return assign(positions);
-      };
-      return reader;
-    };
+    const { starts } = rig.watchReader();
     const pieces = [
       want(7, { count: 2 }),
       want(7, { from: 2, after: 2, count: 1 }),
@@ -182,6 +204,44 @@ describe('parked tasks', () => {
       { offsets: [], next: 1, atEnd: false, lostBelow: 2 },
       { offsets: [], next: 3, atEnd: true, lostBelow: 0 },
     ]);
+  });
+});
+
+describe('parts of parked tasks', () => {
+  it('are passed over and count for nothing', async () => {
+    const rig = new Rig();
+    rig.copy(7, 1);
+    rig.parts(5);
+    rig.copy(7, 2);
+    rig.parts(3);
+    rig.copy(7, 3);
+    expect(await rig.read(want(7, { count: 3, bytes: 2_000 }))).toEqual([
+      { offsets: [1, 2, 3], next: 11, atEnd: false, lostBelow: 0 },
+    ]);
+  });
+
+  it('are read a few at once, and small tasks behind them many at once', async () => {
+    const rig = new Rig();
+    rig.parts(60);
+    for (let offset = 0; offset < 200; offset += 1) rig.copy(7, offset);
+    const { polls } = rig.watchReader();
+    await rig.read(want(7, { count: 200 }));
+    expect(polls[0]).toBeLessThan(40);
+    expect(Math.min(...polls)).toBeLessThanOrEqual(3);
+    expect(polls.at(-1)).toBeGreaterThan(20);
+  });
+
+  it('are jumped over when there is much of them', async () => {
+    const rig = new Rig();
+    rig.copy(7, 1);
+    rig.parts(40);
+    rig.copy(7, 2);
+    rig.parts(100);
+    rig.copy(7, 3);
+    const { starts } = rig.watchReader();
+    expect(await rig.read(want(7, { count: 2 }))).toMatchObject([{ offsets: [1, 2] }]);
+    expect(await rig.read(want(7, { from: 142, after: 2, count: 1 }))).toMatchObject([{ offsets: [3] }]);
+    expect(starts).toEqual([0, 142]);
   });
 });
 

@@ -11,8 +11,9 @@ const STALLED_MS = 30_000;
 /** How often a job that waits for records looks whether it is still wanted. */
 const LOOK_UP_MS = 1_000;
 
-/** Records that are rather read than jumped over. */
+/** What is rather read than jumped over: so many records, and so much of them. Parts of tasks are large. */
 const AHEAD_COUNT = 1_000;
+const AHEAD_BYTES = 64 * 1024 * 1024;
 
 /** What one poll aims at; see the tail feed. */
 const POLL_BYTES = 2 * 1024 * 1024;
@@ -159,7 +160,7 @@ export class ParkedFeed {
   #isAhead({ partition }: TopicPartition, from: number): boolean {
     const known = this.#session;
     if (known?.partition !== partition) return false;
-    return from >= known.next && from - known.next <= AHEAD_COUNT;
+    return from >= known.next && from - known.next <= Math.min(AHEAD_COUNT, AHEAD_BYTES / this.#meanBytes);
   }
 
   async #leave(): Promise<void> {

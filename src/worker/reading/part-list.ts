@@ -1,12 +1,24 @@
 import { combineCrc32c } from '../../codec/crc32c.ts';
 import { type BodyManifest, partLength } from '../../codec/manifest.ts';
-import { type PartLimits, readPartContent, readPartHead } from '../../codec/part.ts';
+import { type CodedPart, type PartLimits, readPartContent, readPartHead } from '../../codec/part.ts';
 import { PartsLostError } from '../../errors/body-errors.ts';
 import { PartDamagedError } from '../../errors/part-errors.ts';
 import type { IncomingRecord } from '../../kafka/port.ts';
 
 /** How parts are read that may have gone through a codec. */
 export type PartReading = PartLimits['decoding'];
+
+/** A part that was read and checked. */
+export interface ReadPart {
+  readonly index: number;
+  readonly content: Buffer;
+  /** CRC32C of the content; of a coded part, of what is stored. */
+  readonly crc: number;
+  /** The content's lz4 frame, when it came as one. */
+  readonly frame: Buffer | undefined;
+  /** As it is stored, when it went through a codec; read `as-stored`, `content` is the same. */
+  readonly coded: CodedPart | undefined;
+}
 
 /**
  * Puts an upload together again from the records between its first and its last part: others' are passed over, and of a
@@ -41,11 +53,11 @@ export class PartList {
   }
 
   /**
-   * The content, when this is a good copy of the next part.
+   * The part, when this is a good copy of the next one.
    *
    * @throws PartsLostError when all parts are there and are not what was written; what the decoding throws.
    */
-  async take(record: IncomingRecord): Promise<Buffer | undefined> {
+  async take(record: IncomingRecord): Promise<ReadPart | undefined> {
     const { upload, crc } = this.#manifest;
     const head = readPartHead(record);
     if (head === undefined || head.upload !== upload || head.index !== this.#next) return undefined;
@@ -59,7 +71,12 @@ export class PartList {
     this.#codedAs = head.codedAs;
     this.#next += 1;
     this.#damage = undefined;
-    return content;
+    const { index, codec, codedBy, codedAs, lengthBytes } = head;
+    const bytes = record.value ?? content;
+    const frame = codec === 'lz4f' && codedBy === undefined ? bytes : undefined;
+    const coded =
+      codedBy === undefined ? undefined : { by: codedBy, upload: codedAs, bytes, codec, lengthBytes };
+    return { index, content, crc: head.crc, frame, coded };
   }
 
   /** Undefined for a damaged one: there may be another one. */
@@ -75,7 +92,10 @@ export class PartList {
       }
       // Parts of two uploads of a task would each be genuine, and together nothing that was ever written.
       if (head.codedAs !== (this.#codedAs ?? head.codedAs)) {
-        throw new PartDamagedError(record, `it was coded as a part of ${head.codedAs}, others of ${this.#codedAs}`);
+        throw new PartDamagedError(
+          record,
+          `it was coded as a part of ${head.codedAs}, others of ${this.#codedAs}`,
+        );
       }
       return await readPartContent(record, head, { maxPartBytes: wanted, decoding: this.#decoding });
     } catch (error) {

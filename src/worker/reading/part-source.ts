@@ -1,7 +1,7 @@
 import type { BodyManifest } from '../../codec/manifest.ts';
 import { BodyUnreadableError, type PartsLostError } from '../../errors/body-errors.ts';
-import type { IncomingRecord } from '../../kafka/port.ts';
-import { PartList, type PartReading } from './part-list.ts';
+import type { IncomingRecord, TopicPartition } from '../../kafka/port.ts';
+import { PartList, type PartReading, type ReadPart } from './part-list.ts';
 import type { Claimant } from './part-reserve.ts';
 
 /** Parts that are read in one turn, and that a consumer which keeps up is ahead of. */
@@ -22,7 +22,14 @@ export interface PartSource {
   close(): void;
 }
 
+/** One whose parts can be had as they were written, too. */
+export interface UploadParts extends PartSource {
+  /** As `next()`, with what else is known of the part. */
+  nextPart(): Promise<ReadPart | undefined>;
+}
+
 interface SourceDeps {
+  /** The topic that the manifest's partition is of. */
   readonly topic: string;
   readonly manifest: BodyManifest;
   readonly decoding: PartReading;
@@ -40,8 +47,9 @@ interface SourceDeps {
 }
 
 /** One reading of an upload: what was read for it waits here, as records, until the consumer takes it. */
-export class UploadSource implements PartSource, Claimant {
+export class UploadSource implements UploadParts, Claimant {
   readonly manifest: BodyManifest;
+  readonly place: TopicPartition;
   readonly whole: boolean;
   readonly windowBytes: number;
   /** The next offset to look at. */
@@ -62,6 +70,7 @@ export class UploadSource implements PartSource, Claimant {
     const { manifest, whole, topic, decoding } = deps;
     this.#deps = deps;
     this.manifest = manifest;
+    this.place = { topic, partition: manifest.partition };
     this.whole = whole;
     this.windowBytes = whole ? manifest.bytes : Math.min(manifest.bytes, WINDOW_COUNT * manifest.partBytes);
     this.at = manifest.from;
@@ -95,6 +104,10 @@ export class UploadSource implements PartSource, Claimant {
   }
 
   async next(): Promise<Buffer | undefined> {
+    return (await this.nextPart())?.content;
+  }
+
+  async nextPart(): Promise<ReadPart | undefined> {
     this.#busy = true;
     try {
       for (;;) {
@@ -108,8 +121,8 @@ export class UploadSource implements PartSource, Claimant {
         }
         if (this.isEmpty || (this.#records.length <= TURN_COUNT / 2 && this.#mayRefill)) this.#hungry = true;
         this.#deps.onAsk(this);
-        const content = await this.#list.take(record);
-        if (content !== undefined && this.#failure === undefined) return content;
+        const part = await this.#list.take(record);
+        if (part !== undefined && this.#failure === undefined) return part;
       }
     } catch (error) {
       this.fail(error instanceof Error ? error : new Error(String(error)));

@@ -4,7 +4,7 @@ import type { IncomingRecord, LogEnds, Reader, TopicPartition } from '../../kafk
 import { giveTurn, isWanting, type Line, newLine, stalled } from './part-line.ts';
 import type { PartReading } from './part-list.ts';
 import { PartReserve } from './part-reserve.ts';
-import { type PartSource, UploadSource, WINDOW_COUNT } from './part-source.ts';
+import { type UploadParts, UploadSource, WINDOW_COUNT } from './part-source.ts';
 
 /** Reading that brings nothing for so long has failed. */
 const STALLED_MS = 30_000;
@@ -17,7 +17,8 @@ const PATIENCE_MS = 1_000;
 const IDLE_MS = 1_000;
 
 interface PartsFeedDeps {
-  readonly topic: string;
+  /** Where parts are: those of tasks in the queue, and those of parked ones. */
+  readonly topics: { readonly parts: string; readonly parked: string };
   /** Made when parts are read for the first time: most workers never need one. */
   readonly openReader: () => Promise<Reader>;
   readonly logEnds: (place: TopicPartition) => Promise<LogEnds>;
@@ -41,7 +42,8 @@ export class PartsFeed {
   readonly #deps: PartsFeedDeps;
   readonly #reserve: PartReserve;
   readonly #sources = new Set<UploadSource>();
-  readonly #lines = new Map<number, Line>();
+  /** By topic and partition. */
+  readonly #lines = new Map<string, Line>();
   #reader: Promise<Reader> | undefined;
   #running: Promise<void> | undefined;
   #reclaiming: Timer | undefined;
@@ -54,9 +56,10 @@ export class PartsFeed {
   }
 
   /** Reads an upload from its first part on. Nothing is read before it is asked for. */
-  open({ manifest, whole, decoding }: PartsJob): PartSource {
+  open({ manifest, whole, decoding }: PartsJob): UploadParts {
+    const { topics } = this.#deps;
     const source = new UploadSource({
-      topic: this.#deps.topic,
+      topic: manifest.at === 'parked' ? topics.parked : topics.parts,
       manifest,
       whole,
       decoding,
@@ -94,20 +97,23 @@ export class PartsFeed {
 
   #want(source: UploadSource): void {
     if (!source.wants) return;
-    const { partition } = source.manifest;
-    let line = this.#lines.get(partition);
+    let line = this.#lineOf(source.place);
     if (line === undefined) {
-      line = newLine({ topic: this.#deps.topic, partition });
-      this.#lines.set(partition, line);
+      line = newLine(source.place);
+      this.#lines.set(nameOf(source.place), line);
     }
     if (line.current !== source) line.waiting.add(source);
     this.#wake();
     this.#running ??= this.#run();
   }
 
+  #lineOf(place: TopicPartition): Line | undefined {
+    return this.#lines.get(nameOf(place));
+  }
+
   #forget(source: UploadSource): void {
     this.#sources.delete(source);
-    this.#lines.get(source.manifest.partition)?.waiting.delete(source);
+    this.#lineOf(source.place)?.waiting.delete(source);
     this.#reserve.release(source);
   }
 
@@ -125,7 +131,7 @@ export class PartsFeed {
       if (!this.#reserve.hasWaiting) return;
       if (source.whole || !this.#reserve.has(source) || !source.isIdleSince(idleSinceMs)) continue;
       source.rewind();
-      this.#lines.get(source.manifest.partition)?.waiting.delete(source);
+      this.#lineOf(source.place)?.waiting.delete(source);
       this.#reserve.release(source);
     }
     if (this.#reserve.hasWaiting) this.#reclaimLater();
@@ -205,7 +211,7 @@ export class PartsFeed {
   }
 
   #handOn(record: IncomingRecord): void {
-    const line = this.#lines.get(record.partition);
+    const line = this.#lineOf(record);
     if (line === undefined) return;
     const { current, at } = line;
     line.at = record.offset + 1;
@@ -300,4 +306,8 @@ export class PartsFeed {
     });
     return this.#reader;
   }
+}
+
+function nameOf({ topic, partition }: TopicPartition): string {
+  return `${topic}/${partition}`;
 }
