@@ -21,7 +21,7 @@ export interface CodecPart {
 
 /**
  * Changes payloads and bodies on their way through Kafka: encryption, most of all. It gets the bytes as they would travel,
- * compressed where that pays. What stands in headers (ids, types, keys, your own headers, lengths) does not pass through
+ * compressed where that pays; it must not change them, nor keep them: their memory is used again. What stands in headers (ids, types, keys, your own headers, lengths) does not pass through
  * it.
  */
 export interface PayloadCodec {
