@@ -21,11 +21,11 @@ function countingLz4() {
   const sizes: number[] = [];
   const load = async (): ReturnType<typeof loadLz4> => {
     const lz4 = await loadLz4();
-    const compressFrame: typeof lz4.compressFrame = (content, options) => {
+    const compressFrameSync: typeof lz4.compressFrameSync = (content, options) => {
       sizes.push(content.length);
-      return lz4.compressFrame(content, options);
+      return lz4.compressFrameSync(content, options);
     };
-    return { ...lz4, compressFrame };
+    return { ...lz4, compressFrameSync };
   };
   return { sizes, load };
 }
