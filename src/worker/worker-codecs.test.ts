@@ -88,6 +88,14 @@ function finished(worker: Worker, id: string): Promise<unknown> {
   return next(worker, 'task-finished', (task) => task.id === id);
 }
 
+/** Resolves when something of key a is in the parked topic. */
+async function copied(queue: TaskQueue<typeof tasks>): Promise<void> {
+  for (;;) {
+    for await (const _task of queue.parked.show({ key: 'a' })) return;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
 describe('tasks of a queue with a codec', () => {
   it('come to their handlers as they were enqueued, and nothing of them can be read from the topics', async () => {
     await using rig = new Rig();
@@ -181,7 +189,11 @@ describe('a parked task that went through a codec', () => {
     const parked = next(worker, 'key-parked');
     await queue.pending.park({ key: 'a', waitMs: 10_000 });
     await parked;
+    await copied(queue);
     await worker.stop();
+    // Copied as they were stored: no key was needed for that.
+    const place = { topic: 'sealed.parts', partition: 0 };
+    rig.cluster.deleteRecords(place, rig.cluster.log(place)?.ends.end ?? 0);
     const other = await rig.workerOf(queue);
     const end = finished(other, 'v');
     await queue.parked.redrive({ key: 'a' });

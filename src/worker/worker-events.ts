@@ -100,7 +100,7 @@ export interface WorkerEvents {
   'task-void': TaskRef & { readonly upload: string };
   /**
    * Parts of a task's payload or body are gone or damaged. Nothing wrong was given out as complete. `key-held` follows, or
-   * `redrive-failed` when it was a parked task: it stays parked.
+   * `redrive-failed` when it was a parked task: it stays parked. A task that is being parked is parked without them.
    */
   'data-loss': {
     /** The task's place in the queue. */
