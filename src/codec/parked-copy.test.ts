@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { IncomingRecord, RecordHeader } from '../kafka/port.ts';
-import { manifestHeader } from './manifest.ts';
+import { type BodyManifest, manifestHeader } from './manifest.ts';
 import { encodeParkedCopy, PARKED_COPY_BYTES, type ParkedCopyInfo, readParkedCopy } from './parked-copy.ts';
 import { partsHeaders, withPartsHeaders } from './parts-headers.ts';
 
@@ -163,6 +163,8 @@ interface CopyVector {
     readonly offset: number;
   };
   readonly info: ParkedCopyInfo;
+  /** What the copy's manifests say otherwise: its parts were copied before. */
+  readonly parts?: Partial<BodyManifest>;
   readonly record: HexRecord;
 }
 
@@ -180,14 +182,20 @@ function bytesOf(record: HexRecord): Pick<IncomingRecord, 'key' | 'value' | 'hea
 
 it.each(vectors)(
   'is written and read as it always was: $name',
-  ({ original, info: about, record: written }) => {
+  ({ original, info: about, parts, record: written }) => {
     const { topic, partition, offset } = original;
-    const incoming = { topic, partition, offset, timestampMs: 99, ...bytesOf(original) };
+    const given = { topic, partition, offset, timestampMs: 99, ...bytesOf(original) };
+    const moved = partsHeaders(given).map((header) => ({
+      ...header,
+      manifest: { ...header.manifest, ...parts },
+    }));
+    const incoming = withPartsHeaders(given, moved);
     expect(encodeParkedCopy(incoming, about)).toEqual(bytesOf(written));
     const log = { topic: 'recordings.parked', partition: 7, offset: 3, timestampMs: 99, ...bytesOf(written) };
     expect(readParkedCopy(log)).toMatchObject({
       mark: about.mark,
       previous: about.previous,
+      lost: about.lost ?? [],
       record: incoming,
     });
   },
