@@ -25,7 +25,7 @@ function setUpBodies(more: Parameters<typeof setUp>[0] = {}) {
     given: Partial<ProducerItem> & { readonly partBytes?: number } = {},
   ): ProducerItem => {
     const { partBytes = 10, ...item } = given;
-    const plain = task({ timeoutMs: UPLOAD_TIMEOUT_MS, ...item });
+    const plain = task({ timeoutMs: UPLOAD_TIMEOUT_MS, upload: true, ...item });
     return {
       ...plain,
       encode: async (own) => {
@@ -73,18 +73,110 @@ describe('a task with an upload', () => {
     expect(producer.bufferedBytes).toBe(0);
   });
 
-  it('counts as a batch, whatever its body has; its parts go though the buffer is full', async () => {
+  it('takes next to no room of the buffer, and its parts go though that is full', async () => {
     const { producer, appender, settle, withBody, partCount } = setUpBodies({ bufferBytes: 1_000_000 });
     appender.ackEverything();
     const source = new FedSource();
     const large = producer.add(withBody(source, { id: 'large' }));
-    const waiting = producer.add(task({ id: 'waiting', laneKey: 'k2', partition: 1 }));
+    await settle();
+    expect(producer.bufferedBytes).toBe(100);
+    let encoded: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => {
+      encoded = resolve;
+    });
+    const plain = task({ laneKey: 'k2', partition: 1 });
+    const slow = producer.add({ ...plain, encode: (own) => gate.then(() => plain.encode(own)) });
     source.feed(bytes(25));
     await settle();
-    expect(producer.bufferedBytes).toBe(1_000_000);
-    expect([partCount(), appender.log('q', 1)]).toEqual([2, []]);
+    expect(producer.bufferedBytes).toBeGreaterThan(1_000_000);
+    expect(partCount()).toBe(2);
     source.end();
-    await Promise.all([large, waiting]);
+    await large;
+    encoded();
+    await slow;
+    expect(producer.bufferedBytes).toBe(0);
+  });
+
+  it('keeps no small task waiting, however many have sources that bring nothing', async () => {
+    const { producer, appender, withBody } = setUpBodies();
+    appender.ackEverything();
+    const sources = Array.from({ length: 300 }, () => new FedSource());
+    const all = producer.addMany(
+      sources.map((source, at) => withBody(source, { laneKey: `k${at}`, partition: at % 24 })),
+    );
+    await producer.addMany(
+      Array.from({ length: 24 }, (_, partition) => task({ partition, laneKey: 'small' })),
+    );
+    for (const source of sources) {
+      source.feed(bytes(5));
+      source.end();
+    }
+    expect((await all).every(({ kind }) => kind === 'appended')).toBe(true);
+    expect(producer.bufferedBytes).toBe(0);
+  });
+
+  it('is one of a bounded number: of a key, a partition and the process', async () => {
+    const { producer, settle, withBody } = setUpBodies({ bufferBytes: 8_192_000 }); // 8 at once
+    const begun: string[] = [];
+    const endOf = new Map<string, () => void>();
+    const noted = (id: string, laneKey: string, partition: number): ProducerItem => {
+      const given = withBody(bytes(5), { id, laneKey, partition });
+      const encode: ProducerItem['encode'] = () =>
+        new Promise((_, reject) => {
+          begun.push(id);
+          endOf.set(id, () => reject(new Error('enough')));
+        });
+      return { ...given, encode };
+    };
+    const all = producer.addMany([
+      noted('a1', 'a', 0),
+      noted('a2', 'a', 0),
+      noted('a3', 'a', 0), // the key has its quarter
+      noted('b1', 'b', 0),
+      noted('c1', 'c', 0),
+      noted('d1', 'd', 0), // the partition has its half
+      noted('e1', 'e', 1),
+      noted('f1', 'f', 1),
+      noted('g1', 'g', 2),
+      noted('h1', 'h', 2),
+      noted('i1', 'i', 3), // all are taken
+    ]);
+    await settle();
+    expect(begun.splice(0)).toEqual(['a1', 'a2', 'b1', 'c1', 'e1', 'f1', 'g1', 'h1']);
+    endOf.get('h1')?.();
+    await settle();
+    expect(begun.splice(0)).toEqual(['i1']); // d1 waits for its partition
+    endOf.get('b1')?.();
+    await settle();
+    expect(begun.splice(0)).toEqual(['d1']);
+    endOf.get('a1')?.();
+    await settle();
+    expect(begun.splice(0)).toEqual(['a3']);
+    for (const end of endOf.values()) end();
+    await all;
+    expect(producer.bufferedBytes).toBe(0);
+  });
+
+  it('that is given up while it waits for others lets go what is behind it', async () => {
+    const { producer, appender, settle, withBody } = setUpBodies({ bufferBytes: 1_024_000 }); // one at once
+    appender.ackEverything();
+    const source = new FedSource();
+    const first = producer.add(withBody(source, { laneKey: 'k1' }));
+    const giving = new AbortController();
+    const waiting = failureOf(producer.add(withBody(bytes(5), { laneKey: 'k2', signal: giving.signal })));
+    const behind = producer.add(task({ id: 'behind', laneKey: 'k2' }));
+    const alone = new AbortController();
+    const gone = failureOf(producer.add(withBody(bytes(5), { laneKey: 'k3', signal: alone.signal })));
+    const last = producer.add(withBody(bytes(5), { id: 'last', laneKey: 'k4' }));
+    await settle();
+    giving.abort();
+    alone.abort();
+    expect(await waiting).toMatchObject({ code: 'ENQUEUE_ABORTED', outcome: 'absent' });
+    expect(await gone).toMatchObject({ code: 'ENQUEUE_ABORTED', outcome: 'absent' });
+    await behind;
+    source.feed(bytes(5));
+    source.end();
+    await Promise.all([first, last]);
     expect(producer.bufferedBytes).toBe(0);
   });
 

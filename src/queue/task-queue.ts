@@ -298,8 +298,9 @@ export class TaskQueue<T extends TaskMap> {
       sizeBytes: 1_024,
       encode,
       ready,
+      upload: isUpload(body),
       signal,
-      timeoutMs: timeoutMs ?? timeoutFor(body),
+      timeoutMs: timeoutMs ?? (isUpload(body) ? UPLOAD_TIMEOUT_MS : undefined),
     };
     const receipt = this.#add(item).then((appended) => receiptOf(id, appended));
     // Whatever it failed of, the stream will not be read any more.
@@ -322,10 +323,9 @@ function receiptOf(id: string, { topic, partition, offset, timestampMs }: Append
   return { id, topic, partition, offset: BigInt(offset), timestamp: new Date(timestampMs) };
 }
 
-/** undefined: the producer's own, which is enough for what is one record. */
-function timeoutFor(body: OpenBody | undefined): number | undefined {
-  if (body === undefined) return undefined;
-  return body.bytes !== undefined && body.bytes.length <= INLINE_BODY_BYTES ? undefined : UPLOAD_TIMEOUT_MS;
+/** Whether it takes the time of its source, or of many parts. What is one record at once goes like any task. */
+function isUpload(body: OpenBody | undefined): boolean {
+  return body !== undefined && (body.bytes === undefined || body.bytes.length > INLINE_BODY_BYTES);
 }
 
 /** As the producer does it: an upload's error becomes that of its task. */

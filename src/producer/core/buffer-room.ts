@@ -1,6 +1,6 @@
 import { Fifo } from './fifo.ts';
 import type { Item } from './item.ts';
-import type { KeyLane } from './key-lane.ts';
+import type { Gate, KeyLane } from './key-lane.ts';
 import type { PartitionLine } from './partition-line.ts';
 
 export interface RoomLimits {
@@ -9,17 +9,25 @@ export interface RoomLimits {
   readonly partitionBytes: number;
   /** The most one key may take. */
   readonly keyBytes: number;
+  /** Uploads at once. A partition has half of them at most, a key a quarter. */
+  readonly uploadCount: number;
 }
 
 /**
  * The buffer's bytes and who waits for them. Of three gates the narrowest closes first: a key that has taken its share
  * waits alone, then a partition, then the process. At the process's gate keys take turns. A scope that holds nothing
  * always has room for one task, however large; so whatever waits, waits for something that will end.
+ *
+ * A task with an upload may be here for as long as its source pleases. It takes next to no room meanwhile, and there is a
+ * number of them at most: at that gate they wait among themselves.
  */
 export class BufferRoom {
   readonly limits: RoomLimits;
   usedBytes = 0;
   readonly #turn = new Fifo<KeyLane>();
+  #uploadCount = 0;
+  /** Keys whose first waiting task waits for the end of an upload. */
+  readonly #uploads = new Set<KeyLane>();
 
   constructor(limits: RoomLimits) {
     this.limits = limits;
@@ -54,24 +62,41 @@ export class BufferRoom {
         if (gate !== 'none') this.#stand(lane, gate);
         // It was let through in place of others of its partition and does not go: they would wait for nothing.
         this.#unblock(lane.line);
+        this.#nextUpload();
         continue;
       }
       this.#take(item);
       this.reconsider(lane);
+      if (item.upload) this.#nextUpload();
       return item;
     }
   }
 
   /** Something changed about who is first of the key: lets it stand in line if it may and does not yet. */
   reconsider(lane: KeyLane): void {
-    if (lane.gate === 'none' && waiting(lane) !== undefined) this.#stand(lane, 'process');
+    const item = waiting(lane);
+    if (lane.gate === 'upload' && item?.upload !== true) {
+      this.#uploads.delete(lane);
+      lane.gate = 'none';
+    }
+    if (lane.gate === 'none' && item !== undefined) this.#stand(lane, 'process');
   }
 
   release(item: Item): void {
     const { lane } = item;
+    this.uploaded(item);
     this.#add(lane, -item.bytes);
     if (lane.gate === 'key') this.#stand(lane, 'process');
     this.#unblock(lane.line);
+  }
+
+  /** A task's upload is over, if it has one. */
+  uploaded(item: Item): void {
+    if (!item.upload) return;
+    item.upload = false;
+    this.#countUpload(item.lane, -1);
+    if (item.lane.gate === 'key') this.#stand(item.lane, 'process');
+    this.#nextUpload();
   }
 
   /** A task turned out to be larger or smaller than was guessed. */
@@ -84,15 +109,24 @@ export class BufferRoom {
   }
 
   /** The narrowest gate that is closed to this task. */
-  #closedGate(item: Item): 'none' | 'key' | 'partition' | 'process' {
+  #closedGate(item: Item): 'none' | Gate {
     const { lane } = item;
+    const { uploadCount } = this.limits;
+    if (item.upload && !fits(lane.uploadCount, 1, uploadCount / 4)) return 'key';
     if (!fits(lane.bytes, item.bytes, this.limits.keyBytes)) return 'key';
     if (!fits(lane.line.bytes, item.bytes, this.limits.partitionBytes)) return 'partition';
+    if (item.upload && !this.#uploadFits(lane)) return 'upload';
     return fits(this.usedBytes, item.bytes, this.limits.bufferBytes) ? 'none' : 'process';
+  }
+
+  #uploadFits(lane: KeyLane): boolean {
+    const { uploadCount } = this.limits;
+    return this.#uploadCount < uploadCount && fits(lane.line.uploadCount, 1, uploadCount / 2);
   }
 
   #take(item: Item): void {
     item.lane.firstWaiting = item.after;
+    if (item.upload) this.#countUpload(item.lane, 1);
     this.#add(item.lane, item.bytes);
     item.move('encoding');
   }
@@ -103,10 +137,25 @@ export class BufferRoom {
     this.#stand(lane, gate === 'none' ? 'process' : gate);
   }
 
-  #stand(lane: KeyLane, gate: 'key' | 'partition' | 'process'): void {
+  #stand(lane: KeyLane, gate: Gate): void {
     lane.gate = gate;
     if (gate === 'partition') lane.line.blocked.push(lane);
+    if (gate === 'upload') this.#uploads.add(lane);
     if (gate === 'process') this.#turn.push(lane);
+  }
+
+  /** Lets the first upload try again that may go, and when it has gone, the next one. */
+  #nextUpload(): void {
+    for (const lane of this.#uploads) {
+      if (this.#uploadCount >= this.limits.uploadCount) return;
+      const isLeft = waiting(lane) === undefined;
+      if (!isLeft && !this.#uploadFits(lane)) continue; // its partition has its half
+      this.#uploads.delete(lane);
+      lane.gate = 'none';
+      if (isLeft) continue;
+      this.#stand(lane, 'process');
+      return;
+    }
   }
 
   /** Lets as many keys of a partition try again as there is room for. */
@@ -119,6 +168,12 @@ export class BufferRoom {
       line.blocked.shift();
       this.#stand(lane, 'process');
     }
+  }
+
+  #countUpload(lane: KeyLane, more: 1 | -1): void {
+    lane.uploadCount += more;
+    lane.line.uploadCount += more;
+    this.#uploadCount += more;
   }
 
   #add(lane: KeyLane, bytes: number): void {

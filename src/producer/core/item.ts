@@ -69,10 +69,15 @@ export interface ProducerItem {
   /** Belongs to a task that is here already and is being encoded: it is taken also while the producer closes. */
   readonly part?: boolean | undefined;
   /**
-   * Called once there is room. What it throws is what the caller gets. It may take as long as an upload does: the task
-   * keeps its place in its lane, counts as a batch, and keeps only its own key waiting.
+   * Called once there is room. What it throws is what the caller gets. It may take long: the task
+   * keeps its place in its lane, counts as a batch unless it is an `upload`, and keeps only its own key waiting.
    */
   readonly encode: (task: Encoding) => EncodedRecord | Promise<EncodedRecord>;
+  /**
+   * Its `encode` is an upload, which may wait for its source. What it holds is not the buffer's: it counts as `sizeBytes` until
+   * it is encoded, and there is a bounded number of such tasks at once.
+   */
+  readonly upload?: boolean | undefined;
   /** Validation that takes a while; a rejection is what the caller gets. */
   readonly ready?: Promise<void> | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -87,6 +92,8 @@ export class Item implements Encoding {
   readonly lane: KeyLane;
   readonly urgent: boolean;
   readonly part: boolean;
+  /** It is to be uploaded, or is being uploaded. */
+  upload: boolean;
   /** Call order over the whole producer. */
   readonly seq: number;
   readonly deadlineMs: number;
@@ -136,6 +143,7 @@ export class Item implements Encoding {
     this.lane = place.lane;
     this.urgent = given.urgent === true;
     this.part = given.part === true;
+    this.upload = given.upload === true;
     this.seq = place.seq;
     this.deadlineMs = place.deadlineMs;
     this.cohort = place.cohort;

@@ -1,6 +1,9 @@
 import type { Item } from './item.ts';
 import type { PartitionLine } from './partition-line.ts';
 
+/** What a task may have to wait at; see the buffer's room. */
+export type Gate = 'key' | 'partition' | 'upload' | 'process';
+
 /**
  * The tasks of one key in call order, from the oldest that is not gone. Stages along the lane, front to back:
  * handed, returned or sendable, then encoding or ready, then waiting.
@@ -16,8 +19,10 @@ export class KeyLane {
   firstWaiting: Item | undefined;
   /** Bytes that have room in the buffer. */
   bytes = 0;
+  /** Uploads that go on. */
+  uploadCount = 0;
   /** Which gate the first waiting task stands at. */
-  gate: 'none' | 'key' | 'partition' | 'process' = 'none';
+  gate: 'none' | Gate = 'none';
   /** Call number of the newest task that is, or may be, in the log. */
   newestLandedSeq = -1;
 

@@ -16,6 +16,8 @@ export class PartitionLine {
   readonly lanes = new Map<string, KeyLane>();
   /** Bytes that have room in the buffer. */
   bytes = 0;
+  /** Uploads that go on. */
+  uploadCount = 0;
   /** Keys whose first waiting task waits for this partition's share of the buffer. */
   readonly blocked = new Fifo<KeyLane>();
 

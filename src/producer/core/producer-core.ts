@@ -50,9 +50,9 @@ export class ProducerCore {
     if (item.stage === 'waiting') this.#state.room.reconsider(item.lane);
   }
 
-  /** Encoding is asynchronous: until its size is known the task counts as a whole batch. */
+  /** Encoding is asynchronous: until its size is known the task counts as a whole batch. An upload's memory is the uploader's. */
   encodesLater(item: Item): void {
-    if (item.stage === 'encoding')
+    if (item.stage === 'encoding' && !item.upload)
       this.#state.room.resize(item, Math.max(item.bytes, this.#state.config.maxBatchBytes));
   }
 
@@ -62,6 +62,7 @@ export class ProducerCore {
     item.record = made.record;
     item.voidAfterMs = made.voidAfterMs;
     item.encode = undefined;
+    this.#state.room.uploaded(item);
     this.#state.room.resize(item, made.bytes);
     letPass(this.#state, item.lane);
   }

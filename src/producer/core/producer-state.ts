@@ -12,6 +12,7 @@ export interface CoreConfig {
   readonly bufferBytes: number;
   readonly partitionBytes: number;
   readonly keyBytes: number;
+  readonly uploadCount: number;
   readonly deliveryTimeoutMs: number;
   readonly maxBatchBytes: number;
   /** Batches of one partition that may be under way once it is warm. */

@@ -21,7 +21,7 @@ export type Action =
       readonly bytes: number;
       readonly guess: number;
       readonly timeoutMs: number;
-      readonly encode: 'at-once' | 'later' | 'fails';
+      readonly encode: 'at-once' | 'later' | 'upload' | 'fails';
       readonly validates: boolean;
     }
   /** One of the validations or encodings that are going on ends. */
@@ -41,6 +41,7 @@ export type Action =
   | { readonly kind: 'flush' };
 
 export const PARTITIONS = 2;
+export const MAX_BYTES = 40;
 const KEYS = 3;
 
 const pick = fc.nat(1_000);
@@ -64,10 +65,10 @@ const add = fc.record({
   kind: fc.constant('add' as const),
   partition: fc.nat(PARTITIONS - 1),
   key: fc.nat(KEYS - 1),
-  bytes: fc.integer({ min: 1, max: 40 }),
+  bytes: fc.integer({ min: 1, max: MAX_BYTES }),
   guess: fc.integer({ min: 1, max: 40 }),
   timeoutMs: fc.constantFrom(10, 50, 1_000_000, 1_000_000),
-  encode: fc.constantFrom('at-once', 'at-once', 'at-once', 'later', 'fails' as const),
+  encode: fc.constantFrom('at-once', 'at-once', 'at-once', 'later', 'upload', 'fails' as const),
   validates: fc.boolean(),
 });
 

@@ -1,7 +1,7 @@
 import type { Failure } from '../../../src/producer/core/effects.ts';
 import type { EncodedRecord, Item } from '../../../src/producer/core/item.ts';
 import type { ProducerCore } from '../../../src/producer/core/producer-core.ts';
-import { type Action, PARTITIONS } from './actions.ts';
+import { type Action, MAX_BYTES, PARTITIONS } from './actions.ts';
 import { SimulatedBroker } from './broker.ts';
 
 /** Small enough that every gate closes in a short schedule. */
@@ -9,6 +9,7 @@ export const config = {
   bufferBytes: 200,
   partitionBytes: 120,
   keyBytes: 80,
+  uploadCount: 3,
   deliveryTimeoutMs: 1_000_000,
   maxBatchBytes: 50,
   maxInFlightCount: 3,
@@ -28,7 +29,7 @@ interface Task {
   readonly lane: string;
   readonly partition: number;
   readonly bytes: number;
-  readonly encode: 'at-once' | 'later' | 'fails';
+  readonly encode: Extract<Action, { kind: 'add' }>['encode'];
   readonly answers: Answer[];
   item: Item | undefined;
   /** With the appender now. */
@@ -113,6 +114,7 @@ export class World {
       type: 'x',
       sizeBytes: action.guess,
       encode: () => this.#record(task),
+      upload: encode === 'upload',
       ready: action.validates ? Promise.resolve() : undefined,
       timeoutMs: action.timeoutMs,
     };
@@ -242,10 +244,15 @@ export class World {
 
   #checkBounds(): void {
     const { bufferedBytes } = this.#core;
-    // Its size is known only once a task is encoded: one wrong guess is the most it may hold too much.
-    if (bufferedBytes > config.bufferBytes + config.maxBatchBytes) {
+    // Its size is known only once a task is encoded: one wrong guess, and those of uploads, are the most it may hold too much.
+    const guessedBytes = config.maxBatchBytes + config.uploadCount * MAX_BYTES;
+    if (bufferedBytes > config.bufferBytes + guessedBytes) {
       this.violations.push(`the buffer holds ${bufferedBytes} bytes`);
     }
+    const uploads = this.tasks.filter(
+      ({ encode, item }) => encode === 'upload' && item?.stage === 'encoding',
+    );
+    if (uploads.length > config.uploadCount) this.violations.push(`${uploads.length} uploads go on at once`);
   }
 
   #isInLog(task: Task): boolean {
