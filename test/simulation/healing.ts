@@ -21,7 +21,7 @@ export function heal(world: World): void {
 
 function drain(world: World): void {
   world.group.assignFree();
-  for (let round = 0; round < 1_500 && world.isClean; round += 1) {
+  for (let round = 0; round < 6_000 && world.isClean; round += 1) {
     for (const worker of world.living()) {
       worker.tail.poll();
       worker.sweeps.poll();
