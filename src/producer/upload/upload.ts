@@ -106,9 +106,16 @@ export class Upload {
     return true;
   }
 
-  /** A source that is slow keeps no other upload waiting: from then on its parts go between those of the others. */
+  /**
+   * A source that is slow keeps no other upload waiting, of its partition or of another: from then on its parts go between
+   * those of the others. What it holds is one part, and how many tasks with uploads there are is bounded (see the producer).
+   */
   async #nextPart(parts: AsyncGenerator<Buffer, void>, turn: UploadTurn): Promise<Buffer | undefined> {
-    const timer = this.#deps.clock.setTimer(this.#deps.slowPartMs, turn.endTurn);
+    const { clock, slowPartMs } = this.#deps;
+    const timer = clock.setTimer(slowPartMs, () => {
+      turn.endTurn();
+      turn.leave();
+    });
     try {
       const { value } = await parts.next();
       this.#failing.signal.throwIfAborted();

@@ -317,6 +317,36 @@ describe('uploads beside each other', () => {
     expect(await Promise.all(all)).toHaveLength(5);
   });
 
+  it('go on beside slow ones, however many: whose source brings nothing keeps no place in the process', async () => {
+    const { uploader, parts, clock, settle } = setUpUploads({ limits: { maxUploads: 2 } });
+    parts.ackEverything();
+    const slow = [new FedSource(), new FedSource()];
+    const all = slow.map((source, partition) => uploader.upload(upload(source, { partition })));
+    const fast = uploader.upload(upload(bytes(30), { partition: 2 }));
+    await clock.advance(999);
+    expect(parts.logs.get('q.parts/2')).toBeUndefined();
+    await clock.advance(1);
+    expect(await fast).toMatchObject({ count: 3 });
+    const newer = [new FedSource(), new FedSource()];
+    const two = newer.map((source, at) => uploader.upload(upload(source, { partition: 3 + at })));
+    await settle();
+    for (const source of slow) {
+      source.feed(bytes(15));
+      source.end();
+    }
+    expect(await Promise.all(all)).toMatchObject([{ count: 2 }, { count: 2 }]); // they need none to go on
+    const last = uploader.upload(upload(bytes(10), { partition: 5 }));
+    await settle();
+    expect(parts.logs.get('q.parts/5')).toBeUndefined(); // nor have they given one back twice
+    await clock.advance(1_000);
+    await last;
+    for (const source of newer) {
+      source.feed(bytes(1));
+      source.end();
+    }
+    await Promise.all(two);
+  });
+
   it('share what may be on its way at once', async () => {
     const { uploader, parts, settle } = setUpUploads({ limits: { maxParts: 5 } });
     const all = [0, 1, 2].map((partition) => uploader.upload(upload(bytes(100), { partition })));

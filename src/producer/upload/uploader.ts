@@ -41,7 +41,7 @@ export interface UploaderDeps {
 }
 
 export interface UploadLimits {
-  /** Uploads at once in a process; the others wait without reading their sources. */
+  /** Uploads at once in a process, but for those with slow sources; the others wait without reading theirs. */
   readonly maxUploads: number;
   /** Parts of one upload on their way at once: enough to keep a partition's connection busy. */
   readonly maxPartsPerUpload: number;
@@ -50,7 +50,7 @@ export interface UploadLimits {
    * its buffer, so that small tasks have room beside them.
    */
   readonly maxParts: number;
-  /** An upload whose source takes longer than this for a part lets the next one into its partition. */
+  /** An upload whose source takes longer than this for a part lets the next ones go, in its partition and in the process. */
   readonly slowPartMs: number;
 }
 
