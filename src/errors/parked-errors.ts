@@ -56,14 +56,15 @@ export class ParkedTasksLostError extends KeylaneError {
   }
 }
 
-/** A topic brought nothing for 30 s although there is more in it. */
+/** A topic brought nothing for 30 s although there is more in it, or cannot be read at all (see `cause`). */
 export class TopicUnreadableError extends KeylaneError {
   readonly topic: string;
 
-  constructor(topic: string, at: string) {
+  constructor(topic: string, at: string, options?: ErrorOptions) {
     super(
       'TOPIC_UNREADABLE',
       `Topic '${topic}' could not be read on from ${at}. Look at the brokers, then ask again.`,
+      options,
     );
     this.topic = topic;
   }

@@ -63,12 +63,13 @@ export function giveTurn(line: Line, reserve: PartReserve, nowMs: number): void 
 }
 
 /** Nothing has come for long. Only a log that ends too early, still, says that nothing can. */
-export function stalled({ place: { topic, partition }, current, log }: Line): void {
+export function stalled({ current, log }: Line): void {
   if (current === undefined) return;
   const isCut = log !== undefined && log.end <= current.manifest.to;
-  current.fail(
-    isCut
-      ? current.lost(`the log ends at offset ${log.end}`)
-      : new TopicUnreadableError(topic, `offset ${current.at} of partition ${partition}`),
-  );
+  current.fail(isCut ? current.lost(`the log ends at offset ${log.end}`) : unreadable(current));
+}
+
+/** Its parts cannot be had now. That is none of the task's doing, and not for good. */
+export function unreadable({ place, at }: UploadSource, options?: ErrorOptions): TopicUnreadableError {
+  return new TopicUnreadableError(place.topic, `offset ${at} of partition ${place.partition}`, options);
 }

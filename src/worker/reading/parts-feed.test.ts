@@ -356,7 +356,10 @@ describe('reading', () => {
     const upload = await rig.upload('a', 3_500);
     const { openReader } = rig;
     rig.openReader = () => Promise.reject(new Error('no broker answers'));
-    await expect(rig.read(upload)).rejects.toThrow('no broker answers');
+    await expect(rig.read(upload)).rejects.toMatchObject({
+      code: 'TOPIC_UNREADABLE',
+      cause: { message: 'no broker answers' },
+    });
     rig.openReader = openReader;
     expect((await rig.read(upload)).equals(upload.content)).toBe(true);
   });

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../clock/clock.ts';
 import type { BodyManifest } from '../../codec/manifest.ts';
 import type { IncomingRecord, LogEnds, Reader, TopicPartition } from '../../kafka/port.ts';
-import { giveTurn, isWanting, type Line, newLine, stalled } from './part-line.ts';
+import { giveTurn, isWanting, type Line, newLine, stalled, unreadable } from './part-line.ts';
 import type { PartReading } from './part-list.ts';
 import { PartReserve } from './part-reserve.ts';
 import { type UploadParts, UploadSource, WINDOW_COUNT } from './part-source.ts';
@@ -259,9 +259,8 @@ export class PartsFeed {
 
   /** Whoever waits for records hears of it; what was read before is there to be taken. */
   async #giveUp(error: unknown): Promise<void> {
-    const failure = error instanceof Error ? error : new Error(String(error));
     for (const source of this.#sources) {
-      if (source.wants && this.#reserve.has(source)) source.fail(failure);
+      if (source.wants && this.#reserve.has(source)) source.fail(unreadable(source, { cause: error }));
     }
     await this.#dropReader();
   }

@@ -282,12 +282,51 @@ describe('a stream whose parts are lost', () => {
 });
 
 describe('a stream that cannot be read now', () => {
-  it('fails the task as anything may, also when its handler swallows the error', async () => {
-    const rig = RunnerRig.streaming((body) => pipeline(body, new Store()).catch(() => {}));
+  const swallowed = (): void => {};
+  const passedOn = (error: unknown): never => {
+    throw new Error('what the handler makes of it', { cause: error });
+  };
+
+  it.each([swallowed, passedOn])(
+    'is no attempt at its task, whatever its handler makes of it: %o',
+    async (then) => {
+      const rig = RunnerRig.streaming((body) => pipeline(body, new Store()).catch(then));
+      rig.openReader = openSilentReader;
+      const end = rig.run(bodyOf(await rig.upload('a', 3_500)));
+      await rig.clock.advance(32_000);
+      expect(await end).toMatchObject({
+        verdict: { kind: 'retry', delayMs: 1_000, countAttempt: false, error: { code: 'TOPIC_UNREADABLE' } },
+      });
+    },
+  );
+
+  it('is no attempt either when there is no reader to be had', async () => {
+    const rig = RunnerRig.streaming((body) => pipeline(body, new Store()));
+    const cause = new Error('no broker answers');
+    rig.openReader = () => Promise.reject(cause);
+    expect(await rig.run(bodyOf(await rig.upload('a', 3_500)))).toMatchObject({
+      verdict: { kind: 'retry', countAttempt: false, error: { code: 'TOPIC_UNREADABLE', cause } },
+    });
+  });
+
+  it('leaves what its handler decides as it is', async () => {
+    const rig = RunnerRig.streaming((body) =>
+      pipeline(body, new Store()).catch(() => {
+        throw new DiscardError('no use');
+      }),
+    );
     rig.openReader = openSilentReader;
     const end = rig.run(bodyOf(await rig.upload('a', 3_500)));
     await rig.clock.advance(32_000);
-    expect(await end).toMatchObject({ verdict: { kind: 'retry', error: { code: 'TOPIC_UNREADABLE' } } });
+    expect(await end).toMatchObject({ verdict: { kind: 'discard' } });
+  });
+
+  it('fails a task that has it read before as little', async () => {
+    const rig = new RunnerRig(() => {});
+    rig.openReader = openSilentReader;
+    const end = rig.run(bodyOf(await rig.upload('a', 3_500)), { type: 'bytes' });
+    await rig.clock.advance(32_000);
+    expect(await end).toMatchObject({ verdict: { kind: 'retry', countAttempt: false } });
   });
 
   it.each(['timeout', 'partition-lost'] as const)(

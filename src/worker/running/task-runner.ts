@@ -7,6 +7,7 @@ import { PartsLostError } from '../../errors/body-errors.ts';
 import { CodecMissingError, isCodecMissing } from '../../errors/codec-errors.ts';
 import { TaskAbortedError, type TaskAbortReason } from '../../errors/control-errors.ts';
 import { KeylaneError } from '../../errors/keylane-error.ts';
+import { TopicUnreadableError } from '../../errors/parked-errors.ts';
 import { RecordUndecodableError } from '../../errors/task-errors.ts';
 import { readPayload } from '../../tasks/read-payload.ts';
 import type { RegisteredTask, TaskRegistry } from '../../tasks/task-registry.ts';
@@ -191,7 +192,8 @@ export class TaskRunner {
     if (failure === undefined) return end;
     const judged = unread(failure);
     // Whatever the handler made of it: it cannot have had what was enqueued.
-    return judged.verdict.kind === 'hold' || end.kind === 'finished' ? judged : end;
+    if (judged.verdict.kind === 'hold' || end.kind === 'finished') return judged;
+    return failure instanceof TopicUnreadableError && isPlainFailure(end) ? judged : end;
   }
 
   async #handle(
@@ -276,8 +278,21 @@ function held(reason: HoldVerdict['reason'], error: unknown): Failed {
   return { kind: 'failed', verdict: { kind: 'hold', reason, error } };
 }
 
+/** Nobody has said what is to become of the task. */
+function isPlainFailure(end: TaskEnd): boolean {
+  return end.kind === 'failed' && end.verdict.kind === 'retry' && end.verdict.delayMs === undefined;
+}
+
+/** Until what could not be read is tried again. That took 30 s. */
+const READ_AGAIN_MS = 1_000;
+
 /** What is to become of a task whose payload or body could not be read. */
 function unread(error: unknown): Failed {
+  if (error instanceof TopicUnreadableError) {
+    // Not an attempt, and no sign of an outage of what the type's handlers need: its other keys have done nothing.
+    const verdict: Verdict = { kind: 'retry', delayMs: READ_AGAIN_MS, countAttempt: false, error };
+    return { kind: 'failed', verdict };
+  }
   if (error instanceof PartsLostError) return held('data-loss', error);
   if (isCodecMissing(error)) return held('codec-missing', error);
   return isUnreadable(error) ? held('undecodable', error) : { kind: 'failed', verdict: verdictOf(error) };
