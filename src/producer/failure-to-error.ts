@@ -1,5 +1,6 @@
 import { EnqueueError, type EnqueueSubject } from '../errors/enqueue-error.ts';
 import { type ErrorCode, isKeylaneError } from '../errors/keylane-error.ts';
+import { QueueClosedError } from '../errors/parked-errors.ts';
 import { TaskTooLargeError } from '../errors/task-errors.ts';
 import type { KafkaFailure } from '../kafka/port.ts';
 import type { Failure } from './core/effects.ts';
@@ -23,6 +24,7 @@ export function failureToError(failure: Failure, subject: EnqueueSubject): unkno
 function tell(failure: Exclude<Failure, { kind: 'own' }>): Told {
   switch (failure.kind) {
     case 'aborted':
+      if (failure.reason instanceof QueueClosedError && failure.stage !== 'handed') return tellCutOff();
       return {
         code: 'ENQUEUE_ABORTED',
         ...(failure.stage === 'handed'
@@ -108,6 +110,14 @@ function tellUpload(failure: Exclude<UploadFailure, { kind: 'too-large' }>): Tol
     case 'too-late':
       return tellTooLate();
   }
+}
+
+function tellCutOff(): Told {
+  return {
+    code: 'QUEUE_CLOSED',
+    outcome: 'absent',
+    reason: `was not sent: the queue was closed, and the source of its body had not ended soon after. ${again} Give it a new source.`,
+  };
 }
 
 function tellTooLate(): Told {

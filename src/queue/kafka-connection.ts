@@ -1,4 +1,4 @@
-import { systemClock } from '../clock/clock.ts';
+import { type Clock, systemClock } from '../clock/clock.ts';
 import { loadLz4 } from '../codec/lz4.ts';
 import type { Admin, Appender, KafkaDriver } from '../kafka/port.ts';
 import { EmbeddedRoom } from '../producer/embedded-room.ts';
@@ -24,6 +24,7 @@ export interface Kafka {
 export interface KafkaConnectionOptions {
   readonly budgetBytes: number;
   readonly producer: ResolvedProducerOptions;
+  readonly clock?: Clock | undefined;
 }
 
 /** How long close() waits for what is being sent; beyond that its outcome is unknown. */
@@ -32,6 +33,7 @@ const CLOSE_TIMEOUT_MS = 30_000;
 /** What queues and workers find behind a {@link Kafka}. */
 export class KafkaConnection implements Kafka {
   readonly driver: KafkaDriver;
+  readonly clock: Clock;
   readonly producer: Producer;
   readonly uploader: Uploader;
   readonly budget: SharedBudget;
@@ -45,17 +47,18 @@ export class KafkaConnection implements Kafka {
 
   constructor(driver: KafkaDriver, options: KafkaConnectionOptions) {
     this.driver = driver;
+    this.clock = options.clock ?? systemClock;
     this.budget = new SharedBudget(options.budgetBytes);
     this.room = driver.embedded === undefined ? undefined : new EmbeddedRoom(driver.embedded.partitionBytes);
     this.producer = new Producer({
       appender: () => this.#openAppender(),
-      clock: systemClock,
+      clock: this.clock,
       options: options.producer,
       room: this.room,
     });
     this.uploader = new Uploader({
       append: partAppends(this.producer),
-      clock: systemClock,
+      clock: this.clock,
       newId: () => newTaskId(Date.now()),
       loadLz4,
     });

@@ -3,6 +3,9 @@ import { Readable } from 'node:stream';
 import { describe, expect, it, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { QueueRig, Signal } from '../../test/support/queue-rig.ts';
+import { failureOf } from '../../test/support/scripted-producer.ts';
+import { FedSource } from '../../test/support/upload-rig.ts';
+import { ManualClock } from '../clock/manual-clock.ts';
 import { crc32c } from '../codec/crc32c.ts';
 import { type RecordHead, readHead } from '../codec/envelope.ts';
 import type { BodyManifest } from '../codec/manifest.ts';
@@ -12,7 +15,8 @@ import { memoryDriver } from '../kafka/memory/memory-driver.ts';
 import { defineTask } from '../tasks/define-task.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { EnqueueManyError, type EnqueueRest } from './enqueue-types.ts';
-import type { KafkaConnection } from './kafka-connection.ts';
+import { KafkaConnection } from './kafka-connection.ts';
+import { resolveKafkaOptions } from './kafka-options.ts';
 import { TaskQueue } from './task-queue.ts';
 
 const schema = z.object({ key: z.string(), text: z.string().optional() });
@@ -531,5 +535,63 @@ describe('a cluster that keeps little, as the embedded one does', () => {
       'fulfilled',
       'fulfilled',
     ]);
+  });
+});
+
+describe('closing the queue', () => {
+  /** A queue whose time a test says, with a task in it that has been begun. */
+  const setUp = async () => {
+    const rig = new Rig();
+    onTestFinished(() => rig[Symbol.asyncDispose]());
+    const clock = new ManualClock();
+    const { budgetBytes, producer } = resolveKafkaOptions({ embedded: true });
+    const kafka = new KafkaConnection(memoryDriver(rig.cluster), { budgetBytes, producer, clock });
+    onTestFinished(() => kafka.close());
+    const queue = new TaskQueue({
+      name: 'large',
+      tasks,
+      kafka,
+      topic: { partitions: 2 },
+      logger: silentLogger,
+    });
+    await queue.enqueue('note', { key: 'first' });
+    return { rig, clock, queue };
+  };
+
+  it('waits 10 s for sources that have not ended; then their tasks are absent, and others are not', async () => {
+    const { rig, clock, queue } = await setUp();
+    const stalled = new FedSource();
+    const waiting = new FedSource();
+    const late = failureOf(queue.enqueue('video', { key: 'a' }, { body: stalled, id: 'stalled' }));
+    const { signal } = new AbortController();
+    const later = failureOf(queue.enqueue('video', { key: 'b' }, { body: waiting, id: 'waiting', signal }));
+    const behind = queue.enqueue('note', { key: 'a' }, { id: 'behind' });
+    stalled.feed(noise(2_000_000));
+    await clock.advance(0);
+    const closed = queue.close();
+    await clock.advance(9_999);
+    expect([stalled.isLetGo, waiting.isLetGo]).toEqual([false, false]);
+    await clock.advance(1);
+    const cutOff = { code: 'QUEUE_CLOSED', outcome: 'absent', message: expect.stringContaining('body') };
+    expect(await late).toMatchObject({ ...cutOff, id: 'stalled' });
+    expect(await later).toMatchObject({ ...cutOff, id: 'waiting' });
+    await Promise.all([behind, closed]);
+    expect([stalled.isLetGo, waiting.isLetGo]).toEqual([true, true]);
+    expect(rig.ids().slice(1)).toEqual(['behind']);
+    expect(clock.pendingCount).toBe(0);
+  });
+
+  it('lets a source end in that time', async () => {
+    const { rig, clock, queue } = await setUp();
+    const source = new FedSource();
+    const done = queue.enqueue('video', { key: 'a' }, { body: source, id: 'slow' });
+    source.feed(noise(2_000_000));
+    await clock.advance(0);
+    const closed = queue.close();
+    await clock.advance(9_000);
+    source.end();
+    await Promise.all([done, closed]);
+    expect(rig.ids().slice(1)).toEqual(['slow']);
+    expect(clock.pendingCount).toBe(0);
   });
 });

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { systemClock } from '../clock/clock.ts';
 import { type CodecSet, codecSet } from '../codec/payload-codec.ts';
 import { EnqueueError, type EnqueueSubject } from '../errors/enqueue-error.ts';
+import { QueueClosedError } from '../errors/parked-errors.ts';
 import { WorkerStateError } from '../errors/worker-errors.ts';
 import type { Control } from '../parked/control.ts';
 import { ParkedTasks } from '../parked/parked-tasks.ts';
@@ -32,12 +33,16 @@ import {
 } from './enqueue-types.ts';
 import { journalAppends } from './journal-appends.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
+import { OpenStreams } from './open-streams.ts';
 import { parkedAppends } from './parked-appends.ts';
 import { type PreparedTask, type Preparing, prepareTask } from './prepare-task.ts';
 import { queueControl } from './queue-control.ts';
 import { type QueueOptions, resolveQueueOptions } from './queue-options.ts';
 import { QueueTopics } from './queue-topics.ts';
 import { QueueUploads } from './queue-uploads.ts';
+
+/** How long close() waits for sources of bodies that have not ended. */
+const SOURCES_END_MS = 10_000;
 
 let workerCount = 0;
 
@@ -62,6 +67,7 @@ export class TaskQueue<T extends TaskMap> {
   readonly #workers = new Set<Worker>();
   /** Calls that have not been answered. */
   readonly #open = new Set<Promise<unknown>>();
+  readonly #streams = new OpenStreams();
   #closed: Promise<void> | undefined;
 
   /** @throws OptionsError listing every problem. */
@@ -249,7 +255,10 @@ export class TaskQueue<T extends TaskMap> {
     return worker;
   }
 
-  /** Stops this queue's workers, waits for its open calls, cuts off waits for commands, refuses new ones. The connection stays. Idempotent. */
+  /**
+   * Stops this queue's workers, waits for its open calls, cuts off waits for commands, refuses new ones. A body's source that has
+   * not ended 10 s after the workers have stopped is cut off: its task is absent (`QUEUE_CLOSED`). The connection stays. Idempotent.
+   */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -261,7 +270,10 @@ export class TaskQueue<T extends TaskMap> {
 
   async #close(): Promise<void> {
     await Promise.all([this.#control.close(), ...[...this.#workers].map((worker) => worker.stop())]);
+    const cutOff = (): void => this.#streams.cutOff(new QueueClosedError(this.name));
+    const timer = this.#kafka.clock.setTimer(SOURCES_END_MS, cutOff);
     await this.flush();
+    timer.clear();
   }
 
   #call(request: EnqueueRequest): Promise<Receipt> {
@@ -299,12 +311,19 @@ export class TaskQueue<T extends TaskMap> {
       encode,
       ready,
       upload: isUpload(body),
-      signal,
+      signal: body === undefined || body.isEnded ? signal : this.#streams.add(body, signal),
       timeoutMs: timeoutMs ?? (isUpload(body) ? UPLOAD_TIMEOUT_MS : undefined),
     };
     const receipt = this.#add(item).then((appended) => receiptOf(id, appended));
-    // Whatever it failed of, the stream will not be read any more.
-    if (body !== undefined) receipt.catch((error: unknown) => body.destroy(error));
+    if (body !== undefined) {
+      receipt.then(
+        () => this.#streams.delete(body),
+        (error: unknown) => {
+          this.#streams.delete(body);
+          body.destroy(error); // whatever it failed of, it will not be read any more
+        },
+      );
+    }
     this.#uploads.follow(id, receipt);
     return receipt;
   }

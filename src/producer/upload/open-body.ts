@@ -31,6 +31,11 @@ export class OpenBody {
     }
   }
 
+  /** Its source has nothing more to bring. */
+  get isEnded(): boolean {
+    return this.#ended;
+  }
+
   /** The next chunk; undefined at the end. Rejects with an {@link UploadError}, or with what `destroy` was given. */
   next(): Promise<Buffer | undefined> {
     if (this.#destroyed !== undefined) return Promise.reject(this.#destroyed.error);
