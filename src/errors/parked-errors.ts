@@ -61,9 +61,10 @@ export class TopicUnreadableError extends KeylaneError {
   readonly topic: string;
 
   constructor(topic: string, at: string, options?: ErrorOptions) {
+    const why = options?.cause instanceof Error ? `: ${options.cause.message}` : '';
     super(
       'TOPIC_UNREADABLE',
-      `Topic '${topic}' could not be read on from ${at}. Look at the brokers, then ask again.`,
+      `Topic '${topic}' could not be read on from ${at}${why}. Look at the brokers, then ask again.`,
       options,
     );
     this.topic = topic;
