@@ -67,7 +67,7 @@ export interface WorkerTopics {
   readonly queue: { readonly name: string; readonly id: string | undefined };
   readonly state: { readonly name: string; readonly partitions: number };
   readonly parked: { readonly name: string; readonly partitions: number };
-  readonly parts: { readonly name: string };
+  readonly parts: { readonly name: string; readonly partitions: number };
 }
 
 /** Everything that exists only while a worker runs. */
@@ -167,7 +167,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
   tailReader.onProblem((failure) => events.emit('problem', { failure }));
   journalReader.onProblem((failure) => events.emit('problem', { failure }));
   const partsFeed = new PartsFeed({
-    topics: { parts: topics.parts.name, parked: topics.parked.name },
+    topics,
     openReader: () => open('parts'),
     logEnds: (place) => logEnds(deps, place),
     clock,

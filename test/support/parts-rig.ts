@@ -95,7 +95,7 @@ export class PartsRig {
     this.cluster.createTopic('q.parts', { partitions: 3 });
     this.cluster.createTopic('q.parked', { partitions: 3 });
     this.feed = new PartsFeed({
-      topics: { parts: 'q.parts', parked: 'q.parked' },
+      topics: { parts: { name: 'q.parts', partitions: 3 }, parked: { name: 'q.parked', partitions: 3 } },
       openReader: async () => {
         this.openCount += 1;
         return this.#watched(await this.openReader());

@@ -205,6 +205,23 @@ describe('an upload that is not what was written', () => {
   });
 });
 
+describe('a partition that the topic does not have', () => {
+  it('holds no parts: its task is told at once, and the reader is not sent there', async () => {
+    const rig = new PartsRig();
+    const upload = await rig.upload('a', 3_500);
+    const nowhere = { ...upload, manifest: { ...upload.manifest, partition: 3 } };
+    await expect(rig.read(nowhere)).rejects.toMatchObject({
+      code: 'PARTS_LOST',
+      partition: 3,
+      message: expect.stringContaining('q.parts has 3 partitions'),
+    });
+    const parked = rig.feed.open({ manifest: { ...nowhere.manifest, at: 'parked' }, whole: true });
+    await expect(parked.next()).rejects.toMatchObject({ code: 'PARTS_LOST', topic: 'q.parked' });
+    expect(rig.openCount).toBe(0);
+    expect((await rig.read(upload)).equals(upload.content)).toBe(true);
+  });
+});
+
 describe('a slow consumer', () => {
   it('holds its window at most, and is read on when it has taken some of it', async () => {
     const rig = new PartsRig();

@@ -16,9 +16,14 @@ const PATIENCE_MS = 1_000;
 /** While others wait for memory, consumers that ask for nothing for so long lose what waits for them. */
 const IDLE_MS = 1_000;
 
+interface PartsTopic {
+  readonly name: string;
+  readonly partitions: number;
+}
+
 interface PartsFeedDeps {
   /** Where parts are: those of tasks in the queue, and those of parked ones. */
-  readonly topics: { readonly parts: string; readonly parked: string };
+  readonly topics: { readonly parts: PartsTopic; readonly parked: PartsTopic };
   /** Made when parts are read for the first time: most workers never need one. */
   readonly openReader: () => Promise<Reader>;
   readonly logEnds: (place: TopicPartition) => Promise<LogEnds>;
@@ -58,8 +63,9 @@ export class PartsFeed {
   /** Reads an upload from its first part on. Nothing is read before it is asked for. */
   open({ manifest, whole, decoding }: PartsJob): UploadParts {
     const { topics } = this.#deps;
+    const { name, partitions } = manifest.at === 'parked' ? topics.parked : topics.parts;
     const source = new UploadSource({
-      topic: manifest.at === 'parked' ? topics.parked : topics.parts,
+      topic: name,
       manifest,
       whole,
       decoding,
@@ -70,6 +76,9 @@ export class PartsFeed {
       onClosed: (closed) => this.#forget(closed),
     });
     this.#sources.add(source);
+    // A reader that is sent to where there is nothing brings nothing from elsewhere either.
+    if (manifest.partition >= partitions)
+      source.fail(source.lost(`${name} has ${partitions} partitions, or had when the worker started`));
     return source;
   }
 
