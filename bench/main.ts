@@ -4,6 +4,7 @@ import { benchCluster } from './support/bench-cluster.ts';
 const benches: Readonly<Record<string, () => Promise<{ readonly run: Bench }>>> = {
   enqueue: () => import('./enqueue.ts'),
   consume: () => import('./consume.ts'),
+  large: () => import('./large.ts'),
 };
 
 type Bench = (cluster: Awaited<ReturnType<typeof benchCluster>>) => Promise<void>;

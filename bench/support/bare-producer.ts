@@ -15,7 +15,12 @@ export class BareProducer {
 
   static async connect(
     brokers: readonly string[],
-    options: { readonly lingerMs: number; readonly codec: 'none' | 'lz4'; readonly batchCount?: number },
+    options: {
+      readonly lingerMs: number;
+      readonly codec: 'none' | 'lz4';
+      readonly batchCount?: number;
+      readonly maxRecordBytes?: number;
+    },
   ): Promise<BareProducer> {
     const { Producer } = await loadNative();
     const client = new Producer(
@@ -28,6 +33,7 @@ export class BareProducer {
         'compression.codec': options.codec,
         'batch.num.messages': options.batchCount ?? 100_000,
         'queue.buffering.max.messages': 1_000_000,
+        ...(options.maxRecordBytes === undefined ? {} : { 'message.max.bytes': options.maxRecordBytes }),
         'allow.auto.create.topics': false,
         dr_cb: (error: Error | null, report: { readonly opaque: Waiting; readonly offset: number }) => {
           if (error === null) report.opaque.resolve(report.offset);
