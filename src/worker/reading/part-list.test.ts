@@ -37,6 +37,17 @@ function manifestOf(parts: readonly IncomingRecord[]): BodyManifest {
   return { ...where, bytes: parts.length * 10, partBytes: 10, crc, firstAtMs: 0, timeoutMs: 1_000 };
 }
 
+describe('a record that says it is a part', () => {
+  it.each([
+    [10 + 4_096, true], // a codec may have added to it
+    [10 + 4_097, false],
+  ])('of 10 bytes and has %d is one: %s', (bytes, expected) => {
+    const part = { upload: 'copy', index: 0, content: Buffer.alloc(bytes), crc: 0, frame: undefined };
+    const read = { ...record, ...encodePart(part) };
+    expect(new PartList('q.parts', manifestOf([read])).isOurs(read)).toBe(expected);
+  });
+});
+
 describe('parts that went through a codec', () => {
   const contents = [Buffer.alloc(10, 1), Buffer.alloc(10, 2)];
 

@@ -1,3 +1,4 @@
+import { MAX_CODEC_OVERHEAD_BYTES } from '../../codec/codec-limits.ts';
 import { combineCrc32c } from '../../codec/crc32c.ts';
 import { type BodyManifest, partLength } from '../../codec/manifest.ts';
 import { type CodedPart, type PartLimits, readPartContent, readPartHead } from '../../codec/part.ts';
@@ -47,9 +48,11 @@ export class PartList {
     return this.#next === this.#manifest.count;
   }
 
-  /** Whether the record belongs to the upload, or says so. */
+  /** Whether the record belongs to the upload, or says so. One that is larger than any part can be does not: it would be kept. */
   isOurs(record: IncomingRecord): boolean {
-    return readPartHead(record)?.upload === this.#manifest.upload;
+    const { upload, partBytes } = this.#manifest;
+    if ((record.value?.length ?? 0) > partBytes + MAX_CODEC_OVERHEAD_BYTES) return false;
+    return readPartHead(record)?.upload === upload;
   }
 
   /**
