@@ -3,7 +3,7 @@ import { readParkedCopy } from '../../codec/parked-copy.ts';
 import type { IncomingRecord, LogEnds, Reader, TopicPartition } from '../../kafka/port.ts';
 import type { Item } from '../core/lane.ts';
 import type { ParkedFound, ParkedWant } from '../core/parked.ts';
-import { itemOf } from './item-of.ts';
+import { itemOf, sizeOf } from './item-of.ts';
 
 /** Reading that brings nothing for so long has failed. */
 const STALLED_MS = 30_000;
@@ -172,8 +172,7 @@ export class ParkedFeed {
   }
 
   #sort(record: IncomingRecord, partition: number, open: Map<number, Search>): void {
-    const bytes = (record.value?.length ?? 0) + (record.key?.length ?? 0);
-    this.#meanBytes += (bytes - this.#meanBytes) / 16;
+    this.#meanBytes += (sizeOf(record) - this.#meanBytes) / 16;
     const copy = readParkedCopy(record);
     if (copy === undefined || copy.group !== this.#deps.group || copy.partition !== partition) return;
     const search = open.get(copy.mark);
@@ -183,7 +182,7 @@ export class ParkedFeed {
   }
 
   #pollCount(): number {
-    return Math.max(1, Math.min(POLL_COUNT, Math.floor(POLL_BYTES / (this.#meanBytes + 512))));
+    return Math.max(1, Math.min(POLL_COUNT, Math.floor(POLL_BYTES / this.#meanBytes)));
   }
 
   /** To be called before a poll: what becomes readable during it counts too. */
