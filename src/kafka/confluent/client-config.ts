@@ -149,7 +149,7 @@ export function readerConfig(
     'fetch.max.bytes': Math.min(Math.max(prefetchKbytes * 1024, 1_048_576), 33_554_432),
     // A zstd batch is given a buffer that grows three times at a step, and never more than this: a partition whose batch
     // needs more is stuck for good (librdkafka #5260). It also bounds an answer of the broker. Said only where the default
-    // is not enough: with it said, the client did not report positions beyond the end on the embedded cluster any more.
+    // is not enough.
     ...(3 * maxBatchBytes > DEFAULT_RECEIVE_BYTES ? { 'receive.message.max.bytes': 3 * maxBatchBytes } : {}),
     // The default of 1 s would stall a partition for that long whenever the prefetch limit was reached.
     'fetch.queue.backoff.ms': 50,
