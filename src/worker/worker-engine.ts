@@ -19,14 +19,13 @@ import type { TailFeed } from './reading/tail-feed.ts';
 import { ReadingSteps } from './reading-steps.ts';
 import { emitReport } from './report-events.ts';
 import { RunSteps } from './run-steps.ts';
+import { hasStoodStill } from './running/standstill.ts';
 import type { TaskEnd, TaskRunner } from './running/task-runner.ts';
 import { TakingSteps } from './taking-steps.ts';
 import type { WorkerEvents } from './worker-events.ts';
 
 /** How often time is looked at. */
 const TICK_MS = 25;
-/** A process that did not get to look at the time for so long may have been replaced. */
-const STOOD_STILL_MS = 3_000;
 
 /** What is under way when a worker ends is waited for as long. */
 const CLOSE_MS = 5_000;
@@ -209,7 +208,7 @@ export class WorkerEngine {
   /** Timers fire all the time; that none did for so long shows that the process stood still. */
   #lookAtTheTime(at: Moment): void {
     const gapMs = at.monotonicMs - this.#lastTickMs;
-    if (this.#timer === undefined || gapMs < STOOD_STILL_MS) return;
+    if (this.#timer === undefined || !hasStoodStill(this.#lastTickMs, at.monotonicMs)) return;
     this.#lastTickMs = at.monotonicMs;
     this.#deps.events.emit('stood-still', { gapMs });
     this.#deps.core.stoodStill(at);

@@ -71,6 +71,43 @@ class RunnerRig {
   }
 }
 
+it('calls no handler when the process has stood still meanwhile: the task is tried again, and no try is counted', async () => {
+  let called = false;
+  const rig = new RunnerRig(
+    () => {
+      called = true;
+    },
+    { checked: false },
+  );
+  await rig.start();
+  rig.runner.watch();
+  await rig.clock.advance(3_000);
+  rig.checked.resolve();
+  expect(await rig.ended.promise).toMatchObject({
+    kind: 'failed',
+    verdict: { kind: 'retry', delayMs: 0, countAttempt: false },
+  });
+  expect(called).toBe(false);
+});
+
+it('calls a handler whose payload takes long to check, as long as time goes on', async () => {
+  let called = false;
+  const rig = new RunnerRig(
+    () => {
+      called = true;
+    },
+    { checked: false },
+  );
+  await rig.start();
+  rig.runner.watch();
+  await rig.clock.advance(2_999);
+  rig.runner.watch();
+  await rig.clock.advance(2_999);
+  rig.checked.resolve();
+  expect(await rig.ended.promise).toEqual({ kind: 'finished' });
+  expect(called).toBe(true);
+});
+
 it('never calls a handler whose work became void while its record was being read', async () => {
   let called = false;
   const rig = new RunnerRig(

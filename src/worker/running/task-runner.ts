@@ -5,7 +5,7 @@ import type { BodyManifest } from '../../codec/manifest.ts';
 import type { CodecSet } from '../../codec/payload-codec.ts';
 import { PartsLostError } from '../../errors/body-errors.ts';
 import { CodecMissingError, isCodecMissing } from '../../errors/codec-errors.ts';
-import { TaskAbortedError, type TaskAbortReason } from '../../errors/control-errors.ts';
+import { RetryLaterError, TaskAbortedError, type TaskAbortReason } from '../../errors/control-errors.ts';
 import { KeylaneError } from '../../errors/keylane-error.ts';
 import { TopicUnreadableError } from '../../errors/parked-errors.ts';
 import { RecordUndecodableError } from '../../errors/task-errors.ts';
@@ -19,6 +19,7 @@ import { Batcher } from './batcher.ts';
 import { type Classify, classifyError } from './classify.ts';
 import { type Enqueuer, HandlerContext } from './handler-context.ts';
 import type { ResolvedHandler } from './handler-map.ts';
+import { hasStoodStill } from './standstill.ts';
 import type { BodyBytes, BodyStream } from './task-body.ts';
 import type { TaskContext, WorkerMiddleware } from './task-context.ts';
 import { type PartsOpener, TaskParts, voidUpload } from './task-parts.ts';
@@ -83,6 +84,8 @@ export class TaskRunner {
   readonly #signals = new Map<Run, TaskSignals>();
   readonly #active = new Map<Run, ActiveTask>();
   readonly #batchers = new Map<ResolvedHandler, Batcher>();
+  /** When time was last looked at. */
+  #watchedMs: number | undefined;
 
   constructor(deps: RunnerDeps) {
     this.#deps = deps;
@@ -125,6 +128,7 @@ export class TaskRunner {
   /** Aborts what has run for too long and reports what does not end. Called every few milliseconds. */
   watch(): void {
     const nowMs = this.#deps.clock.monotonicMs();
+    this.#watchedMs = nowMs;
     for (const task of this.#active.values()) {
       if (nowMs >= task.deadlineMs) this.abort(task.run, 'timeout');
       if (task.abortedAtMs === undefined || task.stuckReported) continue;
@@ -187,6 +191,10 @@ export class TaskRunner {
     if (signals.aborted !== undefined) {
       return { kind: 'failed', verdict: verdictOf(new TaskAbortedError(signals.aborted)) };
     }
+    // The first that is done after a standstill may be the end of this reading. Until the group has answered, the task may
+    // be somebody else's.
+    if (this.#watchedMs !== undefined && hasStoodStill(this.#watchedMs, this.#deps.clock.monotonicMs()))
+      return { kind: 'failed', verdict: verdictOf(new RetryLaterError(0)) };
     const end = await this.#handle(what, payload, body);
     const failure = parts?.failure;
     if (failure === undefined) return end;
