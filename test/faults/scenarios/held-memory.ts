@@ -137,7 +137,7 @@ function judge(played: Awaited<ReturnType<typeof play>>, { events, times, held }
   const before = rss(0, heldFrom);
   const growth = rss(heldFrom, releasedAt) - before;
   const drainGrowth = rss(releasedAt, Number.POSITIVE_INFINITY) - before;
-  const bytes = (held + held / OTHER_EVERY) * TASK_BYTES;
+  const bytes = payloadBytes(events, heldFrom);
   const readHeld = readAt(releasedAt) - readAt(heldFrom);
   const readAll = (gauges.at(-1)?.readBytes ?? 0) - readAt(heldFrom);
   const resting = readAt(releasedAt) - readAt(restFrom);
@@ -181,6 +181,16 @@ function goalsOf({ growth, readTimes, speed }: Readonly<Record<'growth' | 'readT
       show: (share) => share.toFixed(2),
     }),
   ];
+}
+
+/** Of the tasks that were enqueued since, as JSON. */
+function payloadBytes(events: readonly LogEvent[], since: number): number {
+  let sum = 0;
+  for (const event of events) {
+    if (event.event !== 'enqueue-called' || event.at < since) continue;
+    sum += event.bytes + JSON.stringify({ key: event.key, call: event.call, text: '' }).length;
+  }
+  return sum;
 }
 
 function text(bytes: number): string {
