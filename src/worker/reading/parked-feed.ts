@@ -4,6 +4,7 @@ import type { IncomingRecord, LogEnds, Reader, TopicPartition } from '../../kafk
 import type { Item } from '../core/lane.ts';
 import type { ParkedFound, ParkedWant } from '../core/parked.ts';
 import { itemOf, sizeOf } from './item-of.ts';
+import { NextReadable } from './next-readable.ts';
 
 /** Reading that brings nothing for so long has failed. */
 const STALLED_MS = 30_000;
@@ -61,15 +62,16 @@ interface Stretch {
  */
 export class ParkedFeed {
   readonly #deps: ParkedFeedDeps;
+  readonly #readable: NextReadable;
   #reader: Promise<Reader> | undefined;
   #session: Session | undefined;
   #queue: Promise<unknown> = Promise.resolve();
-  #wake: () => void = () => {};
   #closed = false;
   #meanBytes = 65_536;
 
   constructor(deps: ParkedFeedDeps) {
     this.#deps = deps;
+    this.#readable = new NextReadable(deps.clock);
   }
 
   /** Rejects when the topic cannot be read to the end of the job; the next job begins with a new reader. */
@@ -81,7 +83,7 @@ export class ParkedFeed {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#wake();
+    this.#readable.wake();
     const reader = await this.#reader?.catch(() => undefined);
     await reader?.close();
     await this.#queue;
@@ -125,7 +127,7 @@ export class ParkedFeed {
           if (record.offset >= from && record.offset < end) this.#sort(record, job.partition, open);
           continue;
         }
-        const readable = this.#nextReadable();
+        const readable = this.#readable.next();
         session.rest = await reader.poll(this.#pollCount());
         session.at = 0;
         if (session.rest.length > 0) {
@@ -185,30 +187,11 @@ export class ParkedFeed {
     return Math.max(1, Math.min(POLL_COUNT, Math.floor(POLL_BYTES / this.#meanBytes)));
   }
 
-  /** To be called before a poll: what becomes readable during it counts too. */
-  #nextReadable(): (timeoutMs: number) => Promise<void> {
-    let woken = false;
-    let wake = (): void => {};
-    this.#wake = () => {
-      woken = true;
-      wake();
-    };
-    return (timeoutMs) =>
-      new Promise((resolve) => {
-        const timer = this.#deps.clock.setTimer(timeoutMs, resolve);
-        wake = (): void => {
-          timer.clear();
-          resolve();
-        };
-        if (woken) wake();
-      });
-  }
-
   #openReader(): Promise<Reader> {
     this.#reader ??= this.#deps.openReader().then(
       (reader) => {
         reader.onProblem(() => {}); // reading goes on, or is given up after STALLED_MS
-        reader.onReadable(() => this.#wake());
+        reader.onReadable(() => this.#readable.wake());
         return reader;
       },
       (error: unknown) => {

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../clock/clock.ts';
 import type { BodyManifest } from '../../codec/manifest.ts';
 import type { IncomingRecord, LogEnds, Reader, TopicPartition } from '../../kafka/port.ts';
+import { NextReadable } from './next-readable.ts';
 import { giveTurn, isWanting, type Line, newLine, stalled, unreadable } from './part-line.ts';
 import type { PartReading } from './part-list.ts';
 import { PartReserve } from './part-reserve.ts';
@@ -45,6 +46,7 @@ interface PartsJob {
  */
 export class PartsFeed {
   readonly #deps: PartsFeedDeps;
+  readonly #readable: NextReadable;
   readonly #reserve: PartReserve;
   readonly #sources = new Set<UploadSource>();
   /** By topic and partition. */
@@ -52,11 +54,11 @@ export class PartsFeed {
   #reader: Promise<Reader> | undefined;
   #running: Promise<void> | undefined;
   #reclaiming: Timer | undefined;
-  #wake: () => void = () => {};
   #closed = false;
 
   constructor(deps: PartsFeedDeps) {
     this.#deps = deps;
+    this.#readable = new NextReadable(deps.clock);
     this.#reserve = new PartReserve(deps.reserveBytes);
   }
 
@@ -86,7 +88,7 @@ export class PartsFeed {
     this.#closed = true;
     this.#reclaiming?.clear();
     for (const source of this.#sources) source.fail(new Error('the worker ends'));
-    this.#wake();
+    this.#readable.wake();
     const reader = await this.#reader?.catch(() => undefined);
     await reader?.close();
     await this.#running;
@@ -112,7 +114,7 @@ export class PartsFeed {
       this.#lines.set(nameOf(source.place), line);
     }
     if (line.current !== source) line.waiting.add(source);
-    this.#wake();
+    this.#readable.wake();
     this.#running ??= this.#run();
   }
 
@@ -152,7 +154,7 @@ export class PartsFeed {
       while (this.#isAsked()) {
         const reader = await this.#openReader();
         if (!(await this.#arrange(reader))) continue;
-        const readable = this.#nextReadable();
+        const readable = this.#readable.next();
         const records = await reader.poll(this.#pollCount());
         for (const record of records) this.#handOn(record);
         if (await this.#tendSilence()) continue;
@@ -260,7 +262,7 @@ export class PartsFeed {
         if (line.silentSinceMs !== undefined) line.log = log;
         if (log.start <= current.at) return;
         current.fail(current.lost(`the log begins at offset ${log.start}, what was before it was deleted`));
-        this.#wake();
+        this.#readable.wake();
       },
       () => {}, // silence goes on, and ends as such
     );
@@ -287,29 +289,10 @@ export class PartsFeed {
     await (await reader?.catch(() => undefined))?.close().catch(() => {});
   }
 
-  /** To be called before a poll: what becomes readable, or is asked for, during it counts too. */
-  #nextReadable(): (timeoutMs: number) => Promise<void> {
-    let woken = false;
-    let wake = (): void => {};
-    this.#wake = () => {
-      woken = true;
-      wake();
-    };
-    return (timeoutMs) =>
-      new Promise((resolve) => {
-        const timer = this.#deps.clock.setTimer(timeoutMs, resolve);
-        wake = (): void => {
-          timer.clear();
-          resolve();
-        };
-        if (woken) wake();
-      });
-  }
-
   #openReader(): Promise<Reader> {
     this.#reader ??= this.#deps.openReader().then((reader) => {
       reader.onProblem(() => {}); // reading goes on, or is given up after STALLED_MS
-      reader.onReadable(() => this.#wake());
+      reader.onReadable(() => this.#readable.wake());
       return reader;
     });
     return this.#reader;
