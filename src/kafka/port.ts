@@ -239,6 +239,19 @@ export interface LogEnds extends TopicPartition {
   readonly end: number;
 }
 
+/** What became of deleting one partition's records below an offset. */
+export interface DeleteOutcome extends TopicPartition {
+  /** Where the log starts now, on every live replica; undefined where the request failed. */
+  readonly logStart: number | undefined;
+  /** undefined = done. `other` with code 1: the offset is beyond the log's end, and nothing was deleted. */
+  readonly failure: KafkaFailure | undefined;
+}
+
+export interface OffsetForTime extends TopicPartition {
+  /** The first offset whose record is not older than the time asked for; undefined = every record is older, or none is there. */
+  readonly offset: number | undefined;
+}
+
 /** The control plane. Every call rejects with a KafkaRequestError; `unsupported` where the cluster does not offer it. */
 export interface Admin {
   /** Topics that do not exist are missing from the answer. */
@@ -253,6 +266,30 @@ export interface Admin {
     specs: readonly TopicSpec[],
   ): Promise<{ readonly created: readonly string[]; readonly existed: readonly string[] }>;
   logEnds(partitions: readonly TopicPartition[]): Promise<readonly LogEnds[]>;
+  /**
+   * Moves the log start of each partition up to its offset: all records below are gone for ever. An offset below the log
+   * start changes nothing. One outcome a position, in their order: what goes wrong with one partition is its outcome and
+   * is not tried again here. Waits until all live replicas have done it. Kafka: DeleteRecords (needs Delete on the topic).
+   */
+  deleteRecords(positions: readonly Position[]): Promise<readonly DeleteOutcome[]>;
+  /**
+   * One answer a partition, in their order, of records with a timestamp >= `timestampMs`. Only with LogAppendTime do
+   * timestamps rise with offsets. Kafka: ListOffsets.
+   */
+  offsetsForTime(
+    partitions: readonly TopicPartition[],
+    timestampMs: number,
+  ): Promise<readonly OffsetForTime[]>;
+  /**
+   * What any group has committed, without being in it: one answer a partition, in their order. A group or partition that
+   * does not exist has committed nothing; an error is never "none". Kafka: OffsetFetch (needs Describe on the group).
+   */
+  committedOffsets(group: string, partitions: readonly TopicPartition[]): Promise<readonly CommittedOffset[]>;
+  /**
+   * Bytes of one replica (the leader's) of each partition, keyed `topic/partition`. Whole segments: deleted records count
+   * until their segment is gone. Kafka: DescribeLogDirs (needs Describe on the cluster, which few principals have).
+   */
+  logSizes(partitions: readonly TopicPartition[]): Promise<ReadonlyMap<string, number>>;
   /** What lives under this group name; `none` when no such group. */
   groupProtocol(group: string): Promise<GroupProtocol | 'none'>;
   /** Whether the brokers offer KIP-848 groups. */

@@ -14,6 +14,10 @@ const plan = planTopics({
   maxRecordBytes: 1_000_000,
 });
 
+function notAsked(): Promise<never> {
+  return Promise.reject(new Error('creating topics needs no logs'));
+}
+
 /** Three brokers' topics in memory: `topics` are what creation asked for. */
 class FakeCluster {
   readonly topics = new Map<string, TopicSpec>();
@@ -46,6 +50,10 @@ class FakeCluster {
       return Promise.resolve({ created: created.map((s) => s.name), existed: existed.map((s) => s.name) });
     },
     logEnds: () => Promise.resolve([]),
+    deleteRecords: notAsked,
+    offsetsForTime: notAsked,
+    committedOffsets: notAsked,
+    logSizes: notAsked,
     groupProtocol: () => Promise.resolve('none'),
     offersConsumerProtocol: () => Promise.resolve(true),
     close: () => Promise.resolve(),

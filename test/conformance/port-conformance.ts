@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, type TestContext } from 'vitest';
 import { describeAdmin } from './admin.ts';
+import { describeAdminOfLogs } from './admin-logs.ts';
 import { describeAppending } from './appending.ts';
 import { describeClosing } from './closing.ts';
 import { describeCommits } from './commits.ts';
@@ -33,6 +34,7 @@ export function describeKafkaPort(
     describeMembership(subject, 'consumer');
     describeCommits(subject);
     describeAdmin(subject);
+    describeAdminOfLogs(subject);
     describeClosing(subject);
   });
 }

@@ -38,6 +38,8 @@ export interface PortCapabilities {
   /** Topics get the partitions and configs asked for, and configs can be read. */
   readonly topicSettings: boolean;
   readonly topicIds: boolean;
+  /** The admin deletes records, finds offsets by time, reads a group's commits from outside and measures logs. */
+  readonly logAdmin: boolean;
   /** What protocol a group speaks can be read. */
   readonly groupProtocol: boolean;
   /** The log start can be moved; see {@link PortUnderTest.deleteBefore}. */

@@ -18,6 +18,7 @@ describeKafkaPort(
     takesTime: true,
     topicSettings: false,
     topicIds: false,
+    logAdmin: false,
     groupProtocol: false,
     deletesRecords: false,
     evictsMembers: false,

@@ -71,6 +71,7 @@ describeKafkaPort(
     takesTime: true,
     topicSettings: true,
     topicIds: true,
+    logAdmin: true,
     groupProtocol: true,
     deletesRecords: true,
     evictsMembers: true,

@@ -64,6 +64,22 @@ export class EmbeddedAdmin implements Admin {
     return unsupported(`describe group ${group}`);
   }
 
+  deleteRecords(): Promise<never> {
+    return unsupported('delete records');
+  }
+
+  offsetsForTime(): Promise<never> {
+    return unsupported('find offsets by time');
+  }
+
+  committedOffsets(group: string): Promise<never> {
+    return unsupported(`read what group ${group} has committed`);
+  }
+
+  logSizes(): Promise<never> {
+    return unsupported("read the logs' sizes");
+  }
+
   close(): Promise<void> {
     this.#closed = true;
     return Promise.resolve();

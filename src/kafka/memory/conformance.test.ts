@@ -36,6 +36,7 @@ function conformanceOf(name: string, schedule: (step: () => void) => void): void
       takesTime: false,
       topicSettings: true,
       topicIds: true,
+      logAdmin: true,
       groupProtocol: true,
       deletesRecords: true,
       evictsMembers: true,

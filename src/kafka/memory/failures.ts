@@ -22,6 +22,7 @@ export const failures = {
   unreachable: { kind: 'unreachable', code: -195, message: 'The broker did not answer' },
   notEnoughReplicas: { kind: 'transient', code: 19, message: 'Not enough in-sync replicas' },
   producerFatal: { kind: 'producer-fatal', code: -150, message: 'The producer met a fatal error' },
+  neverDeleted: { kind: 'other', code: 44, message: 'The topic is compacted: its records cannot be deleted' },
   noOffset: { kind: 'other', code: undefined, message: 'Acknowledged without an offset' },
   noConsumerProtocol: { kind: 'unsupported', code: 35, message: 'The brokers offer no KIP-848 groups' },
 } as const satisfies Record<string, KafkaFailure>;

@@ -65,6 +65,7 @@ export type AdminCall = Exclude<keyof Admin, 'close'>;
 export class Faults {
   readonly #append: Armed<AppendFault>[] = [];
   readonly #commit: Armed<Fault>[] = [];
+  readonly #deletion: { readonly failure: KafkaFailure; readonly place: FaultPlace }[] = [];
   readonly #admin: { readonly call: AdminCall; readonly failure: KafkaFailure }[] = [];
 
   /** The next batch is not appended: `absent`. */
@@ -130,12 +131,21 @@ export class Faults {
     this.#admin.push({ call, failure });
   }
 
+  /** The next deletion of records there is not carried out: one partition's outcome, where {@link failAdmin} fails a whole call. */
+  refuseDeletion(place: FaultPlace, failure: KafkaFailure): void {
+    this.#deletion.push({ failure, place });
+  }
+
   takeAppend(at: TopicPartition): AppendFault | undefined {
     return take(this.#append, ({ place }) => fits(place, at))?.fault;
   }
 
   takeCommit(at: readonly TopicPartition[]): Fault | undefined {
     return take(this.#commit, ({ place }) => at.some((partition) => fits(place, partition)))?.fault;
+  }
+
+  takeDeletion(at: TopicPartition): KafkaFailure | undefined {
+    return take(this.#deletion, ({ place }) => fits(place, at))?.failure;
   }
 
   takeAdmin(call: AdminCall): KafkaFailure | undefined {

@@ -1,9 +1,13 @@
 import type {
   Admin,
+  CommittedOffset,
   ConfigMap,
+  DeleteOutcome,
   GroupProtocol,
   KafkaFailure,
   LogEnds,
+  OffsetForTime,
+  Position,
   TopicDescription,
   TopicPartition,
   TopicSpec,
@@ -13,6 +17,8 @@ import { isTopicSetting } from './cluster-configs.ts';
 import { failures, unknownTopic } from './failures.ts';
 import type { AdminCall } from './faults.ts';
 import type { MemoryCluster, MemoryTopic } from './memory-cluster.ts';
+import type { PartitionLog } from './partition-log.ts';
+import { nameOf } from './partition-name.ts';
 
 /** The control plane of a {@link MemoryCluster}. */
 export class MemoryAdmin implements Admin {
@@ -68,8 +74,50 @@ export class MemoryAdmin implements Admin {
   }
 
   logEnds(partitions: readonly TopicPartition[]): Promise<readonly LogEnds[]> {
-    return this.#run('logEnds', () =>
-      partitions.map((partition) => this.#cluster.log(partition)?.ends ?? refuse(unknownTopic(partition))),
+    return this.#run('logEnds', () => partitions.map((partition) => this.#log(partition).ends));
+  }
+
+  deleteRecords(positions: readonly Position[]): Promise<readonly DeleteOutcome[]> {
+    return this.#run('deleteRecords', () =>
+      positions.map(({ topic, partition, offset }) => {
+        const failure = this.#cluster.deletionRefusal({ topic, partition, offset });
+        if (failure !== undefined) return { topic, partition, logStart: undefined, failure };
+        this.#cluster.deleteRecords({ topic, partition }, offset);
+        const logStart = this.#cluster.log({ topic, partition })?.ends.start;
+        return { topic, partition, logStart, failure: undefined };
+      }),
+    );
+  }
+
+  offsetsForTime(
+    partitions: readonly TopicPartition[],
+    timestampMs: number,
+  ): Promise<readonly OffsetForTime[]> {
+    return this.#run('offsetsForTime', () =>
+      partitions.map(({ topic, partition }) => ({
+        topic,
+        partition,
+        offset: this.#log({ topic, partition }).offsetForTime(timestampMs),
+      })),
+    );
+  }
+
+  committedOffsets(
+    group: string,
+    partitions: readonly TopicPartition[],
+  ): Promise<readonly CommittedOffset[]> {
+    return this.#run('committedOffsets', () =>
+      partitions.map(({ topic, partition }) => {
+        const stored = this.#cluster.committed(group, { topic, partition });
+        return { topic, partition, offset: stored?.offset, metadata: stored?.metadata ?? '' };
+      }),
+    );
+  }
+
+  logSizes(partitions: readonly TopicPartition[]): Promise<ReadonlyMap<string, number>> {
+    return this.#run(
+      'logSizes',
+      () => new Map(partitions.map((partition) => [nameOf(partition), this.#log(partition).bytes])),
     );
   }
 
@@ -97,6 +145,10 @@ export class MemoryAdmin implements Admin {
         }
       });
     });
+  }
+
+  #log(partition: TopicPartition): PartitionLog {
+    return this.#cluster.log(partition) ?? refuse(unknownTopic(partition));
   }
 
   #describe(name: string, { id, logs, replicationFactor }: MemoryTopic): TopicDescription {

@@ -2,17 +2,19 @@ import { type Clock, systemClock } from '../../clock/clock.ts';
 import type {
   EmbeddedLimits,
   IncomingRecord,
+  KafkaFailure,
   Membership,
   OutgoingRecord,
+  Position,
   RecordOutcome,
   TopicPartition,
   TopicSpec,
 } from '../port.ts';
 import { brokerDefaults, effectiveConfigs, offsetsTopicConfigs } from './cluster-configs.ts';
-import { failures, unknownTopic } from './failures.ts';
+import { failures, offsetOutOfRange, unknownTopic } from './failures.ts';
 import { Faults } from './faults.ts';
 import { Group, type StoredOffset } from './group.ts';
-import { PartitionLog } from './partition-log.ts';
+import { PartitionLog, sizeOf } from './partition-log.ts';
 import { nameOf } from './partition-name.ts';
 
 export interface MemoryClusterOptions {
@@ -139,6 +141,20 @@ export class MemoryCluster {
     this.#changed(partition);
   }
 
+  /** Why an admin may not delete below that offset; undefined when it may. Takes an armed fault. */
+  deletionRefusal({ topic, partition, offset }: Position): KafkaFailure | undefined {
+    const armed = this.faults.takeDeletion({ topic, partition });
+    if (armed !== undefined) return armed;
+    const found = this.#topics.get(topic);
+    const log = found?.logs[partition];
+    if (found === undefined || log === undefined) return unknownTopic({ topic, partition });
+    if (this.topicConfigs(found).get('cleanup.policy')?.includes('delete') !== true) {
+      return failures.neverDeleted;
+    }
+    const isOffset = Number.isSafeInteger(offset) && offset >= 0 && offset <= log.ends.end;
+    return isOffset ? undefined : offsetOutOfRange({ topic, partition }, offset);
+  }
+
   /** Appends records, each by itself accepted or refused for its size. */
   write(partition: TopicPartition, records: readonly OutgoingRecord[]): readonly RecordOutcome[] {
     const topic = this.#topics.get(partition.topic);
@@ -249,10 +265,4 @@ export class MemoryCluster {
     if (topic === undefined) throw new Error(`Topic ${name} does not exist`);
     return topic;
   }
-}
-
-/** As Kafka counts it, but for a few bytes of framing. */
-function sizeOf({ key, value, headers }: OutgoingRecord): number {
-  const headerBytes = headers.reduce((sum, [name, bytes]) => sum + Buffer.byteLength(name) + bytes.length, 0);
-  return (key?.length ?? 0) + value.length + headerBytes;
 }

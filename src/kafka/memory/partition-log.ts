@@ -27,12 +27,27 @@ export class PartitionLog {
     return this.#records.slice(from, from + maxRecords).map(copyOf);
   }
 
+  /** The first offset whose record is not older; undefined when there is none. */
+  offsetForTime(timestampMs: number): number | undefined {
+    return this.#records.find((record) => record.timestampMs >= timestampMs)?.offset;
+  }
+
+  get bytes(): number {
+    return this.#records.reduce((sum, record) => sum + sizeOf(record), 0);
+  }
+
   /** Moves the log start to `offset`, or to the end when that is lower. Never moves it back. */
   deleteBefore(offset: number): void {
     const start = Math.min(Math.max(offset, this.#start), this.ends.end);
     this.#records.splice(0, start - this.#start);
     this.#start = start;
   }
+}
+
+/** As Kafka counts it, but for a few bytes of framing. */
+export function sizeOf({ key, value, headers }: Pick<IncomingRecord, 'key' | 'value' | 'headers'>): number {
+  const headerBytes = headers.reduce((sum, [name, bytes]) => sum + Buffer.byteLength(name) + bytes.length, 0);
+  return (key?.length ?? 0) + (value?.length ?? 0) + headerBytes;
 }
 
 function copyOf(record: IncomingRecord): IncomingRecord {

@@ -1,20 +1,27 @@
 import { type Clock, systemClock } from '../../clock/clock.ts';
 import type {
   Admin,
+  CommittedOffset,
   ConfigMap,
+  DeleteOutcome,
   GroupProtocol,
   LogEnds,
+  OffsetForTime,
+  Position,
   TopicDescription,
   TopicPartition,
   TopicSpec,
 } from '../port.ts';
 import type { ClusterAddress } from '../security.ts';
 import { BrokerConnections } from './broker-connections.ts';
+import { readCommittedOffsets } from './committed-offsets.ts';
 import { connectionOptions, parseBroker } from './connection-options.ts';
 import { createTopics } from './create-topics.ts';
+import { deleteRecords } from './delete-records.ts';
 import { readGroupProtocol, readOffersConsumerProtocol } from './groups.ts';
 import { loadLibrary } from './library.ts';
-import { readLogEnds } from './log-ends.ts';
+import { readLogEnds, readOffsetsForTime } from './log-ends.ts';
+import { readLogSizes } from './log-sizes.ts';
 import { readMetadata } from './metadata.ts';
 import { readBrokerConfigs, readTopicConfigs } from './read-configs.ts';
 import { Requests } from './requests.ts';
@@ -83,6 +90,32 @@ class PlatformaticAdmin implements Admin {
 
   logEnds(partitions: readonly TopicPartition[]): Promise<readonly LogEnds[]> {
     return this.#requests.run("Cannot read the logs' ends", (attempt) => readLogEnds(attempt, partitions));
+  }
+
+  deleteRecords(positions: readonly Position[]): Promise<readonly DeleteOutcome[]> {
+    return this.#requests.run('Cannot delete records', (attempt) => deleteRecords(attempt, positions));
+  }
+
+  offsetsForTime(
+    partitions: readonly TopicPartition[],
+    timestampMs: number,
+  ): Promise<readonly OffsetForTime[]> {
+    return this.#requests.run('Cannot find offsets by time', (attempt) =>
+      readOffsetsForTime(attempt, partitions, timestampMs),
+    );
+  }
+
+  committedOffsets(
+    group: string,
+    partitions: readonly TopicPartition[],
+  ): Promise<readonly CommittedOffset[]> {
+    return this.#requests.run(`Cannot read what group ${group} has committed`, (attempt) =>
+      readCommittedOffsets(attempt, group, partitions),
+    );
+  }
+
+  logSizes(partitions: readonly TopicPartition[]): Promise<ReadonlyMap<string, number>> {
+    return this.#requests.run("Cannot read the logs' sizes", (attempt) => readLogSizes(attempt, partitions));
   }
 
   groupProtocol(group: string): Promise<GroupProtocol | 'none'> {

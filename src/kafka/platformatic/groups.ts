@@ -44,7 +44,8 @@ export async function readOffersConsumerProtocol(attempt: Attempt): Promise<bool
   return errorCode !== UNSUPPORTED_VERSION;
 }
 
-async function findCoordinator({ library, connections }: Attempt, group: string): Promise<Connection> {
+/** A connection to the broker that keeps this group. */
+export async function findCoordinator({ library, connections }: Attempt, group: string): Promise<Connection> {
   const answer = await send(library.findCoordinatorV4.api, await connections.any(), GROUP, [group]);
   const found = answer.coordinators[0];
   if (found === undefined) throw new BrokerRefusal(15, `no coordinator was named for group '${group}'`);

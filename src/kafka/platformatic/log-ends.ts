@@ -1,10 +1,13 @@
-import type { LogEnds, TopicPartition } from '../port.ts';
+import type { LogEnds, OffsetForTime, TopicPartition } from '../port.ts';
 import { BrokerRefusal } from './classify-failure.ts';
-import { connectionTo, LEADER_NOT_AVAILABLE, readMetadata, UNKNOWN_TOPIC } from './metadata.ts';
+import { byTopic, eachLeader } from './leaders.ts';
+import { UNKNOWN_TOPIC } from './metadata.ts';
 import { type Attempt, type Connection, send } from './requests.ts';
 
 const EARLIEST = -2n;
 const LATEST = -1n;
+/** What a broker answers when no record is young enough. */
+const NONE = -1;
 /** The high watermark, not the last stable offset. */
 const READ_UNCOMMITTED = 0;
 /** Says "whatever the leader's epoch": a broker that is not the leader refuses all the same. */
@@ -15,53 +18,67 @@ export async function readLogEnds(
   attempt: Attempt,
   partitions: readonly TopicPartition[],
 ): Promise<readonly LogEnds[]> {
-  if (partitions.length === 0) return [];
-  const view = await readMetadata(attempt, [...new Set(partitions.map((p) => p.topic))]);
-  const byLeader = new Map<number, TopicPartition[]>();
-  for (const { topic, partition } of partitions) {
-    const known = view.topics.get(topic)?.partitions.find((p) => p.partition === partition);
-    if (known === undefined) throw new BrokerRefusal(UNKNOWN_TOPIC, `${topic} has no partition ${partition}`);
-    if (known.leader === undefined) {
-      throw new BrokerRefusal(LEADER_NOT_AVAILABLE, `partition ${partition} of ${topic} has no leader`);
-    }
-    const same = byLeader.get(known.leader);
-    if (same === undefined) byLeader.set(known.leader, [{ topic, partition }]);
-    else same.push({ topic, partition });
-  }
   const starts = new Map<string, number>();
   const ends = new Map<string, number>();
-  await Promise.all(
-    [...byLeader].map(async ([leader, asked]) => {
-      const connection = await connectionTo(attempt, view, leader);
-      await Promise.all([
-        listOffsets(attempt, connection, asked, EARLIEST, starts),
-        listOffsets(attempt, connection, asked, LATEST, ends),
-      ]);
-    }),
-  );
-  return partitions.map(({ topic, partition }) => {
-    const start = starts.get(`${topic}/${partition}`);
-    const end = ends.get(`${topic}/${partition}`);
-    if (start === undefined || end === undefined) {
-      throw new BrokerRefusal(UNKNOWN_TOPIC, `the leader said nothing of partition ${partition} of ${topic}`);
-    }
-    return { topic, partition, start, end };
+  await eachLeader(attempt, partitions, async (connection, asked) => {
+    await Promise.all([
+      listOffsets(attempt, connection, { partitions: asked, timestamp: EARLIEST, into: starts }),
+      listOffsets(attempt, connection, { partitions: asked, timestamp: LATEST, into: ends }),
+    ]);
   });
+  return partitions.map((place) => ({
+    topic: place.topic,
+    partition: place.partition,
+    start: answerFor(starts, place),
+    end: answerFor(ends, place),
+  }));
+}
+
+/** The first offset of each partition whose record is not older than that time. */
+export async function readOffsetsForTime(
+  attempt: Attempt,
+  partitions: readonly TopicPartition[],
+  timestampMs: number,
+): Promise<readonly OffsetForTime[]> {
+  // Times below 0 have meanings of their own in this request.
+  const timestamp = BigInt(Math.max(0, Math.ceil(timestampMs)));
+  const offsets = new Map<string, number>();
+  await eachLeader(attempt, partitions, (connection, asked) =>
+    listOffsets(attempt, connection, { partitions: asked, timestamp, into: offsets }),
+  );
+  return partitions.map((place) => {
+    const offset = answerFor(offsets, place);
+    return {
+      topic: place.topic,
+      partition: place.partition,
+      offset: offset === NONE ? undefined : offset,
+    };
+  });
+}
+
+function answerFor(answers: ReadonlyMap<string, number>, { topic, partition }: TopicPartition): number {
+  const answer = answers.get(`${topic}/${partition}`);
+  if (answer !== undefined) return answer;
+  throw new BrokerRefusal(UNKNOWN_TOPIC, `the leader said nothing of partition ${partition} of ${topic}`);
 }
 
 async function listOffsets(
   { library }: Attempt,
   connection: Connection,
-  partitions: readonly TopicPartition[],
-  timestamp: bigint,
-  into: Map<string, number>,
+  {
+    partitions,
+    timestamp,
+    into,
+  }: {
+    readonly partitions: readonly TopicPartition[];
+    readonly timestamp: bigint;
+    readonly into: Map<string, number>;
+  },
 ): Promise<void> {
-  const names = [...new Set(partitions.map((p) => p.topic))];
-  const topics = names.map((name) => ({
-    name,
-    partitions: partitions
-      .filter((p) => p.topic === name)
-      .map((p) => ({ partitionIndex: p.partition, currentLeaderEpoch: ANY_EPOCH, timestamp })),
+  const topics = byTopic(partitions, ({ partition }) => ({
+    partitionIndex: partition,
+    currentLeaderEpoch: ANY_EPOCH,
+    timestamp,
   }));
   const answer = await send(library.listOffsetsV7.api, connection, -1, READ_UNCOMMITTED, topics);
   for (const topic of answer.topics) {

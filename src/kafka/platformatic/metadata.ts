@@ -1,4 +1,4 @@
-import type { PartitionDescription, TopicDescription } from '../port.ts';
+import type { PartitionDescription, TopicDescription, TopicPartition } from '../port.ts';
 import { BrokerRefusal } from './classify-failure.ts';
 import type { BrokerAddress } from './connection-options.ts';
 import { type Attempt, type Connection, send } from './requests.ts';
@@ -10,23 +10,42 @@ export interface ClusterView {
   readonly topics: ReadonlyMap<string, TopicDescription>;
 }
 
+/** A {@link ClusterView} with the topics that the broker refused to describe (no right to, most of all). */
+export interface PartialView extends ClusterView {
+  readonly refused: ReadonlyMap<string, BrokerRefusal>;
+}
+
+/** One broker's view of the cluster and of these topics. Throws what it says of the first topic that it refuses to describe. */
+export async function readMetadata(
+  attempt: Attempt,
+  names: readonly string[],
+  through?: Connection,
+): Promise<ClusterView> {
+  const view = await readPartialMetadata(attempt, names, through);
+  for (const refusal of view.refused.values()) throw refusal;
+  return view;
+}
+
 /**
  * One broker's view of the cluster and of these topics; never creates a topic. Asked anew each time: the client's own
  * `metadata()` caches, leaves internal topics out and, of several missing topics, names one.
  */
-export async function readMetadata(
+export async function readPartialMetadata(
   { library, connections }: Attempt,
   names: readonly string[],
   through?: Connection,
-): Promise<ClusterView> {
+): Promise<PartialView> {
   const connection = through ?? (await connections.any());
   const answer = await send(library.metadataV12.api, connection, [...names], false, false);
   const topics = new Map<string, TopicDescription>();
+  const refused = new Map<string, BrokerRefusal>();
   for (const topic of answer.topics) {
     const name = topic.name ?? '';
     if (topic.errorCode === UNKNOWN_TOPIC) continue;
-    if (topic.errorCode !== 0)
-      throw new BrokerRefusal(topic.errorCode, `the broker refused to describe '${name}'`);
+    if (topic.errorCode !== 0) {
+      refused.set(name, new BrokerRefusal(topic.errorCode, `the broker refused to describe '${name}'`));
+      continue;
+    }
     topics.set(name, {
       name,
       id: topicId(topic.topicId),
@@ -34,7 +53,22 @@ export async function readMetadata(
     });
   }
   const brokers = new Map(answer.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]));
-  return { brokers, controllerId: answer.controllerId, topics };
+  return { brokers, controllerId: answer.controllerId, topics, refused };
+}
+
+/** The broker that leads this partition, or why there is none. */
+export function leaderOf(
+  view: ClusterView & { readonly refused?: PartialView['refused'] },
+  { topic, partition }: TopicPartition,
+): number | BrokerRefusal {
+  const refusal = view.refused?.get(topic);
+  if (refusal !== undefined) return refusal;
+  const known = view.topics.get(topic)?.partitions.find((p) => p.partition === partition);
+  if (known === undefined) return new BrokerRefusal(UNKNOWN_TOPIC, `${topic} has no partition ${partition}`);
+  return (
+    known.leader ??
+    new BrokerRefusal(LEADER_NOT_AVAILABLE, `partition ${partition} of ${topic} has no leader`)
+  );
 }
 
 /** A connection to that broker of the view. */

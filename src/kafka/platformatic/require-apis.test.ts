@@ -4,9 +4,11 @@ import { missingApis } from './require-apis.ts';
 const kafka37 = [
   { apiKey: 2, minVersion: 0, maxVersion: 8 },
   { apiKey: 3, minVersion: 0, maxVersion: 12 },
+  { apiKey: 9, minVersion: 0, maxVersion: 9 },
   { apiKey: 10, minVersion: 0, maxVersion: 4 },
   { apiKey: 15, minVersion: 0, maxVersion: 5 },
   { apiKey: 19, minVersion: 0, maxVersion: 7 },
+  { apiKey: 21, minVersion: 0, maxVersion: 2 },
   { apiKey: 32, minVersion: 0, maxVersion: 4 },
 ];
 

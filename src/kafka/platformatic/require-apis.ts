@@ -13,9 +13,11 @@ const UNSUPPORTED_VERSION = 35;
 const spoken = [
   { name: 'ListOffsets', apiKey: 2, version: 7 },
   { name: 'Metadata', apiKey: 3, version: 12 },
+  { name: 'OffsetFetch', apiKey: 9, version: 8 },
   { name: 'FindCoordinator', apiKey: 10, version: 4 },
   { name: 'DescribeGroups', apiKey: 15, version: 5 },
   { name: 'CreateTopics', apiKey: 19, version: 7 },
+  { name: 'DeleteRecords', apiKey: 21, version: 2 },
   { name: 'DescribeConfigs', apiKey: 32, version: 4 },
 ] as const;
 
