@@ -71,6 +71,9 @@ function sendable(name: string, encoded: unknown, { length }: Buffer): Buffer {
   return toBuffer(encoded);
 }
 
+/** Workers give codecs the signal of the task. */
+const neverAborted = new AbortController().signal;
+
 /** Decodes what one record brought. */
 export class Decoding {
   readonly #record: IncomingRecord;
@@ -113,7 +116,7 @@ export class Decoding {
     const { name } = this.#codec;
     let decoded: unknown;
     try {
-      decoded = await this.#codec.decode(bytes, subject);
+      decoded = await this.#codec.decode(bytes, subject, neverAborted);
     } catch (error) {
       if (isCodecMissing(error) || isControlError(error, 'RETRY_LATER')) throw error;
       throw this.#undecodable(`the codec '${name}' refuses it (see cause)`, error);

@@ -35,10 +35,13 @@ export interface PayloadCodec {
   /**
    * Exactly what `encode` was given. Throw a CodecKeyMissingError when the key is not here: the task is held; a
    * RetryLaterError when that passes by itself (a key service that does not answer): it is tried again. With any other
-   * error the record counts as undecodable, as if it were damaged. Its promise must settle: until then the task, and so its
-   * ordering key, waits, whatever the task's `timeoutMs`.
+   * error the record counts as undecodable, as if it were damaged.
+   *
+   * `signal` is aborted when a worker no longer needs the answer (its reason says why), and after 60 s: pass it on to what
+   * may not answer. The task, and so its ordering key, waits until the promise has settled; one that ignores the signal is
+   * reported like a handler that does (`task-stuck`).
    */
-  decode(bytes: Buffer, about: CodecSubject): Uint8Array | Promise<Uint8Array>;
+  decode(bytes: Buffer, about: CodecSubject, signal: AbortSignal): Uint8Array | Promise<Uint8Array>;
 }
 
 /** The codecs that a queue reads with, by name. */

@@ -255,9 +255,9 @@ describe('a worker that cannot decode a task', () => {
     const aes = aesCodec(rig.keys);
     const queue = rig.process({ codec: aes });
     await queue.enqueue('video', { key: 'a' }, { id: 'v', body: contentOf(5, 2_500_000) });
-    const decode: PayloadCodec['decode'] = (bytes, about) => {
+    const decode: PayloadCodec['decode'] = (bytes, about, signal) => {
       if (about.part?.index === 1) throw new CodecKeyMissingError('k1');
-      return aes.decode(bytes, about);
+      return aes.decode(bytes, about, signal);
     };
     const lacking = rig.process({ codec: { ...aes, decode } });
     const swallowing = (_: unknown, { body }: { readonly body: TaskBody }): Promise<void> =>

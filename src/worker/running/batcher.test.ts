@@ -42,7 +42,8 @@ class BatchRig {
     this.signals.set(name, signals);
     const begin = (): void => void this.begun.push(name);
     const context = { id: name } as TaskContext; // all that is looked at here
-    this.batcher.add({ place: name, payload: name, context, signals, bytes, begin }).then(
+    const hasStoodStill = (): boolean => false;
+    this.batcher.add({ place: name, payload: name, context, signals, bytes, hasStoodStill, begin }).then(
       () => this.ends.set(name, 'done'),
       (error: unknown) => this.ends.set(name, error),
     );

@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Clock } from '../../clock/clock.ts';
-import { TaskAbortedError } from '../../errors/control-errors.ts';
+import { RetryLaterError, TaskAbortedError } from '../../errors/control-errors.ts';
 import type { BatchTask } from '../../tasks/task-map.ts';
 import type { ResolvedHandler } from './handler-map.ts';
 import type { TaskContext } from './task-context.ts';
@@ -14,6 +14,8 @@ export interface BatchMember {
   readonly context: TaskContext;
   readonly signals: TaskSignals;
   readonly bytes: number;
+  /** The process has stood still since it was started: it must not begin. */
+  readonly hasStoodStill: () => boolean;
   /** Its handler is about to be called. */
   readonly begin: () => void;
 }
@@ -82,8 +84,9 @@ export class Batcher {
     const members: Waiting[] = [];
     for (const member of gathered) {
       const { aborted } = member.signals;
-      if (aborted === undefined) members.push(member);
-      else member.reject(new TaskAbortedError(aborted));
+      if (aborted !== undefined) member.reject(new TaskAbortedError(aborted));
+      else if (member.hasStoodStill()) member.reject(new RetryLaterError(0));
+      else members.push(member);
     }
     if (members.length === 0) return;
     const failed = new Map<Waiting, unknown>();

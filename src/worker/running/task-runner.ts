@@ -2,12 +2,9 @@ import type { Clock } from '../../clock/clock.ts';
 import { defaultCodecLimits } from '../../codec/codec-limits.ts';
 import { decodeBody, type RecordHead, readHead } from '../../codec/envelope.ts';
 import type { BodyManifest } from '../../codec/manifest.ts';
-import type { CodecSet } from '../../codec/payload-codec.ts';
-import { PartsLostError } from '../../errors/body-errors.ts';
-import { CodecMissingError, isCodecMissing } from '../../errors/codec-errors.ts';
+import { type CodecSet, codecSet } from '../../codec/payload-codec.ts';
+import { CodecMissingError } from '../../errors/codec-errors.ts';
 import { RetryLaterError, TaskAbortedError, type TaskAbortReason } from '../../errors/control-errors.ts';
-import { KeylaneError } from '../../errors/keylane-error.ts';
-import { TopicUnreadableError } from '../../errors/parked-errors.ts';
 import { RecordUndecodableError } from '../../errors/task-errors.ts';
 import { readPayload } from '../../tasks/read-payload.ts';
 import type { RegisteredTask, TaskRegistry } from '../../tasks/task-registry.ts';
@@ -19,17 +16,23 @@ import { Batcher } from './batcher.ts';
 import { type Classify, classifyError } from './classify.ts';
 import { type Enqueuer, HandlerContext } from './handler-context.ts';
 import type { ResolvedHandler } from './handler-map.ts';
-import { hasStoodStill } from './standstill.ts';
+import { Standstills } from './standstill.ts';
 import type { BodyBytes, BodyStream } from './task-body.ts';
-import type { TaskContext, WorkerMiddleware } from './task-context.ts';
+import type { WorkerMiddleware } from './task-context.ts';
 import { type PartsOpener, TaskParts, voidUpload } from './task-parts.ts';
 import { TaskSignals } from './task-signals.ts';
+import { throughMiddleware } from './through-middleware.ts';
+import { endWithout, held, unread } from './unread.ts';
+import { UserReads, watchedCodec } from './user-reads.ts';
 
-/** A task that is being handled. */
+/** A task that is being read or handled. */
 export interface ActiveTask {
   readonly run: Run;
   readonly signals: TaskSignals;
   readonly head: RecordHead;
+  readonly reads: UserReads;
+  /** The process has stood still since: until the group has answered, the task may be somebody else's. */
+  readonly hasStoodStill: () => boolean;
   /** When its handler was called. */
   startedAtMs: number;
   /** When its signal is aborted for taking too long. */
@@ -47,13 +50,12 @@ export type TaskEnd =
 
 /** A start of a task that this worker knows. */
 interface TaskToRun {
-  readonly run: Run;
-  readonly head: RecordHead;
-  readonly signals: TaskSignals;
+  readonly task: ActiveTask;
   readonly definition: RegisteredTask;
   readonly handler: ResolvedHandler;
   /** undefined when its record is all there is. */
   readonly parts: TaskParts | undefined;
+  readonly codecs: CodecSet;
 }
 
 interface RunnerDeps {
@@ -84,8 +86,7 @@ export class TaskRunner {
   readonly #signals = new Map<Run, TaskSignals>();
   readonly #active = new Map<Run, ActiveTask>();
   readonly #batchers = new Map<ResolvedHandler, Batcher>();
-  /** When time was last looked at. */
-  #watchedMs: number | undefined;
+  readonly #standstills = new Standstills();
 
   constructor(deps: RunnerDeps) {
     this.#deps = deps;
@@ -128,9 +129,9 @@ export class TaskRunner {
   /** Aborts what has run for too long and reports what does not end. Called every few milliseconds. */
   watch(): void {
     const nowMs = this.#deps.clock.monotonicMs();
-    this.#watchedMs = nowMs;
+    this.#standstills.countAt(nowMs);
     for (const task of this.#active.values()) {
-      if (nowMs >= task.deadlineMs) this.abort(task.run, 'timeout');
+      if (nowMs >= task.deadlineMs || task.reads.isOverdue(nowMs)) this.abort(task.run, 'timeout');
       if (task.abortedAtMs === undefined || task.stuckReported) continue;
       const abortedMs = nowMs - task.abortedAtMs;
       if (abortedMs < this.#deps.stuckAfterMs) continue;
@@ -161,29 +162,51 @@ export class TaskRunner {
     if (head.codedBy !== undefined && !codecs.has(head.codedBy)) {
       return held('codec-missing', new CodecMissingError(head.codedBy));
     }
-    const signals = this.#signals.get(run) ?? new TaskSignals();
+    const task = this.#activate(run, head);
+    const { signals, reads } = task;
+    const codec = head.codedBy === undefined ? undefined : codecs.get(head.codedBy);
+    const watched = codec === undefined ? codecs : codecSet(watchedCodec(codec, reads, signals.signal), []);
     const isLarge = definition.body !== undefined || head.payloadParts !== undefined;
     const { record } = run.item;
     const parts = isLarge
-      ? new TaskParts(this.#deps.parts, { record, head, codecs }, signals.signal)
+      ? new TaskParts(this.#deps.parts, { record, head, codecs: watched }, signals.signal)
       : undefined;
     try {
-      return await this.#read({ run, head, signals, definition, handler, parts });
+      return await this.#read({ task, definition, handler, parts, codecs: watched });
     } finally {
       parts?.end();
+      await reads.idle();
     }
   }
 
+  #activate(run: Run, head: RecordHead): ActiveTask {
+    const { clock } = this.#deps;
+    const countNow = (): number => this.#standstills.countAt(clock.monotonicMs());
+    const begun = countNow();
+    const task: ActiveTask = {
+      run,
+      head,
+      signals: this.#signals.get(run) ?? new TaskSignals(),
+      reads: new UserReads(() => clock.monotonicMs()),
+      hasStoodStill: () => countNow() !== begun,
+      startedAtMs: clock.monotonicMs(),
+      deadlineMs: Number.POSITIVE_INFINITY,
+      abortedAtMs: undefined,
+      stuckReported: false,
+    };
+    this.#active.set(run, task);
+    return task;
+  }
+
   async #read(what: TaskToRun): Promise<TaskEnd> {
-    const { run, head, signals, definition, parts } = what;
-    const { record } = run.item;
+    const { task, definition, parts, codecs } = what;
+    const { run, head, signals, reads } = task;
     let payload: unknown;
     let body: BodyStream | BodyBytes | undefined;
     try {
       const readParts = parts && ((manifest: BodyManifest) => parts.json(manifest));
-      const { codecs } = this.#deps;
-      const json = await decodeBody(record, head, { ...defaultCodecLimits, codecs, readParts });
-      payload = await readPayload(definition, head.version, json);
+      const json = await decodeBody(run.item.record, head, { ...defaultCodecLimits, codecs, readParts });
+      payload = await reads.during(() => readPayload(definition, head.version, json));
       if (definition.body !== undefined) body = await parts?.body(definition.body);
     } catch (error) {
       if (signals.aborted === undefined) return unread(error);
@@ -191,36 +214,18 @@ export class TaskRunner {
     if (signals.aborted !== undefined) {
       return { kind: 'failed', verdict: verdictOf(new TaskAbortedError(signals.aborted)) };
     }
-    // The first that is done after a standstill may be the end of this reading. Until the group has answered, the task may
-    // be somebody else's.
-    if (this.#watchedMs !== undefined && hasStoodStill(this.#watchedMs, this.#deps.clock.monotonicMs()))
-      return { kind: 'failed', verdict: verdictOf(new RetryLaterError(0)) };
+    if (task.hasStoodStill()) return { kind: 'failed', verdict: verdictOf(new RetryLaterError(0)) };
     const end = await this.#handle(what, payload, body);
-    const failure = parts?.failure;
-    if (failure === undefined) return end;
-    const judged = unread(failure);
-    // Whatever the handler made of it: it cannot have had what was enqueued.
-    if (judged.verdict.kind === 'hold' || end.kind === 'finished') return judged;
-    return failure instanceof TopicUnreadableError && isPlainFailure(end) ? judged : end;
+    return parts?.failure === undefined ? end : endWithout(parts.failure, end);
   }
 
   async #handle(
-    { run, head, signals, definition, handler }: TaskToRun,
+    { task, definition, handler }: TaskToRun,
     payload: unknown,
     body: BodyStream | BodyBytes | undefined,
   ): Promise<TaskEnd> {
     const { timeoutMs } = definition;
     const { clock, enqueuer, logger, middleware } = this.#deps;
-    const task: ActiveTask = {
-      run,
-      head,
-      signals,
-      startedAtMs: clock.monotonicMs(),
-      deadlineMs: Number.POSITIVE_INFINITY,
-      abortedAtMs: undefined,
-      stuckReported: false,
-    };
-    this.#active.set(run, task);
     const heartbeat = (): void => {
       if (timeoutMs !== undefined) task.deadlineMs = clock.monotonicMs() + timeoutMs;
     };
@@ -233,8 +238,8 @@ export class TaskRunner {
     const call = this.#callOf(handler, { task, payload, context, begin });
     try {
       await (middleware.length === 0
-        ? inTraceOf(head, call)
-        : throughMiddleware(middleware, context, async () => void (await inTraceOf(head, call))));
+        ? inTraceOf(task.head, call)
+        : throughMiddleware(middleware, context, async () => void (await inTraceOf(task.head, call))));
       return { kind: 'finished' };
     } catch (error) {
       // A handler that ends because its time was up says so in the words of the signal.
@@ -261,11 +266,12 @@ export class TaskRunner {
       begin();
       return () => handler.handle(payload, context);
     }
-    const { signals, run } = task;
+    const { signals, run, hasStoodStill } = task;
     const { topic, partition, offset } = run.item.record;
     const place = `${topic}/${partition}/${offset}`;
     const batcher = this.#batchers.get(handler);
-    return () => batcher?.add({ place, payload, context, signals, bytes: run.item.bytes, begin });
+    return () =>
+      batcher?.add({ place, payload, context, signals, bytes: run.item.bytes, hasStoodStill, begin });
   }
 
   #judge(error: unknown, type: string, context: HandlerContext): Verdict {
@@ -278,63 +284,6 @@ export class TaskRunner {
   }
 }
 
-type HoldVerdict = Extract<Verdict, { readonly kind: 'hold' }>;
-
-type Failed = Extract<TaskEnd, { readonly kind: 'failed' }>;
-
-function held(reason: HoldVerdict['reason'], error: unknown): Failed {
-  return { kind: 'failed', verdict: { kind: 'hold', reason, error } };
-}
-
-/** Nobody has said what is to become of the task. */
-function isPlainFailure(end: TaskEnd): boolean {
-  return end.kind === 'failed' && end.verdict.kind === 'retry' && end.verdict.delayMs === undefined;
-}
-
-/** Until what could not be read is tried again. That took 30 s. */
-const READ_AGAIN_MS = 1_000;
-
-/** What is to become of a task whose payload or body could not be read. */
-function unread(error: unknown): Failed {
-  if (error instanceof TopicUnreadableError) {
-    // Not an attempt, and no sign of an outage of what the type's handlers need: its other keys have done nothing.
-    const verdict: Verdict = { kind: 'retry', delayMs: READ_AGAIN_MS, countAttempt: false, error };
-    return { kind: 'failed', verdict };
-  }
-  if (error instanceof PartsLostError) return held('data-loss', error);
-  if (isCodecMissing(error)) return held('codec-missing', error);
-  return isUnreadable(error) ? held('undecodable', error) : { kind: 'failed', verdict: verdictOf(error) };
-}
-
-/** Trying again cannot help: the record itself is at fault. */
-function isUnreadable(error: unknown): boolean {
-  return (
-    error instanceof KeylaneError && (error.code === 'RECORD_UNDECODABLE' || error.code === 'PAYLOAD_INVALID')
-  );
-}
-
 function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError';
-}
-
-/** A handler is alive until its own promise has settled, also when a middleware did not wait for it. It runs once. */
-async function throughMiddleware(
-  middleware: readonly WorkerMiddleware[],
-  context: TaskContext,
-  handle: () => Promise<void>,
-): Promise<void> {
-  let handled: Promise<void> | undefined;
-  let next = (): Promise<void> => {
-    handled ??= handle();
-    return handled;
-  };
-  for (const wrap of [...middleware].reverse()) {
-    const inner = next;
-    next = () => wrap(context, inner);
-  }
-  try {
-    await next();
-  } finally {
-    await handled?.catch(() => {}); // its error is the middleware's to pass on
-  }
 }
