@@ -107,7 +107,7 @@ describe('what cannot be decoded here', () => {
         new Decoding(
           incoming({ key: null, value: Buffer.of(1), headers: [] }),
           { ...coded, codedBy: 'aes' },
-          undefined,
+          {},
         ),
     ).toThrow(CodecMissingError);
   });
@@ -171,7 +171,7 @@ describe('a body that goes through a codec', () => {
     const { body } = headOf(record);
     const bytes = body?.kind === 'inline' ? body.bytes : Buffer.alloc(0);
     expect(bytes.length).toBe(length + 30);
-    const decoding = new Decoding(record, { ...coded, codedBy: 'aes' }, codecSet(aes, []));
+    const decoding = new Decoding(record, { ...coded, codedBy: 'aes' }, { codecs: codecSet(aes, []) });
     expect(await decoding.content('body', bytes, length)).toEqual(Buffer.alloc(length, 7));
   });
 
@@ -217,7 +217,7 @@ describe('a part that goes through a codec', () => {
   const decoding = new Decoding(
     incoming({ key: Buffer.from('k'), value: Buffer.of(1), headers: [] }),
     { ...plain, codedBy: 'aes' },
-    codecSet(aes, []),
+    { codecs: codecSet(aes, []) },
   ).parts('body');
   const limits = { maxPartBytes: 1_000, decoding };
 

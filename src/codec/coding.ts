@@ -71,25 +71,33 @@ function sendable(name: string, encoded: unknown, { length }: Buffer): Buffer {
   return toBuffer(encoded);
 }
 
-/** Workers give codecs the signal of the task. */
 const neverAborted = new AbortController().signal;
+
+/** What records are decoded with. */
+export interface DecodingWith {
+  readonly codecs?: CodecSet | undefined;
+  /** Tells codecs that nobody waits for them any more. Without it they hear nothing. */
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** Decodes what one record brought. */
 export class Decoding {
   readonly #record: IncomingRecord;
   readonly #codec: PayloadCodec;
+  readonly #signal: AbortSignal;
   readonly #task: CodedTask;
 
   /** @throws CodecMissingError */
   constructor(
     record: IncomingRecord,
     { id, type, codedBy }: { readonly id: string; readonly type: string; readonly codedBy: string },
-    codecs: CodecSet | undefined,
+    { codecs, signal = neverAborted }: DecodingWith,
   ) {
     const codec = codecs?.get(codedBy);
     if (codec === undefined) throw new CodecMissingError(codedBy);
     this.#record = record;
     this.#codec = codec;
+    this.#signal = signal;
     this.#task = { id, type, key: record.key?.toString() ?? '' };
   }
 
@@ -116,7 +124,7 @@ export class Decoding {
     const { name } = this.#codec;
     let decoded: unknown;
     try {
-      decoded = await this.#codec.decode(bytes, subject, neverAborted);
+      decoded = await this.#codec.decode(bytes, subject, this.#signal);
     } catch (error) {
       if (isCodecMissing(error) || isControlError(error, 'RETRY_LATER')) throw error;
       throw this.#undecodable(`the codec '${name}' refuses it (see cause)`, error);

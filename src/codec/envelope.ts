@@ -3,7 +3,7 @@ import { RecordUndecodableError, TaskTooLargeError } from '../errors/task-errors
 import type { IncomingRecord, OutgoingRecord, RecordHeader } from '../kafka/port.ts';
 import { type PartsReading, readBody, type WrittenBody, writeBody } from './body.ts';
 import type { CodecLimits } from './codec-limits.ts';
-import { Decoding, encodeContent } from './coding.ts';
+import { Decoding, type DecodingWith, encodeContent } from './coding.ts';
 import { checkFields, userHeaders } from './enqueue-fields.ts';
 import {
   type CodecName,
@@ -16,7 +16,7 @@ import {
 import { MAX_DATE_MS, text, wholeNumber } from './header-values.ts';
 import { type BodyManifest, manifestHeader, readManifest } from './manifest.ts';
 import { notBeforeHeader } from './not-before.ts';
-import type { CodecSet, PayloadCodec } from './payload-codec.ts';
+import type { PayloadCodec } from './payload-codec.ts';
 import { bodyHeaders, type RecordedBody, readRecordedBody } from './recorded-body.ts';
 
 /** A task to be written as a record. */
@@ -306,12 +306,10 @@ function toHead({ byName, user }: Fields): HeadReading {
   };
 }
 
-/** How a payload is read. */
-export interface PayloadReading extends CodecLimits {
+/** How a payload is read. Without codecs what went through one is refused with a CodecMissingError. */
+export interface PayloadReading extends CodecLimits, DecodingWith {
   /** Fetches what a manifest lists. Without it a payload in parts is refused. What it rejects with is passed on. */
   readonly readParts?: PartsReading | undefined;
-  /** Without it what went through a codec is refused with a CodecMissingError. */
-  readonly codecs?: CodecSet | undefined;
 }
 
 /**
@@ -326,7 +324,7 @@ export function decodeBody(record: IncomingRecord, head: RecordHead, reading: Pa
     throw new RecordUndecodableError(record, reason);
   }
   if (head.codedBy !== undefined && head.payloadParts === undefined) {
-    return decodeCoded(record, { ...head, codedBy: head.codedBy }, reading.codecs);
+    return decodeCoded(record, { ...head, codedBy: head.codedBy }, reading);
   }
   return readBody(record, head, reading.readParts);
 }
@@ -334,9 +332,9 @@ export function decodeBody(record: IncomingRecord, head: RecordHead, reading: Pa
 async function decodeCoded(
   record: IncomingRecord,
   head: RecordHead & { readonly codedBy: string },
-  codecs: CodecSet | undefined,
+  reading: DecodingWith,
 ): Promise<unknown> {
-  const decoding = new Decoding(record, head, codecs);
+  const decoding = new Decoding(record, head, reading);
   const given = record.value ?? Buffer.alloc(0);
   const value = await decoding.content('payload', given, head.lengthBytes);
   return await readBody({ ...record, value }, head, undefined);

@@ -157,7 +157,7 @@ test.each(coded)('coded records are read and written as the vectors say: $name',
     expect(head.body).toEqual(task.body);
     return;
   }
-  const decoding = new Decoding(given, { ...head, codedBy: 'invert' }, codecs);
+  const decoding = new Decoding(given, { ...head, codedBy: 'invert' }, { codecs });
   expect(await decoding.content('body', head.body.bytes, head.bodyBytes)).toEqual(task.body.bytes);
 });
 
@@ -170,7 +170,7 @@ test.each(vectors<PartsVector>('coded-parts.json'))(
     const decoding = new Decoding(
       incoming(first.record),
       { ...first.task, codedBy: 'invert' },
-      codecSet(invert, []),
+      { codecs: codecSet(invert, []) },
     );
     let crc = 0;
     for (const [index, record] of records.entries()) {

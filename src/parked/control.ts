@@ -18,6 +18,7 @@ export interface ControlTopic {
 export interface ControlTopics {
   readonly queue: ControlTopic;
   readonly parked: ControlTopic;
+  readonly parts: ControlTopic;
   readonly state: ControlTopic;
 }
 

@@ -1,9 +1,13 @@
 import { defaultCodecLimits } from '../codec/codec-limits.ts';
-import { decodeBody, readHead } from '../codec/envelope.ts';
+import { Decoding, type PartDecoding } from '../codec/coding.ts';
+import { decodeBody, type RecordHead, readHead } from '../codec/envelope.ts';
+import type { BodyManifest } from '../codec/manifest.ts';
 import type { ParkedCopy } from '../codec/parked-copy.ts';
 import type { CodecSet } from '../codec/payload-codec.ts';
+import { PartsLostError } from '../errors/body-errors.ts';
 import { isCodecMissing } from '../errors/codec-errors.ts';
 import { isControlError } from '../errors/control-errors.ts';
+import { TopicUnreadableError } from '../errors/parked-errors.ts';
 import { RecordUndecodableError } from '../errors/task-errors.ts';
 import type { IncomingRecord } from '../kafka/port.ts';
 import type { MarkRef } from './parked-mark.ts';
@@ -41,7 +45,7 @@ export interface ReadableParkedTask extends AnyParkedTask {
   readonly enqueuedAt: Date;
   /** As it was enqueued, before upcasts; undefined unless asked for, or when it cannot be read. */
   readonly payload: unknown;
-  /** Why the payload cannot be read; undefined: it can, or was not asked for. */
+  /** Why the payload, or a part of it, cannot be read; undefined: it can, or was not asked for. */
   readonly payloadProblem: string | undefined;
 }
 
@@ -53,8 +57,18 @@ export interface UndecodableParkedTask extends AnyParkedTask {
 
 export type ParkedTask = ReadableParkedTask | UndecodableParkedTask;
 
-/** `codecs`: to show the payload with; undefined: it is not to be shown. */
-export async function parkedTask(copy: ParkedCopy, codecs: CodecSet | undefined): Promise<ParkedTask> {
+/** How payloads are read to be shown. */
+export interface PayloadShowing {
+  readonly codecs: CodecSet;
+  readonly readParts: (upload: {
+    readonly manifest: BodyManifest;
+    readonly decoding: PartDecoding | undefined;
+  }) => Promise<Buffer>;
+  readonly signal: AbortSignal;
+}
+
+/** `showing` undefined: the payload is not to be shown. */
+export async function parkedTask(copy: ParkedCopy, showing: PayloadShowing | undefined): Promise<ParkedTask> {
   const { record } = copy;
   const common: AnyParkedTask = {
     partition: copy.partition,
@@ -71,9 +85,9 @@ export async function parkedTask(copy: ParkedCopy, codecs: CodecSet | undefined)
   if (reading.kind === 'undecodable') return { kind: 'undecodable', ...common, problem: reading.reason };
   const { id, idempotencyKey, type, version, headers, enqueuedAtMs } = reading.head;
   const task = { ...common, id, idempotencyKey, type, version, headers, enqueuedAt: new Date(enqueuedAtMs) };
-  if (codecs === undefined) return { kind: 'task', ...task, payload: undefined, payloadProblem: undefined };
+  if (showing === undefined) return { kind: 'task', ...task, payload: undefined, payloadProblem: undefined };
   try {
-    const payload = await decodeBody(record, reading.head, { ...defaultCodecLimits, codecs });
+    const payload = await untilAborted(payloadOf(record, reading.head, showing), showing.signal);
     return { kind: 'task', ...task, payload, payloadProblem: undefined };
   } catch (error) {
     const payloadProblem = problemOf(error);
@@ -82,8 +96,37 @@ export async function parkedTask(copy: ParkedCopy, codecs: CodecSet | undefined)
   }
 }
 
+async function payloadOf(
+  record: IncomingRecord,
+  head: RecordHead,
+  { codecs, readParts, signal }: PayloadShowing,
+): Promise<unknown> {
+  const { codedBy } = head;
+  const readUpload = (manifest: BodyManifest): Promise<Buffer> => {
+    const decoding =
+      codedBy === undefined ? undefined : new Decoding(record, { ...head, codedBy }, { codecs, signal });
+    return readParts({ manifest, decoding: decoding?.parts('payload') });
+  };
+  return await decodeBody(record, head, { ...defaultCodecLimits, codecs, signal, readParts: readUpload });
+}
+
+/** What a codec of the user's does may take for ever, and whoever looks need not. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop: () => void = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
 function problemOf(error: unknown): string | undefined {
   if (error instanceof RecordUndecodableError) return error.reason;
+  if (error instanceof PartsLostError || error instanceof TopicUnreadableError) return error.message;
   const isCodecs = isCodecMissing(error) || isControlError(error, 'RETRY_LATER');
   return isCodecs && error instanceof Error ? error.message : undefined;
 }

@@ -1,16 +1,13 @@
 import { readParkedCopy } from '../codec/parked-copy.ts';
-import { NotParkedError, ParkedTasksLostError, TopicUnreadableError } from '../errors/parked-errors.ts';
+import { NotParkedError, ParkedTasksLostError } from '../errors/parked-errors.ts';
 import type { Mark } from '../journal/journal.ts';
-import type { IncomingRecord, TopicPartition } from '../kafka/port.ts';
+import type { IncomingRecord } from '../kafka/port.ts';
 import type { Control } from './control.ts';
 import { laneKeyOf } from './lane-key.ts';
 import type { MarkRef } from './parked-mark.ts';
 import { type ParkedTask, parkedTask } from './parked-task.ts';
-import { RecordStream } from './record-stream.ts';
-
-/** Parked records held at once: the largest is 0.9 MB. */
-const POLL_COUNT = 16;
-const PATIENCE_MS = 30_000;
+import { readParts } from './read-parts.ts';
+import { readStretch } from './read-stretch.ts';
 
 export interface ShowContext {
   readonly group: string;
@@ -68,7 +65,13 @@ async function* showPartition(
   { group, payload, signal }: ShowContext,
 ): AsyncGenerator<ParkedTask, void, undefined> {
   const wanted = new Map<number, Wanted>(marks.map((mark) => [mark.id, { mark, last: mark.done }]));
-  const codecs = payload ? control.deps.codecs : undefined;
+  const reading = payload
+    ? {
+        codecs: control.deps.codecs,
+        signal,
+        readParts: (upload: Parameters<typeof readParts>[1]) => readParts(control, upload, signal),
+      }
+    : undefined;
   const from = Math.min(...marks.map((mark) => mark.parkedFrom));
   for await (const record of readParked(control, { partition, from }, signal)) {
     const copy = readParkedCopy(record);
@@ -78,7 +81,7 @@ async function* showPartition(
     // what has lost the one in front of it comes once more, behind that.
     if (one === undefined || copy.offset <= one.last || copy.previous > one.last) continue;
     one.last = copy.offset;
-    if (!one.mark.discarded.includes(copy.offset)) yield await parkedTask(copy, codecs);
+    if (!one.mark.discarded.includes(copy.offset)) yield await parkedTask(copy, reading);
     if (one.mark.scope === 'task') wanted.delete(copy.mark); // that was all of it
     if (wanted.size === 0) return;
   }
@@ -94,31 +97,6 @@ async function* readParked(
   const topic = parked.name;
   const at = { topic, partition: partition % parked.partitions };
   const { start, end } = await control.logEnds(topic, at.partition);
-  if (from < end) yield* readStretch(control, { ...at, from: Math.max(from, start), end }, signal);
+  yield* readStretch(control, { ...at, from: Math.max(from, start), end }, signal);
   if (from < start) throw new ParkedTasksLostError(topic, at.partition, start);
-}
-
-async function* readStretch(
-  control: Control,
-  { from, end, ...at }: TopicPartition & { readonly from: number; readonly end: number },
-  signal: AbortSignal,
-): AsyncGenerator<IncomingRecord, void, undefined> {
-  const { clock } = control.deps;
-  const reader = await control.openReader('parked');
-  try {
-    const stream = new RecordStream(reader, clock);
-    await reader.assign([{ ...at, offset: from }]);
-    let next = from;
-    while (next < end) {
-      const records = await stream.next(POLL_COUNT, clock.monotonicMs() + PATIENCE_MS, signal);
-      if (records.length === 0)
-        throw new TopicUnreadableError(at.topic, `offset ${next} of partition ${at.partition}`);
-      for (const record of records) {
-        next = record.offset + 1;
-        if (next <= end) yield record;
-      }
-    }
-  } finally {
-    await control.closeReader(reader);
-  }
 }

@@ -1,11 +1,11 @@
 import type { Clock, Timer } from '../clock/clock.ts';
 import { type BodyManifest, isVoid } from '../codec/manifest.ts';
 import { encodePart } from '../codec/part.ts';
+import type { ReadPart } from '../codec/part-list.ts';
 import { type PartsHeader, partsHeaders, withPartsHeaders } from '../codec/parts-headers.ts';
 import { PartsLostError } from '../errors/body-errors.ts';
 import type { IncomingRecord } from '../kafka/port.ts';
 import type { AppendParked } from './parking-io.ts';
-import type { ReadPart } from './reading/part-list.ts';
 import type { UploadParts } from './reading/part-source.ts';
 
 /** Parts of one upload that are on their way at once. */

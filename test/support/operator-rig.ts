@@ -1,3 +1,4 @@
+import type { PayloadCodec } from '../../src/codec/payload-codec.ts';
 import type { JournalEntry, MarkEntry, WrittenEntry } from '../../src/journal/journal.ts';
 import { decodeEntry, encodeEntry } from '../../src/journal/journal-entry.ts';
 import type { OutgoingRecord, RecordHeader } from '../../src/kafka/port.ts';
@@ -18,16 +19,17 @@ const partitions = 2;
  * workers named like the queue owns both.
  */
 export class OperatorRig {
-  readonly rig = new QueueRig({ topic: { partitions } });
+  readonly rig: QueueRig;
   readonly group: string;
   readonly #epochs = new Map<number, number>();
 
-  private constructor(group: string) {
+  private constructor(group: string, codecs: { readonly codec?: PayloadCodec }) {
     this.group = group;
+    this.rig = new QueueRig({ topic: { partitions }, ...codecs });
   }
 
-  static async open(group = 'q'): Promise<OperatorRig> {
-    const opened = new OperatorRig(group);
+  static async open(group = 'q', codecs: { readonly codec?: PayloadCodec } = {}): Promise<OperatorRig> {
+    const opened = new OperatorRig(group, codecs);
     await opened.rig.queue.parked.list(); // makes the topics
     for (let partition = 0; partition < partitions; partition += 1) opened.takeOver(partition);
     return opened;

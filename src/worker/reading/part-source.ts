@@ -1,7 +1,7 @@
 import type { BodyManifest } from '../../codec/manifest.ts';
+import { PartList, type PartReading, type ReadPart } from '../../codec/part-list.ts';
 import { BodyUnreadableError, type PartsLostError } from '../../errors/body-errors.ts';
 import type { IncomingRecord, TopicPartition } from '../../kafka/port.ts';
-import { PartList, type PartReading, type ReadPart } from './part-list.ts';
 import type { Claimant } from './part-reserve.ts';
 
 /** Parts that are read in one turn, and that a consumer which keeps up is ahead of. */

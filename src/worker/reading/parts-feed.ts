@@ -1,9 +1,9 @@
 import type { Clock, Timer } from '../../clock/clock.ts';
 import type { BodyManifest } from '../../codec/manifest.ts';
+import type { PartReading } from '../../codec/part-list.ts';
 import type { IncomingRecord, LogEnds, Reader, TopicPartition } from '../../kafka/port.ts';
 import { NextReadable } from './next-readable.ts';
 import { giveTurn, isWanting, type Line, newLine, stalled, unreadable } from './part-line.ts';
-import type { PartReading } from './part-list.ts';
 import { PartReserve } from './part-reserve.ts';
 import { type UploadParts, UploadSource, WINDOW_COUNT } from './part-source.ts';
 

@@ -40,7 +40,8 @@ export class TaskParts {
     const { codedBy } = head;
     this.#feed = feed;
     this.#task = task;
-    this.#decoding = codedBy === undefined ? undefined : new Decoding(record, { ...head, codedBy }, codecs);
+    this.#decoding =
+      codedBy === undefined ? undefined : new Decoding(record, { ...head, codedBy }, { codecs });
     this.#signal = signal;
     signal.addEventListener('abort', () => this.#abort(signal.reason), { once: true });
   }

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { aesCodec, testKeys } from '../../../test/support/test-codecs.ts';
-import { Decoding, partEncoding } from '../../codec/coding.ts';
-import { combineCrc32c, crc32c } from '../../codec/crc32c.ts';
-import type { BodyManifest } from '../../codec/manifest.ts';
-import { encodePart } from '../../codec/part.ts';
-import { codecSet } from '../../codec/payload-codec.ts';
-import { PartsLostError } from '../../errors/body-errors.ts';
-import type { IncomingRecord } from '../../kafka/port.ts';
+import { aesCodec, testKeys } from '../../test/support/test-codecs.ts';
+import { PartsLostError } from '../errors/body-errors.ts';
+import type { IncomingRecord } from '../kafka/port.ts';
+import { Decoding, partEncoding } from './coding.ts';
+import { combineCrc32c, crc32c } from './crc32c.ts';
+import type { BodyManifest } from './manifest.ts';
+import { encodePart } from './part.ts';
 import { PartList } from './part-list.ts';
+import { codecSet } from './payload-codec.ts';
 
 const task = { id: 'i', type: 't', key: 'k' };
 const aes = aesCodec(testKeys('k1'));
@@ -20,7 +20,9 @@ const record: IncomingRecord = {
   value: Buffer.from('{}'),
   headers: [],
 };
-const decoding = new Decoding(record, { ...task, codedBy: 'aes' }, codecSet(aes, [])).parts('body');
+const decoding = new Decoding(record, { ...task, codedBy: 'aes' }, { codecs: codecSet(aes, []) }).parts(
+  'body',
+);
 
 /** One part of a copy, coded as a part of the upload that it was copied from. */
 async function copied(from: string, index: number, content: Buffer): Promise<IncomingRecord> {

@@ -1,10 +1,10 @@
-import { MAX_CODEC_OVERHEAD_BYTES } from '../../codec/codec-limits.ts';
-import { combineCrc32c } from '../../codec/crc32c.ts';
-import { type BodyManifest, partLength } from '../../codec/manifest.ts';
-import { type CodedPart, type PartLimits, readPartContent, readPartHead } from '../../codec/part.ts';
-import { PartsLostError } from '../../errors/body-errors.ts';
-import { PartDamagedError } from '../../errors/part-errors.ts';
-import type { IncomingRecord } from '../../kafka/port.ts';
+import { PartsLostError } from '../errors/body-errors.ts';
+import { PartDamagedError } from '../errors/part-errors.ts';
+import type { IncomingRecord } from '../kafka/port.ts';
+import { MAX_CODEC_OVERHEAD_BYTES } from './codec-limits.ts';
+import { combineCrc32c } from './crc32c.ts';
+import { type BodyManifest, partLength } from './manifest.ts';
+import { type CodedPart, type PartLimits, readPartContent, readPartHead } from './part.ts';
 
 /** How parts are read that may have gone through a codec. */
 export type PartReading = PartLimits['decoding'];
