@@ -13,12 +13,32 @@ export interface ClusterAdmin {
   deleteGroup(group: string): Promise<void>;
   /** Resolves when it is gone, so that whoever needs it next makes it anew. */
   deleteTopic(topic: string): Promise<void>;
-  /** Partitions of the topic in which the group has committed something. */
-  committedPartitions(group: string, topic: string, partitions: number): Promise<number>;
+  /** What the group has committed, by partition; undefined where it has nothing. Kafka: OffsetFetch. */
+  committed(group: string, topic: string, partitions: number): Promise<readonly (number | undefined)[]>;
+  /** Sets a group's offsets, as operators do who want tasks to run again. The group must be empty. Kafka: OffsetCommit. */
+  setOffsets(group: string, topic: string, offsets: ReadonlyMap<number, number>): Promise<void>;
+  /** Log start and end, by partition. */
+  logs(topic: string, partitions: number): Promise<readonly LogSpan[]>;
+  /** The first offset whose record is at least as new, by partition; undefined where there is none. */
+  offsetsSince(
+    topic: string,
+    partitions: number,
+    timestampMs: number,
+  ): Promise<readonly (number | undefined)[]>;
+  /** Everything below the offset goes. Kafka: DeleteRecords. */
+  deleteRecords(topic: string, partition: number, below: number): Promise<void>;
   close(): Promise<void>;
 }
 
+export interface LogSpan {
+  readonly start: number;
+  readonly end: number;
+}
+
 const AGAIN_MS = 100;
+/** Kafka's names for the ends of a log, in the place of a time. */
+const EARLIEST = -2n;
+const LATEST = -1n;
 /** As Kafka's protocol numbers them. */
 const GROUP = 32;
 const SET = 0;
@@ -64,15 +84,57 @@ export function clusterAdmin(brokers: readonly string[]): ClusterAdmin {
       await admin.deleteTopics({ topics: [topic] });
       while ((await admin.listTopics()).includes(topic)) await wait(AGAIN_MS);
     },
-    async committedPartitions(group, topic, partitions) {
+    async committed(group, topic, partitions) {
       const groups = await admin.listConsumerGroupOffsets({
         groups: [{ groupId: group, topics: [{ name: topic, partitionIndexes: indexes(partitions) }] }],
       });
       const found = groups.flatMap((g) => g.topics.flatMap((t) => t.partitions));
-      return found.filter((p) => p.committedOffset >= 0n).length;
+      return indexes(partitions).map((partition) => {
+        const own = found.find((p) => p.partitionIndex === partition);
+        return own === undefined || own.committedOffset < 0n ? undefined : Number(own.committedOffset);
+      });
+    },
+    async setOffsets(group, topic, offsets) {
+      const partitionOffsets = [...offsets].map(([partition, offset]) => ({
+        partition,
+        offset: BigInt(offset),
+      }));
+      await admin.alterConsumerGroupOffsets({ groupId: group, topics: [{ name: topic, partitionOffsets }] });
+    },
+    async logs(topic, partitions) {
+      const [starts, ends] = await Promise.all([
+        offsetsAt(admin, topic, partitions, EARLIEST),
+        offsetsAt(admin, topic, partitions, LATEST),
+      ]);
+      return starts.map((start, partition) => ({ start, end: ends[partition] ?? start }));
+    },
+    async offsetsSince(topic, partitions, timestampMs) {
+      const found = await offsetsAt(admin, topic, partitions, BigInt(Math.floor(timestampMs)));
+      return found.map((offset) => (offset < 0 ? undefined : offset));
+    },
+    async deleteRecords(topic, partition, below) {
+      await admin.deleteRecords({
+        topics: [{ name: topic, partitions: [{ partition, offset: BigInt(below) }] }],
+      });
     },
     close: () => admin.close(),
   };
+}
+
+async function offsetsAt(
+  admin: Admin,
+  topic: string,
+  partitions: number,
+  timestamp: bigint,
+): Promise<number[]> {
+  const asked = indexes(partitions).map((partitionIndex) => ({ partitionIndex, timestamp }));
+  const topics = await admin.listOffsets({ topics: [{ name: topic, partitions: asked }] });
+  const found = topics.flatMap((t) => t.partitions);
+  return indexes(partitions).map((partition) => {
+    const own = found.find((p) => p.partitionIndex === partition);
+    if (own === undefined) throw new Error(`nothing was said of partition ${partition} of ${topic}`);
+    return Number(own.offset);
+  });
 }
 
 function indexes(count: number): number[] {
