@@ -52,8 +52,11 @@ export async function run(cluster: BenchCluster): Promise<void> {
 async function compareAt(cluster: BenchCluster, load: Load): Promise<void> {
   await using kafka = connectKafka({ brokers: cluster.address.brokers });
   const name = `bench-consume-${load.payloadBytes}-${Date.now()}`;
+  const pairs = Number(process.env['BENCH_PAIRS'] ?? 6);
+  const groups = Array.from({ length: pairs + 1 }, (_, pair) => `${name}-${pair}`);
   const queue = new TaskQueue({
     name,
+    groups,
     tasks,
     kafka,
     topic: { partitions: PARTITIONS },
@@ -61,15 +64,14 @@ async function compareAt(cluster: BenchCluster, load: Load): Promise<void> {
   });
   const count = Math.ceil(TOTAL_BYTES / load.payloadBytes);
   await fill(queue, count, load.payloadBytes);
-  const pairs = Number(process.env['BENCH_PAIRS'] ?? 6);
   const ratios: number[] = [];
   const bare: Drain[] = [];
   const ours: Drain[] = [];
   const unread: Drain[] = [];
-  for (let pair = 0; pair <= pairs; pair += 1) {
+  for (const [pair, group] of groups.entries()) {
     const drains = [
       () => drainBare(cluster, name, count, true),
-      () => drainWorker(queue, `${name}-${pair}`, count),
+      () => drainWorker(queue, group, count),
     ] as const;
     const [a, b] = pair % 2 === 0 ? drains : ([drains[1], drains[0]] as const);
     const [first, second] = [await a(), await b()];

@@ -74,7 +74,7 @@ export async function run(cluster: BenchCluster): Promise<void> {
     console.log(`produce (goal ${PRODUCE_GOAL})`);
     report([bareWrite.name, ourWrite.name], await compare(bareWrite, ourWrite, options), megabytes);
 
-    const reading = await readTasks(queue, topic);
+    const reading = await readTasks(queue);
     const bareRead: Contestant = { name: bareWrite.name, run: () => readRecord(consumer, topic) };
     const ourRead: Contestant = { name: ourWrite.name, run: reading.next };
     console.log(`consume (goal ${CONSUME_GOAL})`);
@@ -98,7 +98,7 @@ interface Reading {
 }
 
 /** The tasks that were written before, each read when it is asked for. */
-async function readTasks(queue: TaskQueue<typeof tasks>, group: string): Promise<Reading> {
+async function readTasks(queue: TaskQueue<typeof tasks>): Promise<Reading> {
   let allow: () => void = () => {};
   let allowed = new Promise<void>((resolve) => {
     allow = resolve;
@@ -117,7 +117,7 @@ async function readTasks(queue: TaskQueue<typeof tasks>, group: string): Promise
         finish();
       },
     },
-    { group, concurrency: 1, logger: silentLogger },
+    { concurrency: 1, logger: silentLogger },
   );
   await worker.start();
   const next = (): Promise<void> =>

@@ -32,6 +32,7 @@ export { WorkerBrokenError, WorkerStateError, WorkerStuckError } from './errors/
 export type { ParkReason } from './journal/journal.ts';
 export { KafkaRequestError } from './kafka/request-error.ts';
 export type { OAuthToken, SaslOptions, TlsOptions } from './kafka/security.ts';
+export type { RetentionOptions } from './options/retention.ts';
 export {
   type CommandOutcome,
   type CommandReport,

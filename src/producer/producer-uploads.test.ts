@@ -3,9 +3,10 @@ import { absent, unknown } from '../../test/support/scripted-appender.ts';
 import { failureOf, setUp, task, warm } from '../../test/support/scripted-producer.ts';
 import { bytes, FedSource } from '../../test/support/upload-rig.ts';
 import { loadLz4 } from '../codec/lz4.ts';
+import { DEFAULT_UPLOAD_TIMEOUT_MS as UPLOAD_TIMEOUT_MS } from '../options/retention.ts';
 import type { ProducerItem } from './core/item.ts';
 import { partAppends } from './upload/part-appends.ts';
-import { UPLOAD_TIMEOUT_MS, Uploader, type UploadJob } from './upload/uploader.ts';
+import { Uploader, type UploadJob } from './upload/uploader.ts';
 
 const PARTS = 'q.parts';
 

@@ -28,7 +28,7 @@ export interface EnqueueOptions {
   readonly signal?: AbortSignal;
   /**
    * How long this call may wait, milliseconds. Default: the producer's deliveryTimeoutMs (120,000); for a task with a body
-   * half an hour.
+   * the queue's uploadTimeoutMs (half an hour).
    */
   readonly timeoutMs?: number;
 }

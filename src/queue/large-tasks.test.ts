@@ -17,6 +17,7 @@ import { silentLogger } from '../telemetry/logger.ts';
 import { EnqueueManyError, type EnqueueRest } from './enqueue-types.ts';
 import { KafkaConnection } from './kafka-connection.ts';
 import { resolveKafkaOptions } from './kafka-options.ts';
+import type { QueueOptions } from './queue-options.ts';
 import { TaskQueue } from './task-queue.ts';
 
 const schema = z.object({ key: z.string(), text: z.string().optional() });
@@ -538,28 +539,48 @@ describe('a cluster that keeps little, as the embedded one does', () => {
   });
 });
 
-describe('closing the queue', () => {
-  /** A queue whose time a test says, with a task in it that has been begun. */
-  const setUp = async () => {
-    const rig = new Rig();
-    onTestFinished(() => rig[Symbol.asyncDispose]());
-    const clock = new ManualClock();
-    const { budgetBytes, producer } = resolveKafkaOptions({ embedded: true });
-    const kafka = new KafkaConnection(memoryDriver(rig.cluster), { budgetBytes, producer, clock });
-    onTestFinished(() => kafka.close());
-    const queue = new TaskQueue({
-      name: 'large',
-      tasks,
-      kafka,
-      topic: { partitions: 2 },
-      logger: silentLogger,
-    });
-    await queue.enqueue('note', { key: 'first' });
-    return { rig, clock, queue };
-  };
+/** A queue whose time a test says, with a task in it that has been begun. */
+async function timedQueue(options: Pick<QueueOptions<Tasks>, 'uploadTimeoutMs'> = {}) {
+  const rig = new Rig();
+  onTestFinished(() => rig[Symbol.asyncDispose]());
+  const clock = new ManualClock();
+  const { budgetBytes, producer } = resolveKafkaOptions({ embedded: true });
+  const kafka = new KafkaConnection(memoryDriver(rig.cluster), { budgetBytes, producer, clock });
+  onTestFinished(() => kafka.close());
+  const topic = { partitions: 2 };
+  const queue = new TaskQueue({ name: 'large', tasks, kafka, topic, logger: silentLogger, ...options });
+  await queue.enqueue('note', { key: 'first' });
+  return { rig, clock, queue };
+}
 
+describe('the time that an upload may take', () => {
+  it('is written down with it, for those who keep its parts', async () => {
+    const { rig, queue } = await timedQueue({ uploadTimeoutMs: 5_000 });
+    await queue.enqueue('video', { key: 'a' }, { body: noise(2_000_000) });
+    expect(rig.heads()[1]?.body).toMatchObject({ kind: 'parts', manifest: { timeoutMs: 5_000 } });
+    await rig.large.enqueue('video', { key: 'a' }, { body: noise(2_000_000) });
+    expect(rig.heads()[2]?.body).toMatchObject({ kind: 'parts', manifest: { timeoutMs: 1_800_000 } });
+  });
+
+  it('ends the wait for a source, unless the call says otherwise', async () => {
+    const { clock, queue } = await timedQueue({ uploadTimeoutMs: 5_000 });
+    const sources = [new FedSource(), new FedSource()] as const;
+    const own = failureOf(queue.enqueue('video', { key: 'a' }, { body: sources[0], timeoutMs: 7_000 }));
+    const common = failureOf(queue.enqueue('video', { key: 'b' }, { body: sources[1] }));
+    await clock.advance(4_999);
+    expect(sources.map(({ isLetGo }) => isLetGo)).toEqual([false, false]);
+    await clock.advance(1);
+    expect(await common).toMatchObject({ code: 'ENQUEUE_TIMEOUT', outcome: 'absent' });
+    expect(sources.map(({ isLetGo }) => isLetGo)).toEqual([false, true]);
+    await clock.advance(2_000);
+    expect(await own).toMatchObject({ code: 'ENQUEUE_TIMEOUT', outcome: 'absent' });
+    await queue.close();
+  });
+});
+
+describe('closing the queue', () => {
   it('waits 10 s for sources that have not ended; then their tasks are absent, and others are not', async () => {
-    const { rig, clock, queue } = await setUp();
+    const { rig, clock, queue } = await timedQueue();
     const stalled = new FedSource();
     const waiting = new FedSource();
     const late = failureOf(queue.enqueue('video', { key: 'a' }, { body: stalled, id: 'stalled' }));
@@ -582,7 +603,7 @@ describe('closing the queue', () => {
   });
 
   it('lets a source end in that time', async () => {
-    const { rig, clock, queue } = await setUp();
+    const { rig, clock, queue } = await timedQueue();
     const source = new FedSource();
     const done = queue.enqueue('video', { key: 'a' }, { body: source, id: 'slow' });
     source.feed(noise(2_000_000));

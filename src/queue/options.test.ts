@@ -4,6 +4,7 @@ import { invert } from '../../test/support/test-codecs.ts';
 import { OptionsError } from '../errors/options-error.ts';
 import { connectKafka } from './connect-kafka.ts';
 import { type ResolvedKafkaOptions, resolveKafkaOptions } from './kafka-options.ts';
+import { resolveQueueOptions } from './queue-options.ts';
 import { TaskQueue } from './task-queue.ts';
 
 function refused(attempt: () => unknown): OptionsError {
@@ -93,6 +94,52 @@ describe('new TaskQueue', () => {
     const taken = refused(() => new TaskQueue({ name: 'mine.state', tasks, kafka: rig.kafka }));
     expect(taken.problems).toMatchObject([{ path: 'name', cure: expect.stringContaining('.state') }]);
     expect(() => new TaskQueue(undefined as never)).toThrow(OptionsError);
+  });
+});
+
+describe('what a queue keeps', () => {
+  it.each<[string, object, string[]]>([
+    ['no groups', { groups: [] }, ['groups']],
+    ['a group without a name', { groups: ['q', ''] }, ['groups.1']],
+    ['a group named twice', { groups: ['q', 'q'] }, ['groups']],
+    ['neither way of keeping', { retention: {} }, ['retention']],
+    ['both ways of keeping', { retention: { keepFinishedMs: 5_000, timeMs: 5_000 } }, ['retention']],
+    ['less than a second', { retention: { keepFinishedMs: 999 } }, ['retention.keepFinishedMs']],
+    ['no time', { retention: { timeMs: 0 } }, ['retention.timeMs']],
+    ['half a millisecond', { retention: { timeMs: 5_000.5 } }, ['retention.timeMs']],
+    ['for ever', { retention: { timeMs: Number.POSITIVE_INFINITY } }, ['retention.timeMs']],
+    ['a mistyped way', { retention: { keepFinishdMs: 5_000 } }, ['retention.keepFinishdMs', 'retention']],
+    ['an upload in no time', { uploadTimeoutMs: 999 }, ['uploadTimeoutMs']],
+    ['an upload for more than a day', { uploadTimeoutMs: 86_400_001 }, ['uploadTimeoutMs']],
+  ])('is refused: %s', async (_what, given, expected) => {
+    await using rig = new QueueRig();
+    const { problems } = refused(() => new TaskQueue({ name: 'q', tasks, kafka: rig.kafka, ...given }));
+    expect(problems.map(({ path }) => path)).toEqual(expected);
+    for (const { rule } of problems) expect(rule).toMatch(/^(must|is) /);
+  });
+
+  it('is by default one group of its name, a day, and half an hour for an upload', async () => {
+    await using rig = new QueueRig();
+    const given = { name: 'q', tasks, kafka: rig.kafka };
+    const defaults = {
+      groups: ['q'],
+      retention: { kind: 'keep-finished', keepFinishedMs: 86_400_000, uploadTimeoutMs: 1_800_000 },
+    };
+    expect(resolveQueueOptions(given)).toMatchObject(defaults);
+    expect(
+      resolveQueueOptions({ ...given, groups: undefined, retention: undefined, uploadTimeoutMs: undefined }),
+    ).toMatchObject(defaults);
+    expect(
+      resolveQueueOptions({
+        ...given,
+        groups: ['a', 'b'],
+        retention: { timeMs: 5_000 },
+        uploadTimeoutMs: 9_000,
+      }),
+    ).toMatchObject({
+      groups: ['a', 'b'],
+      retention: { kind: 'keep-for-time', timeMs: 5_000, uploadTimeoutMs: 9_000 },
+    });
   });
 });
 

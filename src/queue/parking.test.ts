@@ -127,12 +127,16 @@ describe('a poison task', () => {
   });
 
   it('is another group’s trouble only', async () => {
-    await using rig = new QueueRig(one);
+    await using rig = new QueueRig({ ...one, groups: ['q', 'other'] });
     const story = new Story();
     const other = new Story();
     story.bad.add('a1');
     const worker = await rig.started(story.handle, quick);
-    const unbothered = rig.worker(other.handle, { ...quick, group: 'other' }, rig.open(rig.connect(), one));
+    const unbothered = rig.worker(
+      other.handle,
+      { ...quick, group: 'other' },
+      rig.open(rig.connect(), { ...one, groups: ['q', 'other'] }),
+    );
     await unbothered.start();
     const parked = next(worker, 'key-parked');
     const finished = many(unbothered, 'task-finished', 4);

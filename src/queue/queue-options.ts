@@ -1,7 +1,17 @@
 import { z } from 'zod';
+import { MAX_UPLOAD_TIMEOUT_MS } from '../codec/codec-limits.ts';
 import { isCodecName, type PayloadCodec } from '../codec/payload-codec.ts';
 import { OptionsError } from '../errors/options-error.ts';
 import { option, parseOptions } from '../options/parse-options.ts';
+import {
+  DEFAULT_KEEP_FINISHED_MS,
+  DEFAULT_UPLOAD_TIMEOUT_MS,
+  LEAST_UPLOAD_TIMEOUT_MS,
+  type Retention,
+  type RetentionOptions,
+  resolveRetention,
+  retentionOptions,
+} from '../options/retention.ts';
 import type { TaskMap } from '../tasks/task-map.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { queueNameProblem } from '../topics/queue-name.ts';
@@ -18,6 +28,21 @@ export interface QueueOptions<T extends TaskMap> {
   /** Made by `connectKafka`; several queues may share one. */
   readonly kafka: Kafka;
   readonly topic?: TopicOptions;
+  /**
+   * The consumer groups that work on this queue; default: one, of the queue's name. Nothing is deleted before all of them
+   * have finished it, so a group that works no more has to be taken out. A worker of any other group is refused. The same in
+   * every process of the queue. Kafka: group.id.
+   */
+  readonly groups?: readonly string[];
+  /** What becomes of finished tasks. Default: `{ keepFinishedMs: 86_400_000 }`, kept for a day. */
+  readonly retention?: RetentionOptions;
+  /**
+   * How long a body or a large payload may take on its way to Kafka, from its first part to its end, milliseconds: 1,000 to
+   * 86,400,000 (a day), default 1,800,000 (half an hour). What takes longer is absent (`UPLOAD_TOO_LATE`). Also how long
+   * `enqueue` waits for a task with a body, unless it is told otherwise. Longer: slower sources; parts without a task stay
+   * longer. The same in every producer and worker.
+   */
+  readonly uploadTimeoutMs?: number;
   /**
    * What payloads and bodies go through on their way: encryption, most of all. Read with it, too. Default: nothing.
    *
@@ -40,6 +65,8 @@ const codec = z.custom<PayloadCodec>((value) => {
 });
 const CODEC_RULE =
   'must be { name, encode, decode } with a name of 1 to 32 lower-case letters, digits, dots, dashes and underscores';
+
+const groupName = z.string().min(1).max(249);
 
 const schema = z
   .strictObject({
@@ -64,6 +91,21 @@ const schema = z
       "Pass kafka: connectKafka({ brokers: ['host:9092'] }).",
     ),
     topic: topicOptions.prefault({}),
+    groups: option(
+      z
+        .array(groupName)
+        .min(1)
+        .refine((given) => new Set(given).size === given.length)
+        .optional(),
+      'must be a list of group names of 1 to 249 characters, no two the same',
+      "Leave it out for one group of the queue's own name.",
+    ),
+    retention: retentionOptions.prefault({ keepFinishedMs: DEFAULT_KEEP_FINISHED_MS }),
+    uploadTimeoutMs: option(
+      z.int().min(LEAST_UPLOAD_TIMEOUT_MS).max(MAX_UPLOAD_TIMEOUT_MS).default(DEFAULT_UPLOAD_TIMEOUT_MS),
+      'must be a whole number of milliseconds from 1,000 to 86,400,000',
+      'Leave it out for half an hour.',
+    ),
     codec: option(codec.optional(), CODEC_RULE, 'Leave it out for none.'),
     codecs: option(
       z
@@ -91,7 +133,12 @@ const schema = z
     context.addIssue({ code: 'custom', path: ['codecs'], params: { rule, cure } });
   });
 
-export type ResolvedQueueOptions = z.output<typeof schema>;
+export interface ResolvedQueueOptions
+  extends Omit<z.output<typeof schema>, 'groups' | 'retention' | 'uploadTimeoutMs'> {
+  readonly groups: readonly string[];
+  /** With the upload timeout. */
+  readonly retention: Retention;
+}
 
 /** @throws OptionsError */
 export function resolveQueueOptions(given: unknown): ResolvedQueueOptions {
@@ -104,5 +151,10 @@ export function resolveQueueOptions(given: unknown): ResolvedQueueOptions {
     };
     throw new OptionsError('new TaskQueue()', [problem]);
   }
-  return parseOptions('new TaskQueue()', schema, given);
+  const { groups, retention, uploadTimeoutMs, ...rest } = parseOptions('new TaskQueue()', schema, given);
+  return {
+    ...rest,
+    groups: groups ?? [rest.name],
+    retention: resolveRetention(retention, uploadTimeoutMs),
+  };
 }

@@ -1,23 +1,29 @@
 import { MAX_CODEC_OVERHEAD_BYTES } from '../codec/codec-limits.ts';
 import type { BodyManifest } from '../codec/manifest.ts';
 import { EnqueueError } from '../errors/enqueue-error.ts';
-import { UPLOAD_TIMEOUT_MS } from '../producer/upload/uploader.ts';
 import { EmbeddedParts } from './embedded-parts.ts';
 import type { Content } from './encode-large.ts';
 import type { Receipt } from './enqueue-types.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
+import type { ResolvedQueueOptions } from './queue-options.ts';
 import type { QueueTopics } from './queue-topics.ts';
 
 /** Writes a queue's large content to its parts topic. */
 export class QueueUploads {
   readonly #queue: string;
+  readonly #timeoutMs: number;
   readonly #kafka: KafkaConnection;
   readonly #topics: QueueTopics;
   /** Only on the embedded cluster. */
   readonly #embedded: EmbeddedParts | undefined;
 
-  constructor(queue: string, kafka: KafkaConnection, topics: QueueTopics) {
-    this.#queue = queue;
+  constructor(
+    { name, retention }: Pick<ResolvedQueueOptions, 'name' | 'retention'>,
+    kafka: KafkaConnection,
+    topics: QueueTopics,
+  ) {
+    this.#queue = name;
+    this.#timeoutMs = retention.uploadTimeoutMs;
     this.#kafka = kafka;
     this.#topics = topics;
     const { room } = kafka;
@@ -37,7 +43,7 @@ export class QueueUploads {
       content.coding === undefined ? 0 : MAX_CODEC_OVERHEAD_BYTES,
     );
     const maxBodyBytes = Math.min(maxBytes, content.maxBodyBytes);
-    const job = { ...place, ...content, maxBodyBytes, timeoutMs: UPLOAD_TIMEOUT_MS, signal };
+    const job = { ...place, ...content, maxBodyBytes, timeoutMs: this.#timeoutMs, signal };
     const embedded = this.#embedded;
     if (embedded === undefined) return await this.#kafka.uploader.upload(job);
     const at = { queuePartition: this.#topics.partitionFor(task.key), partition: place.partition };

@@ -10,7 +10,6 @@ import { PendingTasks } from '../parked/pending-tasks.ts';
 import type { Appended, EncodedRecord, ProducerItem } from '../producer/core/item.ts';
 import { failureToError } from '../producer/failure-to-error.ts';
 import type { OpenBody } from '../producer/upload/open-body.ts';
-import { UPLOAD_TIMEOUT_MS } from '../producer/upload/uploader.ts';
 import { newTaskId } from '../tasks/task-id.ts';
 import type { CheckedHandlers, PayloadInput, SomeHandlers, TaskMap } from '../tasks/task-map.ts';
 import { TaskRegistry } from '../tasks/task-registry.ts';
@@ -37,7 +36,7 @@ import { OpenStreams } from './open-streams.ts';
 import { parkedAppends } from './parked-appends.ts';
 import { type PreparedTask, type Preparing, prepareTask } from './prepare-task.ts';
 import { queueControl } from './queue-control.ts';
-import { type QueueOptions, resolveQueueOptions } from './queue-options.ts';
+import { type QueueOptions, type ResolvedQueueOptions, resolveQueueOptions } from './queue-options.ts';
 import { QueueTopics } from './queue-topics.ts';
 import { QueueUploads } from './queue-uploads.ts';
 
@@ -64,6 +63,7 @@ export class TaskQueue<T extends TaskMap> {
   readonly #uploads: QueueUploads;
   readonly #send: (request: EnqueueRequest) => Promise<Receipt>;
   readonly #control: Control;
+  readonly #options: Pick<ResolvedQueueOptions, 'groups' | 'retention'>;
   readonly #workers = new Set<Worker>();
   /** Calls that have not been answered. */
   readonly #open = new Set<Promise<unknown>>();
@@ -75,6 +75,7 @@ export class TaskQueue<T extends TaskMap> {
     const resolved = resolveQueueOptions(options);
     this.name = resolved.name;
     this.#kafka = resolved.kafka;
+    this.#options = resolved;
     this.#registry = new TaskRegistry(resolved.tasks);
     this.#preparing = {
       registry: this.#registry,
@@ -83,7 +84,7 @@ export class TaskQueue<T extends TaskMap> {
     };
     this.#codecs = codecSet(resolved.codec, resolved.codecs);
     this.#topics = new QueueTopics(resolved, resolved.logger ?? stderrLogger);
-    this.#uploads = new QueueUploads(this.name, this.#kafka, this.#topics);
+    this.#uploads = new QueueUploads(resolved, this.#kafka, this.#topics);
     this.#control = queueControl({
       name: this.name,
       registry: this.#registry,
@@ -207,7 +208,7 @@ export class TaskQueue<T extends TaskMap> {
   /**
    * A worker for this queue: runs its tasks with these handlers, one for each type of the map. Starts nothing by itself.
    *
-   * @throws OptionsError, also when a handler is missing; WorkerStateError when the queue is closed
+   * @throws OptionsError, also when a handler is missing, and when its group is not among the queue's `groups`; WorkerStateError when the queue is closed
    */
   worker<H extends SomeHandlers<T, TaskContext>>(
     handlers: H & CheckedHandlers<T, H, TaskContext>,
@@ -224,6 +225,8 @@ export class TaskQueue<T extends TaskMap> {
     const worker = new Worker(
       {
         queue: this.name,
+        groups: this.#options.groups,
+        retention: this.#options.retention,
         registry: this.#registry,
         codecs: this.#codecs,
         handlers: known,
@@ -312,7 +315,7 @@ export class TaskQueue<T extends TaskMap> {
       ready,
       upload: isUpload(body),
       signal: body === undefined || body.isEnded ? signal : this.#streams.add(body, signal),
-      timeoutMs: timeoutMs ?? (isUpload(body) ? UPLOAD_TIMEOUT_MS : undefined),
+      timeoutMs: timeoutMs ?? (isUpload(body) ? this.#options.retention.uploadTimeoutMs : undefined),
     };
     const receipt = this.#add(item).then((appended) => receiptOf(id, appended));
     if (body !== undefined) {

@@ -1,5 +1,6 @@
 import { readHead } from '../codec/envelope.ts';
 import { readNotBefore } from '../codec/not-before.ts';
+import type { Retention } from '../options/retention.ts';
 import type { TaskRegistry } from '../tasks/task-registry.ts';
 import { HORIZON_MAX } from './core/commit-metadata.ts';
 import type { CoreConfig } from './core/core-state.ts';
@@ -10,7 +11,15 @@ import type { ResolvedWorkerOptions } from './worker-options.ts';
 export function coreConfig(
   options: ResolvedWorkerOptions,
   scope: string,
-  { registry, budget }: { readonly registry: TaskRegistry; readonly budget: SharedBudget },
+  {
+    registry,
+    budget,
+    retention,
+  }: {
+    readonly registry: TaskRegistry;
+    readonly budget: SharedBudget;
+    readonly retention: Pick<Retention, 'confirmIntervalMs'>;
+  },
 ): CoreConfig {
   const nameOf = (recorded: string): string => registry.forRecord(recorded)?.type ?? recorded;
   return {
@@ -40,6 +49,6 @@ export function coreConfig(
     lookAheadCount: 2,
     trackedTasks: 500_000,
     listedTasks: 10_000,
-    confirmIntervalMs: 3_600_000,
+    confirmIntervalMs: retention.confirmIntervalMs,
   };
 }

@@ -11,6 +11,7 @@ import type {
   Reader,
   TopicPartition,
 } from '../kafka/port.ts';
+import type { Retention } from '../options/retention.ts';
 import type { TaskRegistry } from '../tasks/task-registry.ts';
 import type { Emitter } from '../telemetry/emitter.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -41,6 +42,9 @@ import type { ResolvedWorkerOptions } from './worker-options.ts';
 /** What a worker is made of, given by its queue. */
 export interface WorkerDeps {
   readonly queue: string;
+  /** All groups that work on the queue. */
+  readonly groups: readonly string[];
+  readonly retention: Retention;
   readonly registry: TaskRegistry;
   /** What tasks are read with. */
   readonly codecs: CodecSet;

@@ -2,11 +2,11 @@ import { expect, it } from 'vitest';
 import { OptionsError } from '../errors/options-error.ts';
 import { resolveWorkerOptions } from './worker-options.ts';
 
-const types = ['recording.events', 'mail.send'];
+const queue = { types: ['recording.events', 'mail.send'], queue: 'q', groups: ['q'] };
 
 function problems(given: unknown): OptionsError['problems'] {
   try {
-    resolveWorkerOptions(given, types);
+    resolveWorkerOptions(given, queue);
   } catch (error) {
     if (error instanceof OptionsError) return error.problems;
     throw error;
@@ -17,7 +17,7 @@ function problems(given: unknown): OptionsError['problems'] {
 const plain = { minDelayMs: 200, maxDelayMs: 60_000, giveUpAfterMs: 86_400_000, maxAttempts: undefined };
 
 it('without options every type is alike', () => {
-  expect(resolveWorkerOptions(undefined, types).ofType('mail.send')).toEqual({
+  expect(resolveWorkerOptions(undefined, queue).ofType('mail.send')).toEqual({
     retry: plain,
     classify: [],
     afterGiveUp: 'parkKey',
@@ -42,7 +42,7 @@ it("a type's options go before the worker's, one by one", () => {
         },
       },
     },
-    types,
+    queue,
   );
   expect(options.ofType('mail.send')).toEqual({
     retry: { ...plain, minDelayMs: 5, maxAttempts: 3 },
@@ -125,9 +125,18 @@ it("a worker's pauses that do not fit are said once, not again for each type", (
 });
 
 it('pauses that are all alike are taken', () => {
-  expect(resolveWorkerOptions({ retry: { minDelayMs: 5, maxDelayMs: 5 } }, types).ofType('x').retry).toEqual({
+  expect(resolveWorkerOptions({ retry: { minDelayMs: 5, maxDelayMs: 5 } }, queue).ofType('x').retry).toEqual({
     ...plain,
     minDelayMs: 5,
     maxDelayMs: 5,
   });
+});
+
+it('the group has to be one that the queue declares', () => {
+  const one = { ...queue, groups: ['billing'] };
+  expect(resolveWorkerOptions({ group: 'billing' }, one).group).toBe('billing');
+  expect(() => resolveWorkerOptions({ group: 'other' }, one)).toThrow(
+    /group: must be one of the queue's groups \(billing\), .*'other'.* Add 'other' to groups: .* in every process/s,
+  );
+  expect(() => resolveWorkerOptions({}, one)).toThrow(/'q'/);
 });

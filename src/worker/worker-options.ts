@@ -20,7 +20,7 @@ import {
 export interface WorkerOptions<T extends TaskMap = TaskMap> {
   /**
    * The consumer group. Workers of one group share the partitions; another group handles every task again.
-   * Kafka: group.id. Default: the queue's name.
+   * Kafka: group.id. Default: the queue's name. One of the queue's `groups`.
    */
   readonly group?: string;
   /** Handlers under way at once. Default 64. Higher: more parallel keys, more memory. Lower: fewer re-runs after a crash. */
@@ -200,9 +200,29 @@ export interface ResolvedWorkerOptions extends Omit<Parsed, 'retry' | 'afterGive
   readonly ofType: (type: string) => ResolvedType;
 }
 
-/** @throws OptionsError; `types` = the names of the queue's task types. */
-export function resolveWorkerOptions(given: unknown, types: readonly string[]): ResolvedWorkerOptions {
+/** What a worker's options are checked against. */
+interface WorkersQueue {
+  /** The names of its task types. */
+  readonly types: readonly string[];
+  /** Its name. */
+  readonly queue: string;
+  readonly groups: readonly string[];
+}
+
+/** @throws OptionsError */
+export function resolveWorkerOptions(
+  given: unknown,
+  { types, queue, groups }: WorkersQueue,
+): ResolvedWorkerOptions {
   const whole = schema.extend({ types: typesSchema(types) }).superRefine((options, context) => {
+    const group = options.group ?? queue;
+    if (!groups.includes(group)) {
+      const params = {
+        rule: `must be one of the queue's groups (${groups.join(', ')}), and the worker's would be '${group}'`,
+        cure: `Add '${group}' to groups: of new TaskQueue() in every process that enqueues or works: what no declared group needs is deleted.`,
+      };
+      context.addIssue({ code: 'custom', path: ['group'], params });
+    }
     for (const { path, ...params } of pauseProblems(options.retry, options.types))
       context.addIssue({ code: 'custom', path: [...path], params });
   });

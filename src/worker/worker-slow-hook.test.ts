@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { next, QueueRig, Signal, tasks } from '../../test/support/queue-rig.ts';
 import { ManualClock } from '../clock/manual-clock.ts';
 import { memoryDriver } from '../kafka/memory/memory-driver.ts';
+import { resolveRetention } from '../options/retention.ts';
 import { journalAppends } from '../queue/journal-appends.ts';
 import { parkedAppends } from '../queue/parked-appends.ts';
 import { TaskRegistry } from '../tasks/task-registry.ts';
@@ -15,6 +16,8 @@ async function workerBy(clock: ManualClock, { kafka, cluster, queue }: QueueRig,
   return new Worker(
     {
       queue: 'q',
+      groups: ['q'],
+      retention: resolveRetention({}, 60_000),
       registry: new TaskRegistry(tasks),
       codecs: new Map(),
       handlers: { work: () => {}, short: () => {} },

@@ -44,7 +44,11 @@ export class Worker {
     options: WorkerOptions | undefined,
   ) {
     this.#deps = deps;
-    this.#options = resolveWorkerOptions(options, deps.registry.types);
+    this.#options = resolveWorkerOptions(options, {
+      types: deps.registry.types,
+      queue: deps.queue,
+      groups: deps.groups,
+    });
     this.#handlers = resolveHandlers(deps.handlers, deps.registry, (type) =>
       Math.min(this.#options.concurrency, this.#options.ofType(type).concurrency),
     );

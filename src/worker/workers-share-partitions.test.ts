@@ -26,7 +26,7 @@ describe('several workers', () => {
   });
 
   it('of two groups each see every task', async () => {
-    await using rig = new QueueRig();
+    await using rig = new QueueRig({ groups: ['one', 'two'] });
     const seen: Record<string, number[]> = { one: [], two: [] };
     const workers = ['one', 'two'].map((group) =>
       rig.worker(({ n }) => void seen[group]?.push(n), { group }),

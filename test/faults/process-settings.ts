@@ -1,3 +1,5 @@
+import type { QueueOptions } from '../../src/queue/queue-options.ts';
+import type { TaskMap } from '../../src/tasks/task-map.ts';
 import type { EngineMutant } from './engine-mutants.ts';
 import type { KillPoint } from './kill-points.ts';
 import type { BodyPlan } from './large-body.ts';
@@ -5,11 +7,16 @@ import type { PayloadPlan } from './work-payload.ts';
 
 export type GroupProtocol = 'classic' | 'consumer';
 
+/** Options of a queue about what it keeps: the same in all its processes. */
+export type KeepingOptions = Pick<QueueOptions<TaskMap>, 'groups' | 'retention' | 'uploadTimeoutMs'>;
+
 /** What every process of a run is told. */
 export interface QueueSettings {
   readonly brokers: readonly string[];
   readonly queue: string;
   readonly partitions: number;
+  /** Default: the queue's own defaults. */
+  readonly queueOptions?: KeepingOptions;
   /** Where the event logs go. */
   readonly folder: string;
   /** The name of this life of the process. */

@@ -48,6 +48,7 @@ export function openWorkQueue(
     tasks,
     kafka,
     topic: { partitions: settings.partitions },
+    ...settings.queueOptions,
   });
   const close = async (): Promise<void> => {
     await queue.close();

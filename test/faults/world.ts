@@ -6,16 +6,29 @@ import type { LogEvent } from '../checker/events.ts';
 import { Child, type Exit } from './child.ts';
 import { EventLog, LogFollower, monotonicMs, readEventLogs } from './event-log.ts';
 import { GroupView } from './group-view.ts';
-import type { ProducerOrder, ProducerSettings, WorkerSettings } from './process-settings.ts';
+import type {
+  KeepingOptions,
+  ProducerOrder,
+  ProducerSettings,
+  QueueSettings,
+  WorkerSettings,
+} from './process-settings.ts';
 import { type OpenQueue, openWorkQueue } from './queue-under-test.ts';
+
+/** What the world itself tells its processes. */
+type QueuePlace = Pick<
+  QueueSettings,
+  'brokers' | 'queue' | 'partitions' | 'queueOptions' | 'folder' | 'life'
+>;
 
 export interface WorldOptions {
   readonly brokers: readonly string[];
   readonly partitions: number;
   /** Default: one of its own. */
   readonly queue?: string;
-  readonly worker: Omit<WorkerSettings, 'brokers' | 'queue' | 'partitions' | 'folder' | 'life'>;
-  readonly producer: Omit<ProducerSettings, 'brokers' | 'queue' | 'partitions' | 'folder' | 'life'>;
+  readonly queueOptions?: KeepingOptions;
+  readonly worker: Omit<WorkerSettings, keyof QueuePlace>;
+  readonly producer: Omit<ProducerSettings, keyof QueuePlace>;
   /** Progress, for people. */
   readonly say: (line: string) => void;
   /** A worker ended by itself, and not well. True: that is what the run is about. */
@@ -243,8 +256,9 @@ export class World {
 
   #place(role: 'worker' | 'producer' | 'operator') {
     this.#lives += 1;
-    const { brokers, partitions } = this.#options;
-    return { brokers, partitions, folder: this.folder, queue: this.queue, life: `${role}-${this.#lives}` };
+    const { brokers, partitions, queueOptions = {} } = this.#options;
+    const life = `${role}-${this.#lives}`;
+    return { brokers, partitions, queueOptions, folder: this.folder, queue: this.queue, life };
   }
 
   #watch(child: Child): void {

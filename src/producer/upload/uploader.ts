@@ -11,12 +11,6 @@ import { PartsUnderWay } from './parts-under-way.ts';
 import { type Leave, Places } from './places.ts';
 import { Upload } from './upload.ts';
 
-/**
- * How long an upload may take, from the append of its first part to that of its manifest: parts without a manifest are
- * kept for so long. Also how long `enqueue` waits for a task with a body, unless it is told otherwise.
- */
-export const UPLOAD_TIMEOUT_MS = 30 * 60_000;
-
 /** Where a part goes, and for whom. */
 export interface PartPlace {
   readonly topic: string;
@@ -62,7 +56,7 @@ export interface UploadJob {
   readonly partition: number;
   /** Content of each part but the last. */
   readonly partBytes: number;
-  /** See {@link UPLOAD_TIMEOUT_MS}. */
+  /** How long it may take, from the append of its first part to that of its manifest; parts without one are kept for so long. */
   readonly timeoutMs: number;
   /** At least one byte. Destroyed when the upload fails. */
   readonly source: BodySource | OpenBody;

@@ -6,7 +6,7 @@ import { inOrder } from '../gaps.ts';
 import { worldOfGroup } from '../group-under-load.ts';
 import { cure, poison } from '../poison.ts';
 import { figuresOf, type Outcome, play, type Scenario, type ScenarioOptions } from '../scenario.ts';
-import type { World } from '../world.ts';
+import { newQueueName, type World } from '../world.ts';
 
 const PARTITIONS = 4;
 const SICK = 'sick';
@@ -23,19 +23,24 @@ export const groups: Scenario = {
 
 async function run(options: ScenarioOptions): Promise<Outcome> {
   const behind = options.size === 'full' ? 2_000 : 100;
+  const queue = newQueueName();
   let others: LogEvent[] = [];
   const played = await play(
     options,
-    worldOfGroup(options, {
-      partitions: PARTITIONS,
-      worker: {
-        concurrency: 16,
-        commitIntervalMs: 500,
-        work: { kind: 'sleep', minMs: 1, maxMs: 5 },
-        maxAttempts: 2,
-        poisonable: true,
-      },
-    }),
+    {
+      ...worldOfGroup(options, {
+        partitions: PARTITIONS,
+        worker: {
+          concurrency: 16,
+          commitIntervalMs: 500,
+          work: { kind: 'sleep', minMs: 1, maxMs: 5 },
+          maxAttempts: 2,
+          poisonable: true,
+        },
+      }),
+      queue,
+      queueOptions: { groups: [queue, othersOf(queue)] },
+    },
     {
       minimum: { acked: 2 * behind, finished: 2 * behind },
       check: { parkedKeys: (key) => key === SICK },
@@ -56,10 +61,14 @@ async function run(options: ScenarioOptions): Promise<Outcome> {
   };
 }
 
+function othersOf(queue: string): string {
+  return `${queue}-others`;
+}
+
 async function parkInOne(world: World, behind: number): Promise<LogEvent[]> {
   // Its logs are its own, and there is no poison where they are.
   const folder = join(world.folder, 'others');
-  const group = `${world.queue}-others`;
+  const group = othersOf(world.queue);
   poison(world.folder, 1);
   const producer = await world.spawnProducer();
   const keys = Array.from({ length: behind }, (_, i) => [SICK, `key-${i % KEYS}`]).flat();

@@ -44,7 +44,8 @@ export async function recreatedTopic(options: ScenarioOptions): Promise<Outcome>
     );
     // What the second play enqueued is there, and is not of this play: its tasks would be phantoms.
     await admin.deleteTopic(queue);
-    const anew = { ...world, worker: { ...world.worker, group: `${queue}-anew` } };
+    const group = `${queue}-anew`;
+    const anew = { ...world, queueOptions: { groups: [group] }, worker: { ...world.worker, group } };
     const third = await play(options, anew, { minimum: needed }, (opened) => work(opened, keys));
     const after = (await store.writes()).slice(before.length);
     const highest = Math.max(...before.map((w) => w.token));
