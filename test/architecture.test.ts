@@ -2,17 +2,22 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { checkArchitecture } from './support/architecture/check-architecture.ts';
+import { checkArchitecture, type Sources } from './support/architecture/check-architecture.ts';
+import { checkProperties } from './support/architecture/check-properties.ts';
 
-const SRC = fileURLToPath(new URL('../src/', import.meta.url));
-
-test('src/ keeps to the layers, the one-importer rules and the purity of its cores', () => {
-  const paths = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((path) =>
+/** The source texts below a folder of the repository, by their path in it. */
+function sourcesOf(folder: string): Sources {
+  const root = fileURLToPath(new URL(`../${folder}/`, import.meta.url));
+  const paths = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) =>
     path.endsWith('.ts'),
   );
-  const sources = new Map(
-    paths.map((path) => [path.split(sep).join('/'), readFileSync(join(SRC, path), 'utf8')] as const),
+  return new Map(
+    paths.map((path) => [path.split(sep).join('/'), readFileSync(join(root, path), 'utf8')] as const),
   );
+}
+
+test('src/ keeps to the layers, the one-importer rules and the purity of its cores', () => {
+  const sources = sourcesOf('src');
   expect(sources.size).toBeGreaterThan(10);
   expect(checkArchitecture(sources)).toEqual([]);
 });
@@ -133,5 +138,41 @@ describe('the checker', () => {
     ['test files', 'worker/core/a.test.ts', "import { x } from 'vitest'; await x"],
   ])('lets pass %s', (_what, path, source) => {
     expect(check({ [path]: source })).toEqual([]);
+  });
+});
+
+test.each(['src', 'test'])('no property of %s/ looks at less than it says', (folder) => {
+  const sources = sourcesOf(folder);
+  expect([...sources.values()].some((text) => text.includes("from 'fast-check'"))).toBe(true);
+  expect(checkProperties(sources)).toEqual([]);
+});
+
+describe('the checker of properties', () => {
+  const check = (code: string): string[] =>
+    checkProperties(new Map([['a.test.ts', `import fc from 'fast-check';\n${code}`]]));
+
+  test.each([
+    ['fc.array(fc.nat(), { maxLength: 11 })', '11'],
+    ['fc.string({ minLength: 1, maxLength: 2_000 })', '2000'],
+    ['fc.array(fc.nat(), { maxLength: most })', 'maxLength without'],
+    ['fc.array(fc.nat(), { maxLength })', 'maxLength without'],
+    ["fc.array(fc.nat(), { maxLength: 20, size: 'small' })", '20'],
+    ["fc.array(fc.string({ maxLength: 20, size: 'max' }), { maxLength: 30 })", '30'],
+    ["fc.record({ a: fc.string({ maxLength: 20 }), b: fc.string({ size: 'max', maxLength: 30 }) })", '20'],
+  ])('catches %s', (code, said) => {
+    expect(check(code)).toEqual([expect.stringContaining(said)]);
+  });
+
+  test.each([
+    'fc.array(fc.nat(), { maxLength: 10 })',
+    "fc.array(fc.nat(), { size: 'max', maxLength: 2_000 })",
+    "fc.array(fc.string({ maxLength: 5 }), { maxLength: most, size: 'max', selector: ({ x }) => x })",
+    '// maxLength: 200',
+  ])('lets pass %s', (code) => {
+    expect(check(code)).toEqual([]);
+  });
+
+  test('leaves other packages alone', () => {
+    expect(checkProperties(new Map([['a.ts', 'const x = { maxLength: 20 }']]))).toEqual([]);
   });
 });

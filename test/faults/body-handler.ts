@@ -2,11 +2,13 @@ import type { TaskBody } from '../../src/tasks/task-body.ts';
 import type { TaskContext } from '../../src/worker/running/task-context.ts';
 import type { EventLog } from './event-log.ts';
 import { printOfBody } from './large-body.ts';
+import { isPoisoned } from './poison.ts';
+import type { WorkerSettings } from './process-settings.ts';
 
 /** The handler of tasks with bodies: reads all of it, and writes down what it has read. */
-export function bodyHandler(log: EventLog) {
+export function bodyHandler(settings: WorkerSettings, log: EventLog) {
   return async (
-    { key }: { readonly key: string },
+    { key, call }: { readonly key: string; readonly call: number },
     ctx: TaskContext & { readonly body: TaskBody },
   ): Promise<void> => {
     const { partition, offset } = ctx.record;
@@ -14,7 +16,9 @@ export function bodyHandler(log: EventLog) {
     const place = { id: ctx.id, key, partition, offset: Number(offset), epoch };
     log.write({ event: 'task-started', attempt: ctx.attempt, ...place });
     try {
-      log.write({ event: 'task-finished', ...place, ...(await printOfBody(ctx.body)) });
+      const print = await printOfBody(ctx.body);
+      if (settings.poisonable === true && isPoisoned(settings.folder, call)) throw new Error('poisoned');
+      log.write({ event: 'task-finished', ...place, ...print });
     } catch (error) {
       if (ctx.signal.aborted)
         log.write({ event: 'task-aborted', reason: String(ctx.signal.reason), ...place });

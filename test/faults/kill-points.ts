@@ -15,8 +15,10 @@ export type KillStep =
   | 'progress'
   | 'cleared'
   | 'done'
-  /** Copies in the parked topic. */
+  /** Copies in the parked topic, those of tasks with parts among them, and of parts. */
   | 'copy'
+  | 'copy with parts'
+  | 'part'
   /** The first commit after a copy, and after the end of a mark. */
   | 'commit of copied'
   | 'commit of cleared'
@@ -66,7 +68,7 @@ export class KillPoints {
     if (dies && this.#armed?.moment === 'before') die();
     const result = await call();
     if (dies) die();
-    if (step === 'copy') this.#copied = true;
+    if (step === 'copy' || step === 'copy with parts') this.#copied = true;
     if (step === 'cleared') this.#cleared = true;
     return result;
   }
@@ -87,10 +89,18 @@ export class KillPoints {
   }
 
   #stepOf({ topic, records }: RecordBatch): KillStep | undefined {
-    if (topic === `${this.#queue}.parked`) return 'copy';
+    if (topic === `${this.#queue}.parked`) return this.#copyStepOf(records);
     if (topic !== `${this.#queue}.state`) return undefined;
     const kinds = new Set(records.map(({ value }) => kindOf(value)));
     return (['mark', 'progress', 'cleared', 'done'] as const).find((step) => kinds.has(step));
+  }
+
+  /** A task with parts goes alone, and so do its parts: they are waited for before it is sent. */
+  #copyStepOf(records: RecordBatch['records']): KillStep {
+    const has = (name: string): boolean =>
+      records.some(({ headers }) => headers.some(([one]) => one === name));
+    if (!has('kl-park-group')) return 'part';
+    return has('kl-body-parts') && this.#armed?.step !== 'copy' ? 'copy with parts' : 'copy';
   }
 
   #membership(membership: Membership): Membership {

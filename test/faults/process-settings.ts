@@ -84,7 +84,7 @@ export interface ProducerOrder {
   readonly keys: readonly string[];
   /** Pause between calls; 0 = as fast as the window lets. */
   readonly everyMs: number;
-  /** Bodies have so many bytes, whatever the settings say. */
+  /** The tasks have bodies of so many bytes, whatever the settings say. */
   readonly bodyBytes?: number;
 }
 

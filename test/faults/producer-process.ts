@@ -4,7 +4,7 @@ import type { Receipt } from '../../src/queue/enqueue-types.ts';
 import type { PayloadPrint } from '../checker/events.ts';
 import { EventLog } from './event-log.ts';
 import { startGauges } from './gauges.ts';
-import { contentOf, printOfBody, streamOf } from './large-body.ts';
+import { type BodyPlan, contentOf, printOfBody, streamOf } from './large-body.ts';
 import { type ProducerOrder, type ProducerSettings, readSettings } from './process-settings.ts';
 import { openWorkQueue } from './queue-under-test.ts';
 import { PayloadMaker, printOf } from './work-payload.ts';
@@ -32,12 +32,18 @@ interface Prepared {
   readonly enqueue: () => Promise<Receipt>;
 }
 
+const randomBodies: BodyPlan = { seed: settings.payloads.seed, minBytes: 0, maxBytes: 0, kinds: ['random'] };
+
+function hasBodies({ bodyBytes }: { readonly bodyBytes?: number | undefined }): boolean {
+  return settings.bodies !== undefined || bodyBytes !== undefined;
+}
+
 async function prepare(key: string, bodyBytes: number | undefined): Promise<Prepared> {
   calls += 1;
   const call = calls;
   const id = `${settings.life}-${call}`;
-  const { bodies } = settings;
-  if (bodies === undefined) {
+  const { bodies = randomBodies } = settings;
+  if (!hasBodies({ bodyBytes })) {
     const payload = payloads.make(key, call);
     return { call, id, key, print: printOf(payload), enqueue: () => queue.enqueue('work', payload, { id }) };
   }
@@ -74,7 +80,7 @@ async function prepareAll({ keys, bodyBytes }: ProducerOrder): Promise<Prepared[
 async function carryOut(order: ProducerOrder): Promise<void> {
   const { keys, everyMs, bodyBytes } = order;
   // Bodies take long to be made twice: not while others are on their way.
-  const prepared = settings.bodies === undefined ? undefined : await prepareAll(order);
+  const prepared = hasBodies(order) ? await prepareAll(order) : undefined;
   for (const [index, key] of keys.entries()) {
     while (open.size >= settings.window) await Promise.race(open);
     carryOutCall(prepared?.[index] ?? (await prepare(key, bodyBytes)));

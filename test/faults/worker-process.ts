@@ -31,7 +31,7 @@ const { queue, close } = openWorkQueue(settings, (driver) =>
   killPoints.driver(mutatedDriver(observedDriver(driver, log), settings.mutant, settings.queue)),
 );
 const worker = queue.worker(
-  { work: workHandler(settings, log), blob: bodyHandler(log) },
+  { work: workHandler(settings, log), blob: bodyHandler(settings, log) },
   {
     concurrency: settings.concurrency,
     commitIntervalMs: settings.commitIntervalMs,

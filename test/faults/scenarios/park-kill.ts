@@ -20,6 +20,18 @@ const CALM_MS = 60_000;
 const QUIET_MS = 60_000;
 const LOOK_MS = 50;
 
+/** Of the bodies of the rounds that are about parts. */
+const BODY_BYTES = 2_500_000;
+const PARTS = 3;
+
+/** Those of the smallest run. */
+const tinyPoints: ReadonlySet<string> = new Set([
+  'after mark 1',
+  'after copy 1',
+  'after part 2',
+  'after cleared 1',
+]);
+
 /** Every step of parking a key and of redriving it, before and after. */
 const points: readonly KillPoint[] = [
   { step: 'mark', moment: 'before', nth: 1 },
@@ -28,6 +40,14 @@ const points: readonly KillPoint[] = [
   { step: 'copy', moment: 'after', nth: 1 },
   { step: 'copy', moment: 'before', nth: 2 },
   { step: 'copy', moment: 'after', nth: 2 },
+  { step: 'part', moment: 'before', nth: 1 },
+  { step: 'part', moment: 'after', nth: 1 },
+  { step: 'part', moment: 'before', nth: 2 },
+  { step: 'part', moment: 'after', nth: 2 },
+  { step: 'part', moment: 'after', nth: PARTS },
+  { step: 'copy with parts', moment: 'before', nth: 1 },
+  { step: 'copy with parts', moment: 'after', nth: 1 },
+  { step: 'part', moment: 'before', nth: PARTS + 1 },
   { step: 'commit of copied', moment: 'before', nth: 1 },
   { step: 'commit of copied', moment: 'after', nth: 1 },
   { step: 'command', moment: 'after', nth: 1 },
@@ -56,7 +76,7 @@ export const parkKill: Scenario = {
 };
 
 async function run(options: ScenarioOptions): Promise<Outcome> {
-  const chosen = options.size === 'tiny' ? points.filter((_, i) => i === 1 || i === 3 || i === 13) : points;
+  const chosen = options.size === 'tiny' ? points.filter((point) => tinyPoints.has(nameOf(point))) : points;
   const rounds = Array.from({ length: roundsOf[options.size] }, () => chosen).flat();
   const random = new SeededRandom(options.seed);
   const died: KillPoint[] = [];
@@ -156,14 +176,15 @@ class Round {
     }
     const call = world.look().callCount + 1;
     poison(world.folder, call);
-    await this.#enqueue(1 + random.below(30));
+    const most = this.#bodyBytes === undefined ? 30 : 3;
+    await this.#enqueue(2 + random.below(most - 1));
     await this.#untilMark((mark) => mark !== undefined);
-    await this.#enqueue(1 + random.below(10));
+    await this.#enqueue(1 + random.below(most / 3));
     await this.#untilAllParked();
     // A redrive of what is still poisoned ends with a task that gave up again.
     if (point.step === 'done') await this.#redrive((mark) => mark !== undefined && mark.redrives > 0);
     cure(world.folder, call);
-    const more = this.#enqueue(1 + random.below(10), 2);
+    const more = this.#enqueue(1 + random.below(most / 3), 2);
     await this.#redrive((mark) => mark === undefined);
     await more;
     await world.enqueue(producer, { keys: [`key-${number}`], everyMs: 0 });
@@ -193,7 +214,13 @@ class Round {
     await this.#about.world.enqueue(this.#about.producer, {
       keys: keys.flatMap((key, i) => (i % 4 === 3 ? [key, `key-${i}`] : [key])),
       everyMs,
+      ...(this.#bodyBytes === undefined ? {} : { bodyBytes: this.#bodyBytes }),
     });
+  }
+
+  get #bodyBytes(): number | undefined {
+    const { step } = this.#about.point;
+    return step === 'part' || step === 'copy with parts' ? BODY_BYTES : undefined;
   }
 
   async #redrive(ended: (mark: ParkedMark | undefined) => boolean): Promise<void> {
