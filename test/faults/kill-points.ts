@@ -63,13 +63,13 @@ export class KillPoints {
   }
 
   /** Runs a call that takes a step, and dies before or after it if that was asked for. */
-  async #around<T>(step: KillStep | undefined, call: () => Promise<T>): Promise<T> {
-    const dies = step !== undefined && this.#armed?.step === step && this.#comesTo();
+  async #around<T>(steps: readonly KillStep[], call: () => Promise<T>): Promise<T> {
+    const dies = steps.some((step) => this.#armed?.step === step) && this.#comesTo();
     if (dies && this.#armed?.moment === 'before') die();
     const result = await call();
     if (dies) die();
-    if (step === 'copy' || step === 'copy with parts') this.#copied = true;
-    if (step === 'cleared') this.#cleared = true;
+    if (steps.includes('copy')) this.#copied = true;
+    if (steps.includes('cleared')) this.#cleared = true;
     return result;
   }
 
@@ -83,24 +83,17 @@ export class KillPoints {
       get incarnation() {
         return appender.incarnation;
       },
-      append: (batch) => this.#around(this.#stepOf(batch), () => appender.append(batch)),
+      append: (batch) => this.#around(this.#stepsOf(batch), () => appender.append(batch)),
       close: (options) => appender.close(options),
     };
   }
 
-  #stepOf({ topic, records }: RecordBatch): KillStep | undefined {
-    if (topic === `${this.#queue}.parked`) return this.#copyStepOf(records);
-    if (topic !== `${this.#queue}.state`) return undefined;
+  /** One batch may take several. */
+  #stepsOf({ topic, records }: RecordBatch): readonly KillStep[] {
+    if (topic === `${this.#queue}.parked`) return copySteps(records);
+    if (topic !== `${this.#queue}.state`) return [];
     const kinds = new Set(records.map(({ value }) => kindOf(value)));
-    return (['mark', 'progress', 'cleared', 'done'] as const).find((step) => kinds.has(step));
-  }
-
-  /** A task with parts goes alone, and so do its parts: they are waited for before it is sent. */
-  #copyStepOf(records: RecordBatch['records']): KillStep {
-    const has = (name: string): boolean =>
-      records.some(({ headers }) => headers.some(([one]) => one === name));
-    if (!has('kl-park-group')) return 'part';
-    return has('kl-body-parts') && this.#armed?.step !== 'copy' ? 'copy with parts' : 'copy';
+    return (['mark', 'progress', 'cleared', 'done'] as const).filter((step) => kinds.has(step));
   }
 
   #membership(membership: Membership): Membership {
@@ -108,7 +101,7 @@ export class KillPoints {
       join: (listener) => membership.join(listener),
       commit: (offsets) => {
         const step = this.#cleared ? 'commit of cleared' : this.#copied ? 'commit of copied' : undefined;
-        return this.#around(step, () => membership.commit(offsets));
+        return this.#around(step === undefined ? [] : [step], () => membership.commit(offsets));
       },
       committed: (partitions) => membership.committed(partitions),
       leave: () => membership.leave(),
@@ -119,7 +112,7 @@ export class KillPoints {
   #reader(reader: Reader): Reader {
     return readThrough(reader, (records) => {
       const told = records.some((record) => this.#isRedrive(record));
-      return told ? this.#around('command', () => Promise.resolve(records)) : records;
+      return told ? this.#around(['command'], () => Promise.resolve(records)) : records;
     });
   }
 
@@ -127,6 +120,12 @@ export class KillPoints {
     if (topic !== `${this.#queue}.state` || kindOf(value) !== 'command') return false;
     return value?.includes('redrive') === true;
   }
+}
+
+function copySteps(records: RecordBatch['records']): readonly KillStep[] {
+  const has = (name: string): boolean => records.some(({ headers }) => headers.some(([one]) => one === name));
+  if (!has('kl-park-group')) return ['part'];
+  return has('kl-body-parts') ? ['copy', 'copy with parts'] : ['copy'];
 }
 
 function kindOf(value: Buffer | null): unknown {

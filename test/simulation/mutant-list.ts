@@ -20,6 +20,7 @@ export const mutants = [
   'last-word-unheard',
   'copy-before-mark',
   'finished-before-copy',
+  'copy-before-parts',
   'copies-reversed',
   'cleared-unwritten',
   'progress-unwritten',

@@ -11,43 +11,80 @@ export interface ParkedCopy {
   /** The source offset of the copy that went before it in the same request; -1 = it was the first. */
   readonly previous: number;
   readonly item: Item;
+  /** The attempt that its parts are of; undefined: it has none. */
+  readonly parts: number | undefined;
+}
+
+/** Parts that each large task has. */
+export const PART_COUNT = 3;
+
+/** Some tasks are large: they are copied alone, after their parts. */
+export function isLarge(partition: number, { offset }: Item): boolean {
+  return (offset * 7 + partition) % 6 === 1;
 }
 
 /** The parked topic: one partition for all queue partitions. */
 export class ParkedLog {
-  readonly #copies: ParkedCopy[] = [];
+  /** A number is a part of that attempt. */
+  readonly #records: (ParkedCopy | number)[] = [];
+  #attempts = 0;
 
   get end(): number {
-    return this.#copies.length;
+    return this.#records.length;
   }
 
   append(copy: ParkedCopy): void {
-    this.#copies.push(copy);
+    this.#records.push(copy);
+  }
+
+  /** Names one attempt to copy the parts of a task. */
+  nextAttempt(): number {
+    this.#attempts += 1;
+    return this.#attempts;
+  }
+
+  appendPart(attempt: number): void {
+    this.#records.push(attempt);
   }
 
   /** Under whatever mark. */
   hasAny(partition: number, offset: number): boolean {
-    return this.#copies.some((copy) => copy.partition === partition && copy.offset === offset);
+    return this.#records.some(
+      (copy) => typeof copy === 'object' && copy.partition === partition && copy.offset === offset,
+    );
+  }
+
+  /** What it refers to is all there. */
+  #isWhole({ parts }: ParkedCopy): boolean {
+    return parts === undefined || this.#records.filter((one) => one === parts).length >= PART_COUNT;
   }
 
   /** What an owner finds for a mark: each task once, in source order. */
   read(partition: number, want: ParkedWant): ParkedFound {
-    const items: Item[] = [];
-    let last = want.after;
-    for (let at = want.from; at < this.#copies.length; at += 1) {
-      const copy = this.#copies[at];
-      if (copy?.mark !== want.mark || copy.partition !== partition) continue;
-      // What is there already comes again after a failed request; what lacks those before it comes again behind them.
-      if (copy.offset <= last || copy.previous > last) continue;
-      if (items.length === want.count)
-        return { mark: want.mark, items, next: at, atEnd: false, lostBelow: 0 };
-      items.push(copy.item);
-      last = copy.offset;
-    }
-    return { mark: want.mark, items, next: this.#copies.length, atEnd: true, lostBelow: 0 };
+    const { copies, ...found } = this.#read(partition, want);
+    return { ...found, items: copies.map(({ item }) => item) };
   }
 
-  /** Source offsets of everything that a mark still has. */
+  #read(
+    partition: number,
+    want: ParkedWant,
+  ): Omit<ParkedFound, 'items'> & { readonly copies: readonly ParkedCopy[] } {
+    const copies: ParkedCopy[] = [];
+    let last = want.after;
+    for (let at = want.from; at < this.#records.length; at += 1) {
+      const copy = this.#records[at];
+      if (typeof copy !== 'object' || copy.mark !== want.mark || copy.partition !== partition) continue;
+      // What is there already comes again after a failed request; what lacks those before it comes again behind them.
+      if (copy.offset <= last || copy.previous > last) continue;
+      if (copies.length === want.count)
+        return { mark: want.mark, copies, next: at, atEnd: false, lostBelow: 0 };
+      copies.push(copy);
+      last = copy.offset;
+    }
+    return { mark: want.mark, copies, next: this.#records.length, atEnd: true, lostBelow: 0 };
+  }
+
+  /** Source offsets of everything that a mark still has, and that could run. */
   list(
     partition: number,
     mark: { id: number; parkedFrom: number; done: number; discarded: readonly number[] },
@@ -59,7 +96,9 @@ export class ParkedLog {
       count: Number.POSITIVE_INFINITY,
       bytes: 0,
     };
-    const { items } = this.read(partition, want);
-    return items.map(({ offset }) => offset).filter((offset) => !mark.discarded.includes(offset));
+    const { copies } = this.#read(partition, want);
+    return copies
+      .filter((copy) => this.#isWhole(copy) && !mark.discarded.includes(copy.offset))
+      .map(({ offset }) => offset);
   }
 }

@@ -20,6 +20,8 @@ export interface Scenario {
   /** Chance that a failing handler gives up, and what becomes of its task. */
   readonly giveUpRate: number;
   readonly afterGiveUp: AfterGiveUp;
+  /** Some tasks are large: their parts are copied before them. */
+  readonly largeTasks: boolean;
   /** What types its tasks have; the plain one comes first. */
   readonly types: readonly SimulatedType[];
   /** Chance that in a step an operator acts. */
@@ -70,6 +72,7 @@ const crashing = { killers: true, overtaking: false, afterGiveUp: 'parkKey', wor
 /** Worlds in which a mutant matters. */
 const worldOf: Partial<Record<Mutant, Partial<Traits>>> = {
   'commit-by-its-offset': faulty,
+  'copy-before-parts': { largeTasks: true },
   'zombie-commit-trusted': { ...faulty, ...plain, overtaking: true },
   'inspect-before-the-answer': { ...faulty, overtaking: false, workers: 1, endRate: 1, slowKey: undefined },
   'last-word-unheard': {
@@ -145,6 +148,7 @@ function traitsOf(seed: number): Traits {
   const second = Math.imul(mix ^ 0x27d4eb2f, 0x85ebca6b) >>> 0;
   return {
     seed,
+    largeTasks: seed % 2 === 1,
     partitions: 1 + (mix % 3),
     keys: 2 + ((mix >>> 3) % 7),
     steps: 400 + ((mix >>> 6) % 400),

@@ -1,7 +1,9 @@
 import type { JournalEntry } from '../../src/journal/journal.ts';
 import type { PartitionEffect } from '../../src/worker/core/effects.ts';
+import type { Item } from '../../src/worker/core/lane.ts';
 import type { JournalWrite } from '../../src/worker/core/parked.ts';
 import type { PartitionState } from '../../src/worker/core/partition-state.ts';
+import { isLarge, PART_COUNT } from './parked-log.ts';
 import { answerEarly, isDropped, isForgotten, mutateCopies, mutateFound } from './parking-mutants.ts';
 import type { SimulatedWorker } from './simulated-worker.ts';
 import type { SimulatedEvent } from './transitions.ts';
@@ -84,11 +86,54 @@ export class SimulatedParking {
     });
   }
 
+  /** Tasks that are sent in one go, as the worker's I/O chooses them: a large one alone, after its parts. */
   #copy(effect: EffectOf<'copy'>): void {
+    const { partition, copy } = effect;
+    const { largeTasks } = this.#worker.world.scenario;
+    const at = largeTasks ? copy.items.findIndex((item) => isLarge(partition.partition, item)) : -1;
+    const items = at < 0 ? copy.items : copy.items.slice(0, Math.max(1, at));
+    if (at !== 0) this.#copyItems(effect, items);
+    else if (this.#worker.world.scenario.mutant === 'copy-before-parts') this.#copyBeforeParts(effect, items);
+    else this.#copyParts(effect, { attempt: this.#worker.world.parked.nextAttempt(), items, sent: 0 });
+  }
+
+  #copyBeforeParts(effect: EffectOf<'copy'>, items: readonly Item[]): void {
+    const attempt = this.#worker.world.parked.nextAttempt();
+    this.#copyItems(effect, items, attempt);
+    for (let part = 0; part < PART_COUNT; part += 1)
+      this.#request(() => this.#worker.world.parked.appendPart(attempt));
+  }
+
+  /** One part after the other; nobody goes on once the partition is given up. */
+  #copyParts(
+    effect: EffectOf<'copy'>,
+    parts: { readonly attempt: number; readonly items: readonly Item[]; readonly sent: number },
+  ): void {
+    const { world } = this.#worker;
+    const { partition, copy } = effect;
+    const { attempt, items, sent } = parts;
+    if (partition.phase !== 'running') {
+      this.#answer(partition, 'copy left', (core, at) => core.copied(at, partition, { ...copy, items: [] }));
+      return;
+    }
+    if (sent === PART_COUNT) {
+      this.#copyItems(effect, items, attempt);
+      return;
+    }
+    this.#request(() => {
+      const refused = world.fault(REFUSED);
+      if (!refused) world.parked.appendPart(attempt);
+      if (!refused) world.note(partition.partition, 'part copied');
+      if (refused || world.fault(UNHEARD)) this.#failed(effect);
+      else this.#copyParts(effect, { ...parts, sent: sent + 1 });
+    });
+  }
+
+  #copyItems(effect: EffectOf<'copy'>, chosen: readonly Item[], parts?: number): void {
     const { world } = this.#worker;
     const { partition, copy } = effect;
     this.#request(() => {
-      const items = mutateCopies(world, copy.items);
+      const items = mutateCopies(world, chosen);
       // A request may fail after some of it was written, and may be written twice.
       const times = world.fault(0.05) ? 2 : 1;
       const refused = world.fault(REFUSED);
@@ -102,12 +147,16 @@ export class SimulatedParking {
             key: item.key,
             previous: items[i - 1]?.offset ?? -1,
             item,
+            parts,
           };
           if (!isDropped(world, record)) world.parked.append(record);
         }
       }
       if (refused || world.fault(UNHEARD)) this.#failed(effect);
-      else this.#answer(partition, 'copied', (core, at) => core.copied(at, partition, copy));
+      else
+        this.#answer(partition, 'copied', (core, at) =>
+          core.copied(at, partition, { ...copy, items: chosen }),
+        );
     });
   }
 

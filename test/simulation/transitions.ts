@@ -47,6 +47,8 @@ export const simulatedEvents = [
   // parking
   'marked',
   'mark failed',
+  'part copied',
+  'copy left',
   'copied',
   'copy failed',
   'moved',
