@@ -1,6 +1,6 @@
-import { foldJournal, type JournalHistory, type WrittenEntry } from './journal.ts';
+import { foldJournal, type JournalEntry, type JournalHistory, type WrittenEntry } from './journal.ts';
 import { decodeEntry } from './journal-entry.ts';
-import { PartitionJournal } from './partition-journal.ts';
+import { type Needed, PartitionJournal } from './partition-journal.ts';
 
 /** The entries of one group, sorted by the queue partition they speak of. */
 export class JournalFold {
@@ -14,7 +14,11 @@ export class JournalFold {
   /** The entry, if it is one of this group and was not added before. */
   add(offset: number, value: Buffer): WrittenEntry | undefined {
     const entry = decodeEntry(value.toString('utf8'));
-    if (entry === undefined || entry.group !== this.#group) return undefined;
+    return entry?.group === this.#group ? this.addEntry(offset, entry) : undefined;
+  }
+
+  /** The entry of this group, if it was not added before. */
+  addEntry(offset: number, entry: JournalEntry): WrittenEntry | undefined {
     let journal = this.#journals.get(entry.partition);
     if (journal === undefined) {
       journal = new PartitionJournal();
@@ -27,5 +31,17 @@ export class JournalFold {
   /** See {@link PartitionJournal.history}. */
   history(partition: number, upTo: number): JournalHistory {
     return this.#journals.get(partition)?.history(upTo) ?? foldJournal([]);
+  }
+
+  /** See {@link PartitionJournal.settledConfirm}. */
+  settledConfirm(partition: number): JournalHistory['newestConfirm'] {
+    return this.#journals.get(partition)?.settledConfirm;
+  }
+
+  /** See {@link PartitionJournal.needed}; of all partitions that were spoken of. */
+  *needed(): Iterable<readonly [partition: number, mark: Needed]> {
+    for (const [partition, journal] of this.#journals) {
+      for (const mark of journal.needed()) yield [partition, mark];
+    }
   }
 }

@@ -76,6 +76,15 @@ export class JournalSummary {
     };
   }
 
+  get newestConfirm(): JournalHistory['newestConfirm'] {
+    return this.#newestConfirm;
+  }
+
+  /** What is parked, oldest first. */
+  get marks(): Iterable<Mark> {
+    return this.#marks.values();
+  }
+
   /** For each claim that may still say something, the offset from which what it says is void. */
   #judge(entries: readonly WrittenEntry[]): ReadonlyMap<number, number> {
     const confirmsOf = new Map<number, number[]>();

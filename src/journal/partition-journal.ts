@@ -1,6 +1,15 @@
 import type { JournalHistory, WrittenEntry } from './journal.ts';
 import { JournalSummary } from './journal-summary.ts';
 
+/** A mark whose parked tasks may still be needed. */
+export interface Needed {
+  /** Its offset in the journal. */
+  readonly id: number;
+  /** The record key, byte for byte (latin1). */
+  readonly key: string;
+  readonly parkedFrom: number;
+}
+
 /**
  * The journal of one (group, partition), in log order, without what no longer matters: entries are kept one by one only
  * while a newer claim, not confirmed so far, may still make them void.
@@ -29,6 +38,22 @@ export class PartitionJournal {
     this.#open = [];
     this.#openClaim = undefined;
     return true;
+  }
+
+  /** The newest confirmation, as far as nothing that is yet to come can make it void. */
+  get settledConfirm(): JournalHistory['newestConfirm'] {
+    return this.#settled.newestConfirm;
+  }
+
+  /**
+   * Marks that are live, or may turn out to be: one whose end may still become void is among them, and one that may itself
+   * be void is too.
+   */
+  *needed(): Iterable<Needed> {
+    yield* this.#settled.marks;
+    for (const entry of this.#open) {
+      if (entry.kind === 'mark') yield { id: entry.offset, key: entry.key, parkedFrom: entry.parkedFrom };
+    }
   }
 
   /**

@@ -6,9 +6,9 @@ const JOURNAL_TIMEOUT_MS = 60_000;
 
 /** Appends journal entries by the process's producer, which knows what partitions a fresh producer may write to. */
 export function journalAppends(producer: Producer, topic: string): AppendState {
-  return async ({ partition, key, value }) => {
+  return ({ partition, key, value }) => {
     const bytes = key.length + value.length;
-    const appended = await producer.add({
+    return producer.add({
       topic,
       partition,
       laneKey: key,
@@ -19,6 +19,5 @@ export function journalAppends(producer: Producer, topic: string): AppendState {
       encode: () => ({ record: { key: Buffer.from(key), value, headers: [] }, bytes }),
       timeoutMs: JOURNAL_TIMEOUT_MS,
     });
-    return appended.offset;
   };
 }

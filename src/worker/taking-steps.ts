@@ -49,6 +49,7 @@ export class TakingSteps {
         },
         (error: unknown) => {
           if (reason === 'taken') this.#failed([partition], error);
+          else tell((at) => core.frontierUnwritten(at, partition, frontier));
         },
       ),
     );

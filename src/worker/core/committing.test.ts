@@ -59,6 +59,42 @@ describe('a commit', () => {
     expect(rig.of('commit')).toHaveLength(count);
   });
 
+  it('speaks of a partition that is idle when somebody asks for it, and is acknowledged under its epoch', () => {
+    const rig = new CoreRig();
+    const partition = rig.take(0);
+    rig.take(1);
+    rig.settle();
+    const before = rig.of('commit').length;
+    rig.tell((core, at) => core.commitAsked(at, [partition]));
+    const asked = partition.changes;
+    expect(rig.of('commit')).toHaveLength(before); // in its turn
+    rig.pass(100);
+    expect(rig.commit()).toMatchObject([{ partition, offset: 0 }]);
+    expect(partition.committedChanges).toBeLessThan(asked);
+    rig.ack(transient);
+    expect(partition.committedChanges).toBeLessThan(asked);
+    rig.pass(2_000);
+    rig.ack();
+    expect(rig.of('committed').at(-1)?.item).toMatchObject({ partition, changes: asked });
+    expect(rig.core.state.commitUnderWay).toBe(false);
+    rig.pass(1_000);
+    expect(rig.core.state.commitUnderWay).toBe(false);
+  });
+
+  it('is not asked for in what does not run', () => {
+    const rig = new CoreRig();
+    const halted = rig.assign(1);
+    rig.claim(halted);
+    rig.inspect(halted, { committed: { offset: 3, metadata: '' }, logStart: 5 });
+    const given = rig.take(0);
+    rig.settle();
+    rig.tell((core, at) => core.lost(at, [0]));
+    rig.tell((core, at) => core.commitAsked(at, [given, halted]));
+    rig.pass(1_000);
+    expect([halted.phase, given.phase]).toEqual(['halted', 'gone']);
+    expect(rig.core.state.commitUnderWay).toBe(false);
+  });
+
   it('is built anew after an error, and waits longer each time', () => {
     const rig = new CoreRig();
     const partition = rig.take(0);
@@ -253,6 +289,23 @@ describe('the journal', () => {
     rig.tell((core, at) => core.revoked(at, 1, [0]));
     rig.pass(600);
     expect(rig.of('confirm')).toHaveLength(2);
+  });
+
+  it('hears a frontier again that could not be written, although the partition is idle', () => {
+    const rig = new CoreRig({ confirmIntervalMs: 10_000 });
+    const partition = rig.take(0);
+    rig.records(partition, itemsOf(0, ['a']));
+    rig.finish(rig.runOf('a'));
+    rig.settle();
+    rig.pass(11_000);
+    expect(rig.of('confirm').at(-1)).toMatchObject({ frontier: 1, reason: 'periodic' });
+    rig.tell((core, at) => core.frontierUnwritten(at, partition, 0)); // an older one: it has been written since
+    rig.pass(11_000);
+    expect(rig.of('confirm')).toHaveLength(2);
+    rig.tell((core, at) => core.frontierUnwritten(at, partition, 1));
+    rig.pass(11_000);
+    expect(rig.of('confirm')).toHaveLength(3);
+    expect(rig.of('confirm').at(-1)).toMatchObject({ frontier: 1, reason: 'periodic' });
   });
 
   it('does not hear the same frontier twice: an idle partition writes nothing', () => {

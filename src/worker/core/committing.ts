@@ -112,6 +112,14 @@ function acknowledge(core: CoreState, item: CommitItem): void {
 }
 
 /**
+ * The next commit is to speak of these partitions, whether or not there is anything new: somebody wants to know that they
+ * are still ours.
+ */
+export function askForCommit(partitions: readonly PartitionState[]): void {
+  for (const partition of partitions) if (partition.phase === 'running') partition.changes += 1;
+}
+
+/**
  * The clock has jumped: the process was stopped, and may have been replaced meanwhile. Nothing starts before a commit
  * sent after the jump is acknowledged.
  */
@@ -123,6 +131,11 @@ export function freeze(core: CoreState): void {
     partition.frozenUntil = partition.changes;
   }
   core.commitUrgent = true;
+}
+
+/** A CONFIRM could not be appended: an idle partition's frontier would be stated never again. */
+export function unstate(partition: PartitionState, frontier: number): void {
+  if (partition.statedFrontier === frontier) partition.statedFrontier = -1;
 }
 
 /** Owners state the frontier that the group has acknowledged in the journal now and then. */

@@ -56,7 +56,7 @@ export type Effect =
   | { readonly kind: 'claim'; readonly partition: PartitionState }
   /** Read committed offset, log ends and the journal up to the claim: `inspected` or `takingFailed`. */
   | { readonly kind: 'inspect'; readonly partition: PartitionState }
-  /** Append a CONFIRM: `confirmed` or `takingFailed` when the reason is 'taken'; otherwise unanswered. */
+  /** Append a CONFIRM: `confirmed` or `takingFailed` when the reason is 'taken'; otherwise `frontierUnwritten` if that fails. */
   | {
       readonly kind: 'confirm';
       readonly partition: PartitionState;

@@ -8,7 +8,7 @@ import {
   parkAfterRuns,
   repeatDue,
 } from './commanding.ts';
-import { commitIfDue, committed, confirmPeriodically, freeze } from './committing.ts';
+import { askForCommit, commitIfDue, committed, confirmPeriodically, freeze, unstate } from './committing.ts';
 import { type CoreConfig, CoreState, type SharedByWorkers } from './core-state.ts';
 import { type Postponed, postponed } from './delaying.ts';
 import type { CommitItem, Effect, PartitionEffect, Run, Verdict } from './effects.ts';
@@ -191,6 +191,16 @@ export class WorkerCore {
 
   committed(at: Moment, items: readonly CommitItem[], outcomes: readonly CommitOutcome[]): void {
     this.#do(at, (core) => committed(core, items, outcomes));
+  }
+
+  /** A frontier that was to be stated in the journal was not, or nobody knows. */
+  frontierUnwritten(at: Moment, partition: PartitionState, frontier: number): void {
+    this.#do(at, () => unstate(partition, frontier));
+  }
+
+  /** The group is to acknowledge anew that these are ours: the next commit speaks of those that run, idle or not. */
+  commitAsked(at: Moment, partitions: readonly PartitionState[]): void {
+    this.#do(at, () => askForCommit(partitions));
   }
 
   /** The monotonic clock shows that the process stood still for longer than it may. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Clock } from '../../clock/clock.ts';
 import { ManualClock } from '../../clock/manual-clock.ts';
 import type { JournalEntry } from '../../journal/journal.ts';
 import { encodeEntry } from '../../journal/journal-entry.ts';
@@ -46,6 +47,11 @@ class StateReader implements Reader {
   async close(): Promise<void> {}
 }
 
+function markOf(group: string, epoch: number, parkedFrom: number): JournalEntry {
+  const about = { key: 'k', scope: 'key', from: 4, parkedFrom, type: '', id: '', reason: 'asked' } as const;
+  return { kind: 'mark', group, partition: 3, epoch, ...about, error: '', atMs: 0, command: '' };
+}
+
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
@@ -62,7 +68,7 @@ function journalOn(
       const offset = reader.log.length;
       const place = { topic: 'q.state', partition: 0, offset, timestampMs: 0 };
       reader.log.push({ ...place, key: Buffer.from(key), value, headers: [] });
-      return offset;
+      return { offset, timestampMs: 5_000 + offset };
     },
     reader,
     clock: new ManualClock(),
@@ -128,6 +134,52 @@ describe('the journal', () => {
     reader.readable();
     await settled();
     expect(heard).toEqual(['claim 0', 'command 1']);
+  });
+
+  it('is read up to ends that were asked for, and says what all groups need', async () => {
+    const reader = new StateReader();
+    const journal = journalOn(reader);
+    const epoch = await journal.append({ kind: 'claim', group: 'g', partition: 3, by: 'w' });
+    await journal.historyUpTo(3, epoch);
+    const place = { partition: 3, topicId: 't', reason: 'taken' } as const;
+    reader.push({ kind: 'confirm', group: 'g', epoch, frontier: 7, ...place });
+    reader.push({ kind: 'claim', group: 'other', partition: 3, by: 'w' });
+    reader.push({ kind: 'confirm', group: 'other', epoch: 2, frontier: 5, ...place });
+    reader.push(markOf('other', 2, 11));
+    const ends = await journal.readToEnds(async () => [
+      { topic: 'q', partition: 0, start: 0, end: 99 },
+      { topic: 'q.state', partition: 0, start: 0, end: 5 },
+    ]);
+    expect(ends).toHaveLength(2);
+    expect(journal.settledConfirm('g', 3)).toEqual({ epoch, frontier: 7, topicId: 't' });
+    expect(journal.settledConfirm('other', 3)).toEqual({ epoch: 2, frontier: 5, topicId: 't' });
+    expect(journal.settledConfirm('third', 3)).toBeUndefined();
+    expect(journal.lowestNeeded(() => true)).toMatchObject({ group: 'other', partition: 3, parkedFrom: 11 });
+    expect(journal.lowestNeeded((partition) => partition !== 3)).toBeUndefined();
+  });
+
+  it('does not take a topic that ends before what was read for the one it followed', async () => {
+    const journal = journalOn(new StateReader());
+    const epoch = await journal.append({ kind: 'claim', group: 'g', partition: 3, by: 'w' });
+    await journal.historyUpTo(3, epoch);
+    const ends = [{ topic: 'q.state', partition: 0, start: 0, end: 0 }];
+    await expect(journal.readToEnds(async () => ends)).rejects.toThrow('ends before what was read');
+  });
+
+  it("knows the brokers' time from what it appended, whatever the process's clock shows", async () => {
+    const clock = new ManualClock();
+    const wrong: Clock = {
+      wallMs: () => clock.wallMs() + 365 * 86_400_000,
+      monotonicMs: () => clock.monotonicMs(),
+      setTimer: (delayMs, callback) => clock.setTimer(delayMs, callback),
+    };
+    const journal = journalOn(new StateReader(), { clock: wrong });
+    expect(journal.brokerNowMs()).toBeUndefined();
+    await journal.append({ kind: 'claim', group: 'g', partition: 3, by: 'w' });
+    await clock.advance(300);
+    expect(journal.brokerNowMs()).toBe(5_300);
+    await journal.append({ kind: 'claim', group: 'g', partition: 3, by: 'w' });
+    expect(journal.brokerNowMs()).toBe(5_001);
   });
 
   it('ends in no silence: what throws while it is followed is told', async () => {

@@ -1,15 +1,15 @@
 import type { Clock } from '../../clock/clock.ts';
+import { GroupsFold, type NeededMark } from '../../journal/groups-fold.ts';
 import type { JournalEntry, JournalHistory, WrittenEntry } from '../../journal/journal.ts';
 import { encodeEntry } from '../../journal/journal-entry.ts';
-import { JournalFold } from '../../journal/journal-fold.ts';
-import type { Reader } from '../../kafka/port.ts';
+import type { LogEnds, Reader } from '../../kafka/port.ts';
 
-/** Appends one record to the state topic and resolves with its offset once it is durable. */
+/** Appends one record to the state topic and resolves once it is durable, with its offset and the broker's append time. */
 export type AppendState = (entry: {
   readonly partition: number;
   readonly key: string;
   readonly value: Buffer;
-}) => Promise<number>;
+}) => Promise<{ readonly offset: number; readonly timestampMs: number }>;
 
 /** How long a part of the journal may take to be read before a taking is tried again. */
 const READ_TIMEOUT_MS = 30_000;
@@ -31,10 +31,12 @@ export class StateJournal {
   readonly #newId: () => string;
   readonly #onEntry: (entry: WrittenEntry) => void;
   readonly #onBroken: (error: unknown) => void;
-  readonly #fold: JournalFold;
+  readonly #fold: GroupsFold;
   /** State partitions that are being followed, with the offset that was reached. */
   readonly #reached = new Map<number, number>();
   readonly #waiting = new Set<() => void>();
+  /** The brokers' time of our newest entry, and when we heard of it: that was later. */
+  #anchor: { readonly brokerMs: number; readonly monotonicMs: number } | undefined;
   #polling = false;
   #closed = false;
 
@@ -60,7 +62,7 @@ export class StateJournal {
     this.#newId = deps.newId;
     this.#onEntry = deps.onEntry;
     this.#onBroken = deps.onBroken;
-    this.#fold = new JournalFold(deps.group);
+    this.#fold = new GroupsFold(deps.group);
     this.#reader.onReadable(() => void this.#poll());
   }
 
@@ -71,30 +73,73 @@ export class StateJournal {
 
   /** Resolves with the entry's offset. For a claim that is the epoch. */
   async append(entry: JournalEntry): Promise<number> {
-    return await this.#append({
+    const { offset, timestampMs } = await this.#append({
       partition: this.statePartition(entry.partition),
       // One immutable key an entry: nothing overwrites anything, even on a topic that somebody made compacted.
       key: `${this.#group}/${entry.partition}/${this.#newId()}`,
       value: Buffer.from(encodeEntry(entry)),
     });
+    if (timestampMs > 0) this.#anchor = { brokerMs: timestampMs, monotonicMs: this.#clock.monotonicMs() };
+    return offset;
+  }
+
+  /**
+   * What the brokers' clocks show now, or somewhat less: never more, as long as the topic's timestamps are theirs.
+   * Undefined before anything of ours was appended.
+   */
+  brokerNowMs(): number | undefined {
+    if (this.#anchor === undefined) return undefined;
+    return this.#anchor.brokerMs + (this.#clock.monotonicMs() - this.#anchor.monotonicMs);
   }
 
   /** What the journal said of a partition up to an entry of ours, or up to its end. Rejects when it cannot be read in time. */
   async historyUpTo(partition: number, offset: number): Promise<JournalHistory> {
-    const statePartition = this.statePartition(partition);
-    if (!this.#reached.has(statePartition)) {
-      this.#reached.set(statePartition, 0);
-      await this.#follow(statePartition);
-    }
-    void this.#poll();
-    await this.#untilReached(statePartition, offset);
+    await this.#readUpTo(this.statePartition(partition), offset);
     return this.#fold.history(partition, offset);
+  }
+
+  /**
+   * Asks for the ends of logs, and reads those of the state topic among them up to there. Rejects when they cannot be read
+   * in time, and when one ends before what had been read already: then the topic is not the one that was followed.
+   */
+  async readToEnds(ask: () => Promise<readonly LogEnds[]>): Promise<readonly LogEnds[]> {
+    const before = new Map(this.#reached);
+    const ends = await ask();
+    await Promise.all(
+      ends.map(async ({ topic, partition, end }) => {
+        if (topic !== this.#topic) return;
+        if (end < (before.get(partition) ?? 0)) {
+          throw new Error(`partition ${partition} of '${topic}' ends before what was read of it`);
+        }
+        await this.#readUpTo(partition, end - 1);
+      }),
+    );
+    return ends;
+  }
+
+  /** See {@link GroupsFold.settledConfirm}; as far as was read. */
+  settledConfirm(group: string, partition: number): JournalHistory['newestConfirm'] {
+    return this.#fold.settledConfirm(group, partition);
+  }
+
+  /** See {@link GroupsFold.lowestNeeded}; as far as was read. */
+  lowestNeeded(includes: (partition: number) => boolean): NeededMark | undefined {
+    return this.#fold.lowestNeeded(includes);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#wake();
     await this.#reader.close();
+  }
+
+  async #readUpTo(statePartition: number, offset: number): Promise<void> {
+    if (!this.#reached.has(statePartition)) {
+      this.#reached.set(statePartition, 0);
+      await this.#follow(statePartition);
+    }
+    void this.#poll();
+    await this.#untilReached(statePartition, offset);
   }
 
   async #follow(statePartition: number): Promise<void> {
