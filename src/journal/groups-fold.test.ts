@@ -65,10 +65,7 @@ describe('what all groups need', () => {
       parkedFrom: 20,
     });
     expect(fold.lowestNeeded((partition) => partition === 1)).toMatchObject({ group: 'g', parkedFrom: 25 });
-    add(fold, {
-      ...{ kind: 'cleared', group: 'gone', partition: 0, epoch: 3, mark: 5, how: 'redriven' },
-      ...{ upTo: 4, command: 'c', offset: 9 },
-    });
+    add(fold, cleared({ epoch: 3, mark: 5, offset: 9, group: 'gone' }));
     expect(fold.lowestNeeded((partition) => partition === 0)).toMatchObject({ group: 'g', parkedFrom: 30 });
   });
 
@@ -77,9 +74,7 @@ describe('what all groups need', () => {
     own(fold, 0, 'other', 20);
     const place = { group: 'other', partition: 0 };
     add(fold, { kind: 'claim', ...place, by: 'w', offset: 3 });
-    add(fold, {
-      ...{ kind: 'cleared', ...place, epoch: 0, mark: 2, how: 'redriven', upTo: 4, command: '', offset: 4 },
-    });
+    add(fold, cleared({ epoch: 0, mark: 2, offset: 4, group: 'other' }));
     add(fold, confirm('other', 0, 5, 90));
     expect(fold.lowestNeeded(everywhere)).toMatchObject({ parkedFrom: 20 });
     expect(fold.settledConfirm('other', 0)).toMatchObject({ frontier: 1 });
@@ -109,6 +104,10 @@ function own(fold: GroupsFold, offset: number, group: string, parkedFrom: number
 
 function confirm(group: string, epoch: number, offset: number, frontier: number): WrittenEntry {
   return { kind: 'confirm', group, partition: 0, epoch, frontier, topicId: '', reason: 'taken', offset };
+}
+
+function cleared(of: { group: string; epoch: number; mark: number; offset: number }): WrittenEntry {
+  return { kind: 'cleared', partition: 0, how: 'redriven', upTo: 4, command: 'c', ...of };
 }
 
 function add(fold: GroupsFold, { offset, ...entry }: WrittenEntry): void {
