@@ -29,20 +29,22 @@ function problemsOf(path: string, text: string): string[] {
 
 /** The text of the braces around a place, without what is in braces of its own. */
 function ownFields(code: string, at: number): string {
-  return `${fieldsUntil([...code.slice(0, at)].reverse(), '}', '{')
-    .split('')
-    .reverse()
-    .join('')}${fieldsUntil([...code.slice(at)], '{', '}')}`;
+  const before = fields(code, { from: at - 1, step: -1, opening: '}', closing: '{' });
+  return before + fields(code, { from: at, step: 1, opening: '{', closing: '}' });
 }
 
-function fieldsUntil(characters: readonly string[], opening: string, closing: string): string {
+/** What lies on the way to the brace that ends it, in the order of the text. */
+function fields(
+  code: string,
+  way: { readonly from: number; readonly step: 1 | -1; readonly opening: string; readonly closing: string },
+): string {
   let depth = 0;
-  let fields = '';
-  for (const character of characters) {
-    if (character === opening) depth += 1;
-    else if (character === closing) depth -= 1;
-    else if (depth === 0) fields += character;
-    if (depth < 0) break;
+  let passed = '';
+  for (let at = way.from; at >= 0 && at < code.length && depth >= 0; at += way.step) {
+    const character = code.charAt(at);
+    if (character === way.opening) depth += 1;
+    else if (character === way.closing) depth -= 1;
+    else if (depth === 0) passed = way.step > 0 ? passed + character : character + passed;
   }
-  return fields;
+  return passed;
 }
