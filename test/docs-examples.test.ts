@@ -18,6 +18,7 @@ const compiledPages = [
   'docs/guarantees.md',
   'docs/large-tasks.md',
   'docs/compression.md',
+  'docs/retention.md',
 ];
 const linkedPages = [
   ...compiledPages,

@@ -41,6 +41,7 @@ export class QueueTopics {
       replicationFactor,
       minInsyncReplicas,
       maxRecordBytes: defaultCodecLimits.maxRecordBytes,
+      retention: options.retention,
     });
     this.#partitionCount = options.kafka.driver.embedded?.partitionsPerTopic ?? partitions;
   }

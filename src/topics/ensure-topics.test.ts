@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../clock/manual-clock.ts';
 import type { Admin, TopicDescription, TopicSpec } from '../kafka/port.ts';
 import { KafkaRequestError } from '../kafka/request-error.ts';
+import { resolveRetention } from '../options/retention.ts';
 import { type EnsureTopicsOptions, ensureTopics } from './ensure-topics.ts';
 import { planTopics } from './topic-plan.ts';
 import type { TopicProblem } from './topic-problem.ts';
@@ -12,6 +13,7 @@ const plan = planTopics({
   replicationFactor: undefined,
   minInsyncReplicas: undefined,
   maxRecordBytes: 1_000_000,
+  retention: resolveRetention({}, 1_800_000),
 });
 
 function notAsked(): Promise<never> {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { resolveRetention } from '../options/retention.ts';
 import type { ClusterFacts, TopicAsIs } from './cluster-facts.ts';
 import { clusterSize, judgeCreation } from './judge-creation.ts';
 import { judgeTopics } from './judge-topics.ts';
@@ -10,6 +11,7 @@ const declared = planTopics({
   replicationFactor: undefined,
   minInsyncReplicas: undefined,
   maxRecordBytes: 2_000_000,
+  retention: resolveRetention({}, 1_800_000),
 });
 const plan = fitToCluster(declared, 3);
 

@@ -1,6 +1,8 @@
 import type { ConfigMap } from '../kafka/port.ts';
 import { type ClusterFacts, isUnreadable, type TopicAsIs } from './cluster-facts.ts';
+import { setConfig } from './cures.ts';
 import { judgeOffsetsTopic, judgeRequestLimit } from './judge-cluster.ts';
+import { judgeRetention } from './judge-retention.ts';
 import type { FittedPlan, PlannedTopic } from './topic-plan.ts';
 import type { TopicProblem } from './topic-problem.ts';
 
@@ -32,6 +34,7 @@ function judgeTopic(plan: FittedPlan, planned: PlannedTopic, fact: TopicAsIs): r
   return [
     ...shape,
     ...judgeCleanup(topic, configs),
+    ...judgeRetention(planned, topic, configs),
     ...judgeMinInsync(plan, fact, configs),
     ...judgeRecords(planned, topic, configs),
   ];
@@ -79,27 +82,7 @@ function judgeCleanup(topic: string, configs: ConfigMap): readonly TopicProblem[
       severity: 'refuse',
       topic,
       what: `cleanup.policy is ${policy}: Kafka keeps only the last task of each key`,
-      cure: set(topic, 'cleanup.policy=delete'),
-    });
-  }
-  const retentionMs = Number(configs.get('retention.ms') ?? -1);
-  if (retentionMs >= 0) {
-    problems.push({
-      code: 'RETENTION_TIME_FINITE',
-      severity: 'refuse',
-      topic,
-      what: `retention.ms is ${retentionMs} (${days(retentionMs)}): Kafka deletes records of that age, finished or not`,
-      cure: set(topic, 'retention.ms=-1'),
-    });
-  }
-  const retentionBytes = Number(configs.get('retention.bytes') ?? -1);
-  if (retentionBytes >= 0) {
-    problems.push({
-      code: 'RETENTION_BYTES_FINITE',
-      severity: 'refuse',
-      topic,
-      what: `retention.bytes is ${retentionBytes}: Kafka deletes what is beyond that in a partition, finished or not`,
-      cure: set(topic, 'retention.bytes=-1'),
+      cure: setConfig(topic, 'cleanup.policy=delete'),
     });
   }
   if (configs.get('unclean.leader.election.enable') === 'true') {
@@ -108,7 +91,7 @@ function judgeCleanup(topic: string, configs: ConfigMap): readonly TopicProblem[
       severity: 'refuse',
       topic,
       what: 'unclean.leader.election.enable is true: a replica without the newest records may become leader',
-      cure: set(topic, 'unclean.leader.election.enable=false'),
+      cure: setConfig(topic, 'unclean.leader.election.enable=false'),
     });
   }
   return problems;
@@ -128,7 +111,7 @@ function judgeMinInsync(plan: FittedPlan, fact: TopicAsIs, configs: ConfigMap): 
         severity: 'refuse',
         topic,
         what: `min.insync.replicas is ${actual} of ${fact.replicationFactor} replicas: nothing can be enqueued while one broker is down`,
-        cure: set(topic, `min.insync.replicas=${Math.min(most, plan.minInsyncReplicas)}`),
+        cure: setConfig(topic, `min.insync.replicas=${Math.min(most, plan.minInsyncReplicas)}`),
       },
     ];
   }
@@ -137,7 +120,7 @@ function judgeMinInsync(plan: FittedPlan, fact: TopicAsIs, configs: ConfigMap): 
   // One copy is lost with its broker. Whoever declares 1 has been told and accepts it.
   const refuse = actual < 2 && plan.minInsyncReplicas >= 2;
   const wanted = Math.max(2, plan.minInsyncReplicas);
-  const cure = set(topic, `min.insync.replicas=${wanted}`);
+  const cure = setConfig(topic, `min.insync.replicas=${wanted}`);
   return [
     {
       code: 'MIN_INSYNC_TOO_LOW',
@@ -164,7 +147,7 @@ function judgeRecords(planned: PlannedTopic, topic: string, configs: ConfigMap):
         planned.role === 'parts'
           ? `max.message.bytes is ${limit}: large tasks are cut into parts of that instead of ${planned.maxRecordBytes} bytes, which takes longer`
           : `max.message.bytes is ${limit}; records of up to ${planned.maxRecordBytes} bytes are sent, larger ones than the limit are refused`,
-      cure: set(topic, `max.message.bytes=${planned.maxRecordBytes}`),
+      cure: setConfig(topic, `max.message.bytes=${planned.maxRecordBytes}`),
     });
   }
   if (configs.get('message.timestamp.type') === 'CreateTime') {
@@ -173,17 +156,8 @@ function judgeRecords(planned: PlannedTopic, topic: string, configs: ConfigMap):
       severity: 'warn',
       topic,
       what: "message.timestamp.type is CreateTime: the ages of tasks depend on every producer's clock",
-      cure: set(topic, 'message.timestamp.type=LogAppendTime'),
+      cure: setConfig(topic, 'message.timestamp.type=LogAppendTime'),
     });
   }
   return problems;
-}
-
-function set(topic: string, config: string): string {
-  return `kafka-configs.sh --bootstrap-server <broker> --alter --entity-type topics --entity-name ${topic} --add-config ${config}`;
-}
-
-function days(ms: number): string {
-  const count = ms / 86_400_000;
-  return count >= 1 ? `${Number(count.toFixed(1))} days` : `${Number((ms / 1000).toFixed(1))} s`;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { resolveRetention } from '../options/retention.ts';
 import { fitToCluster, planTopics, type TopicDeclaration, topicSpec } from './topic-plan.ts';
 
 const declaration: TopicDeclaration = {
@@ -7,6 +8,7 @@ const declaration: TopicDeclaration = {
   replicationFactor: undefined,
   minInsyncReplicas: undefined,
   maxRecordBytes: 2_000_000,
+  retention: resolveRetention({}, 1_800_000),
 };
 
 describe('planTopics', () => {
@@ -75,6 +77,21 @@ describe('topicSpec', () => {
     expect(state?.configs).toMatchObject({ 'cleanup.policy': 'delete', 'max.message.bytes': '1048588' });
     expect(parked?.configs).toEqual({ ...queue?.configs, 'max.message.bytes': '2002560' });
     expect(parts).toEqual({ ...queue, name: 'orders.parts', partitions: 24 });
+  });
+
+  it('has Kafka delete tasks and their parts by age where that is asked for, and nothing else', () => {
+    const retention = resolveRetention({ timeMs: 86_400_000 }, 1_800_000);
+    const plan = fitToCluster(planTopics({ ...declaration, retention }), 3);
+    const times = plan.topics.map((topic) => {
+      const { configs } = topicSpec(plan, topic);
+      return [topic.role, configs['retention.ms'], configs['segment.ms'], configs['retention.bytes']];
+    });
+    expect(times).toEqual([
+      ['queue', '86400000', '86400000', '-1'],
+      ['state', '-1', undefined, '-1'],
+      ['parked', '-1', undefined, '-1'],
+      ['parts', '175200000', undefined, '-1'],
+    ]);
   });
 
   it('lets everything that fits into the queue fit into the parked topic, also what others wrote', () => {

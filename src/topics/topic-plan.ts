@@ -1,6 +1,7 @@
 import { PARKED_COPY_BYTES } from '../codec/parked-copy.ts';
 import { OptionsError } from '../errors/options-error.ts';
 import type { TopicSpec } from '../kafka/port.ts';
+import type { Retention } from '../options/retention.ts';
 import { queueNameProblem } from './queue-name.ts';
 
 /** What a topic is to its queue. */
@@ -15,6 +16,7 @@ export interface TopicDeclaration {
   readonly minInsyncReplicas: number | undefined;
   /** The largest record the queue sends. Kafka: max.message.bytes. */
   readonly maxRecordBytes: number;
+  readonly retention: Retention;
 }
 
 export interface PlannedTopic {
@@ -23,6 +25,10 @@ export interface PlannedTopic {
   readonly partitions: number;
   /** The largest record that is sent to it. */
   readonly maxRecordBytes: number;
+  /** Age at which Kafka deletes records, finished or not; undefined = never. Kafka: retention.ms. */
+  readonly retentionMs: number | undefined;
+  /** Time that one segment may span; undefined = as the brokers have it. Kafka: segment.ms. */
+  readonly segmentMs: number | undefined;
 }
 
 /** The topics of one queue, before a cluster has been looked at. */
@@ -56,33 +62,51 @@ const DEFAULT_MIN_INSYNC = 2;
  * @throws OptionsError when the name cannot be a topic's.
  */
 export function planTopics(declaration: TopicDeclaration): TopicPlan {
-  const { queue, partitions, replicationFactor, minInsyncReplicas, maxRecordBytes } = declaration;
+  const { queue, partitions, replicationFactor, minInsyncReplicas, maxRecordBytes, retention } = declaration;
   const problem = queueNameProblem(queue);
   if (problem !== undefined) {
     throw new OptionsError('a queue', [{ path: 'name', value: JSON.stringify(queue), ...problem }]);
   }
   const topics: readonly PlannedTopic[] = [
-    { role: 'queue', name: queue, partitions, maxRecordBytes },
+    { role: 'queue', name: queue, partitions, maxRecordBytes, ...tasksTime(retention) },
     {
       role: 'state',
       name: stateTopicName(queue),
       partitions: Math.min(MOST_SIDE_PARTITIONS, partitions),
       maxRecordBytes: STATE_RECORD_BYTES,
+      ...noTime,
     },
     {
       role: 'parked',
       name: parkedTopicName(queue),
       partitions: Math.min(MOST_SIDE_PARTITIONS, partitions),
       maxRecordBytes: maxRecordBytes + PARKED_COPY_BYTES,
+      ...noTime,
     },
     {
       role: 'parts',
       name: partsTopicName(queue),
       partitions: Math.min(MOST_SIDE_PARTITIONS, partitions),
       maxRecordBytes,
+      ...partsTime(retention),
     },
   ];
   return { queue, topics, replicationFactor, minInsyncReplicas };
+}
+
+type Times = Pick<PlannedTopic, 'retentionMs' | 'segmentMs'>;
+
+/** The journal says who owns what, and what is parked waits for people: neither has an age at which it may go. */
+const noTime: Times = { retentionMs: undefined, segmentMs: undefined };
+
+function tasksTime(retention: Retention): Times {
+  if (retention.kind === 'keep-finished') return noTime;
+  return { retentionMs: retention.timeMs, segmentMs: retention.segmentMs };
+}
+
+function partsTime(retention: Retention): Times {
+  if (retention.kind === 'keep-finished') return noTime;
+  return { retentionMs: retention.partsMs, segmentMs: undefined };
 }
 
 /** The topic of a queue's journal. */
@@ -122,9 +146,11 @@ export function topicSpec(plan: FittedPlan, topic: PlannedTopic): TopicSpec {
     configs: {
       // Compaction keeps the last record of a key: every other task of that key would be gone.
       'cleanup.policy': 'delete',
-      // Unfinished tasks have no age and no size at which they may go; what is finished is deleted by its owner.
-      'retention.ms': '-1',
+      // Unfinished tasks have no size at which they may go, and an age only if one was declared; else what is finished is
+      // deleted by its owner.
+      'retention.ms': String(topic.retentionMs ?? -1),
       'retention.bytes': '-1',
+      ...(topic.segmentMs === undefined ? {} : { 'segment.ms': String(topic.segmentMs) }),
       // Ages are judged by the brokers' clocks: producers' clocks are many and wrong.
       'message.timestamp.type': 'LogAppendTime',
       'min.insync.replicas': String(plan.minInsyncReplicas),

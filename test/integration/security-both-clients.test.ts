@@ -1,9 +1,17 @@
 import { randomUUID } from 'node:crypto';
+import {
+  AclOperations,
+  AclPermissionTypes,
+  Admin as LibraryAdmin,
+  ResourcePatternTypes,
+  ResourceTypes,
+} from '@platformatic/kafka';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { confluentDriver } from '../../src/kafka/confluent/driver.ts';
 import { platformaticAdmin } from '../../src/kafka/platformatic/admin.ts';
 import type { Admin, OutgoingRecord } from '../../src/kafka/port.ts';
 import type { ClusterAddress, OAuthToken, SaslOptions, TlsOptions } from '../../src/kafka/security.ts';
+import { resolveRetention } from '../../src/options/retention.ts';
 import { ensureTopics } from '../../src/topics/ensure-topics.ts';
 import { planTopics } from '../../src/topics/topic-plan.ts';
 import type { TopicProblem } from '../../src/topics/topic-problem.ts';
@@ -150,6 +158,33 @@ describe('wrong security options', () => {
   });
 });
 
+/** Kafka: CreateAcls. Brokers learn of it a moment later. */
+async function allow(
+  principal: string,
+  on: { readonly kind: 'TOPIC' | 'GROUP' | 'CLUSTER'; readonly name: string },
+  operation: 'DESCRIBE' | 'DELETE',
+): Promise<void> {
+  const admin = new LibraryAdmin({
+    clientId: 'security-test',
+    bootstrapBrokers: [cluster.bootstrap],
+    retries: 5,
+  });
+  await admin.createAcls({
+    creations: [
+      {
+        resourceType: ResourceTypes[on.kind],
+        resourceName: on.name,
+        resourcePatternType: ResourcePatternTypes.LITERAL,
+        principal: `User:${principal}`,
+        host: '*',
+        operation: AclOperations[operation],
+        permissionType: AclPermissionTypes.ALLOW,
+      },
+    ],
+  });
+  await admin.close();
+}
+
 describe('a principal without rights', () => {
   async function asNobody(): Promise<Admin> {
     const sasl = { mechanism: 'OAUTHBEARER', token: token('nobody') } as const;
@@ -169,6 +204,58 @@ describe('a principal without rights', () => {
     await admin.close();
   });
 
+  it('reaches logs and commits of others as far as it is allowed, and hears of the rest by name', async () => {
+    const owner = await platformaticAdmin(address(secure.bootstrap, { ca: secure.ca }, password('PLAIN')));
+    const topic = `acl-${randomUUID()}`;
+    const group = `acl-${randomUUID()}`;
+    const place = { topic, partition: 0 };
+    await owner.createTopics([{ name: topic, partitions: 1, replicationFactor: 1, configs: {} }]);
+    const driver = confluentDriver({
+      address: address(secure.bootstrap, { ca: secure.ca }, password('PLAIN')),
+      admin: () => Promise.resolve(owner),
+    });
+    const appender = await driver.appender();
+    for (let n = 0; n < 2; n += 1) await appender.append({ ...place, records: [record] });
+    await appender.close({ timeoutMs: 5_000 });
+    const admin = await asNobody();
+    const denied = { failure: { kind: 'authorization' } };
+    const deletion = { ...place, offset: 1 };
+
+    // Nothing may be done; then each right by itself, as docs/retention.md tells them.
+    expect(await admin.deleteRecords([deletion])).toMatchObject([
+      { ...place, logStart: undefined, ...denied },
+    ]);
+    await expect(admin.offsetsForTime([place], 0)).rejects.toMatchObject(denied);
+    await expect(admin.committedOffsets(group, [place])).rejects.toMatchObject(denied);
+    await expect(admin.logSizes([place])).rejects.toMatchObject(denied);
+
+    await allow('nobody', { kind: 'TOPIC', name: topic }, 'DESCRIBE');
+    await expect.poll(() => admin.offsetsForTime([place], 0).catch(() => [])).toMatchObject([{ offset: 0 }]);
+    expect(await admin.deleteRecords([deletion])).toMatchObject([
+      { ...place, logStart: undefined, ...denied },
+    ]);
+    await expect(admin.committedOffsets(group, [place])).rejects.toMatchObject(denied);
+    await expect(admin.logSizes([place])).rejects.toMatchObject(denied);
+
+    await allow('nobody', { kind: 'TOPIC', name: topic }, 'DELETE');
+    await expect.poll(() => admin.deleteRecords([deletion])).toMatchObject([{ ...place, logStart: 1 }]);
+    await allow('nobody', { kind: 'GROUP', name: group }, 'DESCRIBE');
+    await expect
+      .poll(() => admin.committedOffsets(group, [place]).catch(() => []))
+      .toEqual([{ ...place, offset: undefined, metadata: '' }]);
+    await expect(admin.logSizes([place])).rejects.toMatchObject(denied);
+    await allow('nobody', { kind: 'CLUSTER', name: 'kafka-cluster' }, 'DESCRIBE');
+    await expect
+      .poll(() =>
+        admin
+          .logSizes([place])
+          .then((sizes) => sizes.get(`${topic}/0`))
+          .catch(() => undefined),
+      )
+      .toBeGreaterThan(0);
+    await Promise.all([owner.close(), admin.close()]);
+  });
+
   it('can start on topics whose settings it may not read, and is told what is unknown', async () => {
     const owner = await platformaticAdmin(address(secure.bootstrap, { ca: secure.ca }, password('PLAIN')));
     const plan = planTopics({
@@ -177,6 +264,7 @@ describe('a principal without rights', () => {
       replicationFactor: 1,
       minInsyncReplicas: 1,
       maxRecordBytes: 1_000_000,
+      retention: resolveRetention({}, 1_800_000),
     });
     const common = { plan, onMissing: 'create', embedded: undefined } as const;
     const facts = await ensureTopics({ ...common, admin: owner, onWarning: () => undefined });

@@ -2,10 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { platformaticAdmin } from '../../src/kafka/platformatic/admin.ts';
 import type { Admin } from '../../src/kafka/port.ts';
+import { type RetentionOptions, resolveRetention } from '../../src/options/retention.ts';
 import { ensureTopics } from '../../src/topics/ensure-topics.ts';
 import { planTopics, type TopicPlan } from '../../src/topics/topic-plan.ts';
 import type { TopicProblem } from '../../src/topics/topic-problem.ts';
 import { kafkaBrokers } from '../support/kafka/shared.ts';
+
+const DAY = 86_400_000;
 
 function connect(): Promise<Admin> {
   return platformaticAdmin({
@@ -23,13 +26,18 @@ beforeAll(async () => {
 });
 afterAll(() => admin.close());
 
-function planOf(queue: string, partitions: number): TopicPlan {
+function planOf(
+  queue: string,
+  partitions: number,
+  retention: RetentionOptions = { keepFinishedMs: DAY },
+): TopicPlan {
   return planTopics({
     queue,
     partitions,
     replicationFactor: undefined,
     minInsyncReplicas: undefined,
     maxRecordBytes: 2_000_000,
+    retention: resolveRetention(retention, 1_800_000),
   });
 }
 
@@ -71,6 +79,40 @@ describe("a queue's topics at start", () => {
       'compression.type': 'producer',
     });
     expect(warnings).toEqual([]);
+  });
+
+  it('are created with a time limit for tasks and their parts, and judged by it at the next start', async () => {
+    const queue = `created-${randomUUID()}`;
+    const warnings: TopicProblem[] = [];
+    await ensure(admin, planOf(queue, 2, { timeMs: DAY }), warnings);
+    const retentionOf = async (suffix: string) =>
+      (await admin.topicConfigs(`${queue}${suffix}`)).get('retention.ms');
+    expect(await Promise.all(['', '.state', '.parked', '.parts'].map(retentionOf))).toEqual([
+      String(DAY),
+      '-1',
+      '-1',
+      String(2 * DAY + 1_800_000 + 600_000),
+    ]);
+    expect((await admin.topicConfigs(queue)).get('segment.ms')).toBe(String(DAY));
+    await ensure(admin, planOf(queue, 2, { timeMs: DAY }), warnings);
+    expect(warnings).toEqual([]);
+
+    await ensure(admin, planOf(queue, 2, { timeMs: DAY / 2 }), warnings);
+    expect(warnings.map(({ code, topic }) => `${code} ${topic}`)).toEqual([
+      `RETENTION_TIME_TOO_LONG ${queue}`,
+      `SEGMENT_TIME_TOO_LONG ${queue}`,
+      `RETENTION_TIME_TOO_LONG ${queue}.parts`,
+    ]);
+    const refused = (code: string) => ({
+      problems: [
+        { code, severity: 'refuse', topic: queue },
+        { code, severity: 'refuse', topic: `${queue}.parts` },
+      ],
+    });
+    await expect(ensure(admin, planOf(queue, 2, { timeMs: 2 * DAY }))).rejects.toMatchObject(
+      refused('RETENTION_TIME_TOO_SHORT'),
+    );
+    await expect(ensure(admin, planOf(queue, 2))).rejects.toMatchObject(refused('RETENTION_TIME_FINITE'));
   });
 
   it('are found as they are by the next start', async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { embeddedDriver } from '../../src/kafka/confluent/embedded-driver.ts';
+import { resolveRetention } from '../../src/options/retention.ts';
 import { ensureTopics } from '../../src/topics/ensure-topics.ts';
 import { planTopics } from '../../src/topics/topic-plan.ts';
 import type { TopicProblem } from '../../src/topics/topic-problem.ts';
@@ -14,6 +15,7 @@ test('on embedded Kafka the topics come into being as it makes them, and nothing
     replicationFactor: undefined,
     minInsyncReplicas: undefined,
     maxRecordBytes: 1_000_000,
+    retention: resolveRetention({}, 1_800_000),
   });
   const facts = await ensureTopics({
     admin,

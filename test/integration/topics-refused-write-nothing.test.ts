@@ -3,6 +3,7 @@ import { Producer, stringSerializers } from '@platformatic/kafka';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { platformaticAdmin } from '../../src/kafka/platformatic/admin.ts';
 import type { Admin } from '../../src/kafka/port.ts';
+import { resolveRetention } from '../../src/options/retention.ts';
 import { ensureTopics } from '../../src/topics/ensure-topics.ts';
 import { planTopics } from '../../src/topics/topic-plan.ts';
 import { TopicsRefusedError } from '../../src/topics/topics-refused-error.ts';
@@ -82,6 +83,7 @@ async function start(queue: string, onMissing: 'create' | 'fail' = 'create'): Pr
     replicationFactor: undefined,
     minInsyncReplicas: undefined,
     maxRecordBytes: 1_000_000,
+    retention: resolveRetention({}, 1_800_000),
   });
   try {
     await ensureTopics({ admin, plan, onMissing, embedded: undefined, onWarning: () => undefined });
