@@ -62,7 +62,10 @@ export type Handler<Payload, Context> = (payload: Payload, ctx: Context) => unkn
 export interface BatchOptions {
   /** Tasks of a batch at most; no more than may be under way at once. Larger: fewer calls, more that fails together. */
   readonly maxSize: number;
-  /** Their size as records in Kafka, bytes. Default 1,048,576. A larger task is a batch of its own. */
+  /**
+   * Bytes of their payloads as JSON and of their bodies, or of their records in Kafka where those are more. Default
+   * 1,048,576. A larger task is a batch of its own.
+   */
   readonly maxBytes?: number;
   /** How long the first one waits for others, milliseconds. Default 20. Longer: larger batches when there is little to do. */
   readonly maxWaitMs?: number;

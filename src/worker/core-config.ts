@@ -5,6 +5,7 @@ import type { TaskRegistry } from '../tasks/task-registry.ts';
 import { HORIZON_MAX } from './core/commit-metadata.ts';
 import type { CoreConfig } from './core/core-state.ts';
 import type { SharedBudget } from './core/shared-budget.ts';
+import { contentBytes } from './reading/content-bytes.ts';
 import type { ResolvedWorkerOptions } from './worker-options.ts';
 
 /** The core's view of the options. */
@@ -31,6 +32,7 @@ export function coreConfig(
     notBeforeMs: (item) =>
       registry.forRecord(item.type)?.unordered === true ? readNotBefore(item.record) : undefined,
     afterGiveUp: (recorded) => options.ofType(nameOf(recorded)).afterGiveUp,
+    contentBytes: ({ record }) => contentBytes(record, (recorded) => registry.forRecord(recorded)?.body),
     concurrency: options.concurrency,
     commitIntervalMs: options.commitIntervalMs,
     drainMs: options.rebalance.drainMs,

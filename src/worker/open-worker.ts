@@ -1,5 +1,4 @@
 import type { Clock } from '../clock/clock.ts';
-import { MAX_PART_BYTES } from '../codec/codec-limits.ts';
 import type { CodecSet } from '../codec/payload-codec.ts';
 import { WorkerStuckError } from '../errors/worker-errors.ts';
 import type {
@@ -26,8 +25,8 @@ import { ParkedParts } from './parked-parts.ts';
 import { type AppendParked, ParkingIo } from './parking-io.ts';
 import { PartitionHooks } from './partition-hooks.ts';
 import { PartitionIo } from './partition-io.ts';
+import { BudgetWindows } from './reading/budget-windows.ts';
 import { ParkedFeed } from './reading/parked-feed.ts';
-import { WINDOW_COUNT } from './reading/part-source.ts';
 import { PartsFeed } from './reading/parts-feed.ts';
 import { SweepFeed } from './reading/sweep-feed.ts';
 import { TailFeed } from './reading/tail-feed.ts';
@@ -175,8 +174,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     openReader: () => open('parts'),
     logEnds: (place) => logEnds(deps, place),
     clock,
-    // A window for some; whoever gets none waits for one.
-    reserveBytes: Math.max(WINDOW_COUNT * MAX_PART_BYTES, deps.budget.limitBytes / 4),
+    memory: new BudgetWindows(deps.budget, clock),
   });
   const runner = newRunner(parts, partsFeed, (run, end) => engine.onTaskEnded(run, end));
   const io = new PartitionIo({

@@ -6,6 +6,7 @@ import { encodePart } from '../../src/codec/part.ts';
 import { MemoryCluster } from '../../src/kafka/memory/memory-cluster.ts';
 import { memoryDriver } from '../../src/kafka/memory/memory-driver.ts';
 import type { OutgoingRecord, Reader } from '../../src/kafka/port.ts';
+import type { Claimant, WindowMemory } from '../../src/worker/reading/part-reserve.ts';
 import type { PartSource } from '../../src/worker/reading/part-source.ts';
 import { PartsFeed } from '../../src/worker/reading/parts-feed.ts';
 
@@ -78,6 +79,26 @@ export function openSilentReader(): Promise<Reader> {
   return Promise.resolve(silent as unknown as Reader); // the rest is not called
 }
 
+/** So much of it, or one window that is larger. */
+class FixedMemory implements WindowMemory {
+  readonly #limitBytes: number;
+  #usedBytes = 0;
+
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes;
+  }
+
+  take({ windowBytes }: Claimant): boolean {
+    if (this.#usedBytes > 0 && this.#usedBytes + windowBytes > this.#limitBytes) return false;
+    this.#usedBytes += windowBytes;
+    return true;
+  }
+
+  giveBack({ windowBytes }: Claimant): void {
+    this.#usedBytes -= windowBytes;
+  }
+}
+
 /** A topic of parts, and a feed on it. */
 export class PartsRig {
   readonly cluster = new MemoryCluster();
@@ -106,7 +127,7 @@ export class PartsRig {
         return ends;
       },
       clock: this.clock,
-      reserveBytes,
+      memory: new FixedMemory(reserveBytes),
     });
   }
 

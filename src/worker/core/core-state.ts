@@ -1,6 +1,7 @@
 import type { Effect, PartitionEffect, Run } from './effects.ts';
 import type { Item, Lane } from './lane.ts';
 import type { LiveKeys } from './live-keys.ts';
+import { MemoryGate } from './memory-gate.ts';
 import { MinHeap } from './min-heap.ts';
 import { OutageDetector } from './outage.ts';
 import type { PartitionState } from './partition-state.ts';
@@ -21,6 +22,8 @@ export interface CoreConfig {
   readonly afterGiveUp: (type: string) => AfterGiveUp;
   /** A task that others do not wait for is not to run before this time, as people count it. Left out: none is delayed. */
   readonly notBeforeMs?: (item: Item) => number | undefined;
+  /** Memory that a start takes beside its record. Left out: none. */
+  readonly contentBytes?: (item: Item) => number;
   readonly concurrency: number;
   readonly commitIntervalMs: number;
   readonly drainMs: number;
@@ -89,6 +92,7 @@ export class CoreState {
   readonly liveKeys: LiveKeys;
   readonly suspectGate: SuspectGate;
   readonly suspects = new Suspects();
+  readonly memory = new MemoryGate();
   readonly partitions = new Map<number, PartitionState>();
   /** By their present names. */
   readonly types = new Map<string, TypeState>();

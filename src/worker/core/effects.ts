@@ -4,6 +4,7 @@ import type { StopReason, TakingNote } from './judge-taking.ts';
 import type { HoldReason, Item, Lane } from './lane.ts';
 import type { Copy, JournalWrite, MarkRequest, ParkedWant } from './parked.ts';
 import type { PartitionState, Reading } from './partition-state.ts';
+import type { Reservation } from './shared-budget.ts';
 
 /**
  * One start of a task. It is its own identity: what arrives late is compared with the run its lane has now, so the end
@@ -15,6 +16,8 @@ export interface Run {
   readonly item: Item;
   /** 1 for the first try. */
   readonly attempt: number;
+  /** What it holds beside its record, until its handler's promise has settled. */
+  readonly reservation?: Reservation | undefined;
 }
 
 /** How a handler's end is to be taken. */

@@ -153,7 +153,8 @@ function dropWaiting(core: CoreState, partition: PartitionState, downToBytes: nu
     if (partition.bufferedBytes <= downToBytes) return;
     // What is being copied is in use, and soon gone; a suspect starts when its turn has come.
     if (lane.state === 'running' || lane.state === 'parking') continue;
-    letGo(core, partition, lane.dropBeyond(lane.state === 'vetting' ? 1 : 0));
+    const isSoon = lane.state === 'vetting' || core.memory.isNext(lane);
+    letGo(core, partition, lane.dropBeyond(isSoon ? 1 : 0));
   }
 }
 
@@ -169,7 +170,7 @@ export function dropIfUnwanted(core: CoreState, partition: PartitionState, lane:
  * The process holds all it may. When nothing that is here can run although slots are free, records that wait are let
  * go, so that what could run can be read.
  */
-function makeRoom(core: CoreState): void {
+export function makeRoom(core: CoreState): void {
   for (const partition of core.partitions.values()) dropWaiting(core, partition, 0);
   // Somebody has a turn when all slots are taken, too: whoever has started one asks for the next.
   if (core.budget.open || core.turn.length > 0) return;

@@ -232,7 +232,8 @@ function stepOn(core: CoreState, run: Run): void {
  */
 function endRun(core: CoreState, run: Run): boolean {
   if (!core.runs.delete(run)) return false;
-  const { partition, lane } = run;
+  const { partition, lane, reservation } = run;
+  if (reservation !== undefined) core.budget.giveBack(reservation);
   const type = core.type(run.item.type);
   type.runningCount -= 1;
   if (type.probe === run) type.probe = undefined;

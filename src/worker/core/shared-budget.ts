@@ -1,28 +1,85 @@
-/** Who has not asked for so long does not wait any more. */
-const FORGET_MS = 1_000;
+import { FORGET_MS, Turns } from './turns.ts';
+
+/** When no other heavy content is here, so long is waited for records to leave; then it goes beside them. */
+const PATIENCE_MS = 2_000;
+
+/** Memory that one start has for its content: what its record does not hold. */
+export interface Reservation {
+  readonly bytes: number;
+  /** So little that it has a share of its own. */
+  readonly light: boolean;
+  /** Of a task that had some already. */
+  readonly extends?: true;
+}
+
+/** Whoever is next in a line and waits for records to leave. */
+interface Wanted {
+  readonly who: object;
+  readonly bytes: number;
+  readonly sinceMs: number;
+  askedMs: number;
+}
+
+/** Starts of one weight that wait. */
+class Line {
+  readonly turns = new Turns();
+  usedBytes = 0;
+  #wanted: Wanted | undefined;
+
+  /** What is kept back for whoever is next. */
+  get wantedBytes(): number {
+    return this.#wanted?.bytes ?? 0;
+  }
+
+  /** Keeps memory back from now on. Returns since when. */
+  want(who: object, bytes: number, nowMs: number): number {
+    if (this.#wanted?.who === who && this.#wanted.bytes === bytes) this.#wanted.askedMs = nowMs;
+    else this.#wanted = { who, bytes, sinceMs: nowMs, askedMs: nowMs };
+    return this.#wanted.sinceMs;
+  }
+
+  wantNothing(who: object): void {
+    if (this.#wanted?.who === who) this.#wanted = undefined;
+  }
+
+  forget(nowMs: number): void {
+    if (this.#wanted !== undefined && nowMs - this.#wanted.askedMs > FORGET_MS) this.#wanted = undefined;
+  }
+}
 
 /**
- * Bytes of tasks that a process may hold at once, shared by all its workers. A gate before reading, never a reason to
- * drop: who finds it closed waits. It opens again only well below the limit, so that reading does not stop and go.
+ * Bytes of tasks that a process may hold at once, shared by all its workers: records that were read, and the content of
+ * tasks that run (decoded payloads, bodies, windows of parts).
+ *
+ * For records it is a gate before reading, never a reason to drop: who finds it closed waits. It opens again only well
+ * below its limit, so that reading does not stop and go. Records have what no content has, and half at least.
+ *
+ * Content is reserved before its task starts, in turn. Whoever is next and waits for records to leave keeps back what comes
+ * free. What is larger than the share of contents goes when no other heavy content is here. Light ones do not wait for
+ * heavy ones: a small share is theirs.
  */
 export class SharedBudget {
   readonly limitBytes: number;
-  /** Who found it closed, in that order, and when they asked last. */
-  readonly #waiting = new Map<object, number>();
-  #usedBytes = 0;
+  readonly #readers = new Turns();
+  readonly #heavy = new Line();
+  readonly #light = new Line();
+  #recordBytes = 0;
   #closed = false;
+  #extendedCount = 0;
 
   constructor(limitBytes: number) {
     this.limitBytes = limitBytes;
   }
 
   get usedBytes(): number {
-    return this.#usedBytes;
+    return this.#recordBytes + this.#contentBytes;
   }
 
   /** Whether more may be read now. */
   get open(): boolean {
-    if (this.#closed && this.#usedBytes <= this.limitBytes * 0.75) this.#closed = false;
+    const limit = this.#recordLimitBytes;
+    if (this.#recordBytes >= limit) this.#closed = true;
+    else if (this.#recordBytes <= limit * 0.75) this.#closed = false;
     return !this.#closed;
   }
 
@@ -31,29 +88,136 @@ export class SharedBudget {
    * frees memory and takes it again at once would leave nothing to the others.
    */
   admits(worker: object, nowMs: number): boolean {
+    this.#forgetWanted(nowMs);
     if (!this.open) {
-      this.#waiting.set(worker, nowMs);
+      this.#readers.wait(worker, nowMs);
       return false;
     }
-    for (const [first, askedMs] of this.#waiting) {
-      if (first === worker) break;
-      if (nowMs - askedMs <= FORGET_MS) return false;
-      this.#waiting.delete(first);
-    }
-    this.#waiting.delete(worker);
+    if (!this.#readers.isNext(worker, nowMs)) return false;
+    this.#readers.leave(worker);
     return true;
   }
 
+  /** For records. */
   get roomBytes(): number {
-    return Math.max(0, this.limitBytes - this.#usedBytes);
+    return Math.max(0, this.#recordLimitBytes - this.#recordBytes);
   }
 
+  /** A start waits for records to leave. */
+  get wantsRoom(): boolean {
+    return this.#heavy.wantedBytes + this.#light.wantedBytes > 0;
+  }
+
+  /** Records. */
   take(bytes: number): void {
-    this.#usedBytes += bytes;
-    if (this.#usedBytes >= this.limitBytes) this.#closed = true;
+    this.#recordBytes += bytes;
+    if (this.#recordBytes >= this.#recordLimitBytes) this.#closed = true;
   }
 
   release(bytes: number): void {
-    this.#usedBytes -= bytes;
+    this.#recordBytes -= bytes;
+  }
+
+  /** Memory for the content of one start; undefined: it has to wait, and `who` to ask again. */
+  reserve(who: object, bytes: number, nowMs: number): Reservation | undefined {
+    this.#forgetWanted(nowMs);
+    const light = this.isLight(bytes);
+    const line = light ? this.#light : this.#heavy;
+    line.turns.wait(who, nowMs);
+    if (!line.turns.isNext(who, nowMs)) return undefined;
+    if (!(light ? this.#letsLightGo(who, bytes, nowMs) : this.#letsHeavyGo(who, bytes, nowMs)))
+      return undefined;
+    line.turns.leave(who);
+    line.wantNothing(who);
+    return this.reserveAnyway(bytes);
+  }
+
+  /** It does not wait any more. */
+  withdraw(who: object): void {
+    for (const line of [this.#light, this.#heavy]) {
+      line.turns.leave(who);
+      line.wantNothing(who);
+    }
+  }
+
+  /** The same as {@link reserve}, whatever else is here. */
+  reserveAnyway(bytes: number): Reservation {
+    const light = this.isLight(bytes);
+    (light ? this.#light : this.#heavy).usedBytes += bytes;
+    return { bytes, light };
+  }
+
+  /**
+   * More for a task that runs: it must not wait for starts, which may wait for what it has. Undefined: it has to ask again.
+   * One at a time gets what it asks for, whatever else is here, so that it comes to its end.
+   */
+  extend(bytes: number): Reservation | undefined {
+    const fits =
+      this.usedBytes + bytes <= this.limitBytes && this.#contentBytes + bytes <= this.limitBytes / 2;
+    if (this.#extendedCount > 0 && !fits) return undefined;
+    this.#extendedCount += 1;
+    return { ...this.reserveAnyway(bytes), extends: true };
+  }
+
+  giveBack({ bytes, light, extends: isMore }: Reservation): void {
+    if (isMore === true) this.#extendedCount -= 1;
+    (light ? this.#light : this.#heavy).usedBytes -= bytes;
+  }
+
+  /** Whether it has the share of the light ones. */
+  isLight(bytes: number): boolean {
+    return bytes <= this.limitBytes / 64;
+  }
+
+  get #contentBytes(): number {
+    return this.#heavy.usedBytes + this.#light.usedBytes;
+  }
+
+  get #lightShareBytes(): number {
+    return this.limitBytes / 16;
+  }
+
+  /** With the light ones' share it is half of all. */
+  get #heavyLimitBytes(): number {
+    return this.limitBytes / 2 - this.#lightShareBytes;
+  }
+
+  get #recordLimitBytes(): number {
+    const wantedBytes = this.#heavy.wantedBytes + this.#light.wantedBytes;
+    return Math.max(this.limitBytes / 2, this.limitBytes - this.#contentBytes - wantedBytes);
+  }
+
+  /** Beyond their share light ones take what heavy ones do not want. */
+  #letsLightGo(who: object, bytes: number, nowMs: number): boolean {
+    const { usedBytes } = this.#light;
+    if (usedBytes + bytes <= this.#lightShareBytes) return true;
+    const isOthers = !this.#heavy.turns.isEmpty(nowMs) || this.#contentBytes + bytes > this.limitBytes / 2;
+    if (isOthers) {
+      this.#light.wantNothing(who);
+      return false;
+    }
+    if (this.usedBytes + bytes <= this.limitBytes) return true;
+    this.#light.want(who, bytes, nowMs);
+    return false;
+  }
+
+  #letsHeavyGo(who: object, bytes: number, nowMs: number): boolean {
+    const { usedBytes } = this.#heavy;
+    // Whoever wants more than all heavy ones may have goes alone.
+    if (usedBytes > 0 && usedBytes + bytes > this.#heavyLimitBytes) {
+      this.#heavy.wantNothing(who);
+      return false;
+    }
+    const lightBytes = Math.max(this.#lightShareBytes, this.#light.usedBytes);
+    const neededBytes = Math.min(bytes, this.#heavyLimitBytes);
+    if (this.#recordBytes + usedBytes + neededBytes + lightBytes <= this.limitBytes) return true;
+    const sinceMs = this.#heavy.want(who, neededBytes + lightBytes - this.#light.usedBytes, nowMs);
+    // Records may stay for long: those of tasks that run, and of parked ones that wait for their turn.
+    return usedBytes === 0 && nowMs - sinceMs >= PATIENCE_MS;
+  }
+
+  #forgetWanted(nowMs: number): void {
+    this.#heavy.forget(nowMs);
+    this.#light.forget(nowMs);
   }
 }

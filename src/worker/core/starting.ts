@@ -2,9 +2,10 @@ import { LANES_THAT_ALWAYS_FIT, metadataFits } from './commit-metadata.ts';
 import type { CoreState, TypeState } from './core-state.ts';
 import { askForRoomAgain, delay, makeRoomOfDelayed, waitsUnlisted } from './delaying.ts';
 import type { Run } from './effects.ts';
-import { dropIfUnwanted } from './flow.ts';
+import { dropIfUnwanted, makeRoom } from './flow.ts';
 import { isHeldByOperator } from './holds.ts';
 import type { Item, Lane } from './lane.ts';
+import { callForMemory, giveBackUnused, hasMemory, takeMemory } from './memory-gate.ts';
 import { copyFirst, isDoneAside, turnOf } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
 import { advanceLane, holdLane, moveLane, queueUp } from './scheduling.ts';
@@ -13,18 +14,36 @@ import { admitSuspect, admittedAlone, suspectStarted } from './suspects.ts';
 import { callWaiting, mayStart } from './type-limits.ts';
 
 const FULL_REPORT_MS = 60_000;
+/** Looking for records that can leave is work; meanwhile some leave by themselves. */
+const MAKE_ROOM_MS = 25;
 
 /** Starts what may start: partitions take turns, within a partition the lowest offset goes first. */
 export function startReady(core: CoreState): void {
+  giveBackUnused(core);
   if (core.suspectGate.closed) {
     startAlone(core);
     return;
   }
   askForRoomAgain(core);
   releaseProbes(core);
-  callWaiting(core);
+  makeRoomForStarts(core);
+  callAll(core);
   do startInTurn(core);
-  while (hasSlot(core) && callWaiting(core));
+  while (hasSlot(core) && callAll(core));
+}
+
+/** Whoever has waited for memory has waited for its type's limit before: it comes first. */
+function callAll(core: CoreState): boolean {
+  const anyForMemory = !core.stopping && callForMemory(core);
+  return callWaiting(core) || anyForMemory;
+}
+
+/** A start of this worker or of another waits for records to leave: those that cannot run are in its way. */
+function makeRoomForStarts(core: CoreState): void {
+  const { budget, memory, nowMs } = core;
+  if (!budget.wantsRoom || budget.open || nowMs - memory.madeRoomAtMs < MAKE_ROOM_MS) return;
+  memory.madeRoomAtMs = nowMs;
+  makeRoom(core);
 }
 
 function hasSlot(core: CoreState): boolean {
@@ -163,9 +182,10 @@ function startLane(core: CoreState, partition: PartitionState, lane: Lane, item:
     dropIfUnwanted(core, partition, lane);
     return;
   }
+  if (!hasMemory(core, partition, lane, item)) return;
   if (!lane.aside && item.offset < partition.suspectBelow && !admitSuspect(core, partition, lane, item))
     return;
-  const run: Run = { partition, lane, item, attempt: lane.attempts + 1 };
+  const run: Run = { partition, lane, item, attempt: lane.attempts + 1, reservation: takeMemory(core, lane) };
   moveLane(core, partition, lane, 'running');
   partition.runningCount += 1;
   if (!lane.aside) partition.startedBelow = Math.max(partition.startedBelow, item.offset + 1);

@@ -1,5 +1,6 @@
 import type { CoreState, TypeState } from './core-state.ts';
 import type { Lane } from './lane.ts';
+import { isOnItsWay } from './memory-gate.ts';
 import type { PartitionState } from './partition-state.ts';
 import { advanceLane } from './scheduling.ts';
 import type { TypePolicy } from './type-policy.ts';
@@ -89,12 +90,8 @@ export function callWaiting(core: CoreState): boolean {
   return any;
 }
 
-/**
- * A full partition waits for some of its keys, and those may wait for this very limit: what cannot start because of that
- * must not keep a place.
- */
+/** Whether it is about to start, and still as a task of this type. */
 function keepsPlace(core: CoreState, type: TypeState, lane: Lane, partition: PartitionState): boolean {
-  if (partition.phase !== 'running' || (partition.full && !lane.aside)) return false;
   if (typeof lane.first === 'object' && core.type(lane.first.type) !== type) return false;
-  return lane.state === 'ready' || lane.state === 'fetching' || lane.state === 'vetting';
+  return isOnItsWay(lane, partition);
 }

@@ -1,19 +1,36 @@
+import type { Clock, Timer } from '../../clock/clock.ts';
+
+/** While somebody waits it is tried again so often: others that share the memory tell nobody when they are done. */
+const TRY_AGAIN_MS = 25;
+
 /** Somebody who needs memory before reading parts. */
 export interface Claimant {
+  /** 0: it has all it needs. */
   readonly windowBytes: number;
+  /** A task that runs. It must not wait for those that do not, which may wait for what it has. */
+  readonly isRunning: boolean;
   /** The memory is there, until it is released. */
   granted(): void;
 }
 
-/** Bytes of parts that a worker holds at once, given out in the order in which they were asked for. */
+/** Where the memory comes from. */
+export interface WindowMemory {
+  /** False: there is not enough of it now. */
+  take(claimant: Claimant): boolean;
+  giveBack(claimant: Claimant): void;
+}
+
+/** Gives memory for windows of parts to readings that have none, in the order in which they asked for it. */
 export class PartReserve {
-  readonly #limitBytes: number;
+  readonly #memory: WindowMemory;
+  readonly #clock: Clock;
   readonly #holders = new Set<Claimant>();
   readonly #waiting = new Set<Claimant>();
-  #usedBytes = 0;
+  #timer: Timer | undefined;
 
-  constructor(limitBytes: number) {
-    this.#limitBytes = limitBytes;
+  constructor(memory: WindowMemory, clock: Clock) {
+    this.#memory = memory;
+    this.#clock = clock;
   }
 
   get hasWaiting(): boolean {
@@ -21,12 +38,12 @@ export class PartReserve {
   }
 
   has(claimant: Claimant): boolean {
-    return this.#holders.has(claimant);
+    return claimant.windowBytes === 0 || this.#holders.has(claimant);
   }
 
   /** Asking again changes nothing. */
   ask(claimant: Claimant): void {
-    if (this.#holders.has(claimant)) return;
+    if (this.has(claimant)) return;
     this.#waiting.add(claimant);
     this.#grant();
   }
@@ -34,18 +51,24 @@ export class PartReserve {
   /** Gives back what the claimant has, or its place in the line. */
   release(claimant: Claimant): void {
     this.#waiting.delete(claimant);
-    if (this.#holders.delete(claimant)) this.#usedBytes -= claimant.windowBytes;
+    if (this.#holders.delete(claimant)) this.#memory.giveBack(claimant);
     this.#grant();
   }
 
   #grant(): void {
+    const refused = new Set<boolean>();
     for (const claimant of this.#waiting) {
-      // More than there is goes to whoever is alone: it could never be read otherwise.
-      if (this.#holders.size > 0 && this.#usedBytes + claimant.windowBytes > this.#limitBytes) return;
+      if (refused.has(claimant.isRunning)) continue;
+      if (!this.#memory.take(claimant)) {
+        refused.add(claimant.isRunning);
+        continue;
+      }
       this.#waiting.delete(claimant);
       this.#holders.add(claimant);
-      this.#usedBytes += claimant.windowBytes;
       claimant.granted();
     }
+    this.#timer?.clear();
+    this.#timer =
+      this.#waiting.size === 0 ? undefined : this.#clock.setTimer(TRY_AGAIN_MS, () => this.#grant());
   }
 }

@@ -10,6 +10,11 @@ export const TURN_COUNT = 4;
 /** Parts that wait for a consumer at most: memory is reserved for as many. */
 export const WINDOW_COUNT = 8;
 
+/** What waits for the consumer of an upload at most. */
+export function windowBytes({ bytes, partBytes }: BodyManifest): number {
+  return Math.min(bytes, WINDOW_COUNT * partBytes);
+}
+
 /** The content of one upload, part by part. */
 export interface PartSource {
   /**
@@ -35,6 +40,8 @@ interface SourceDeps {
   readonly decoding: PartReading;
   /** All of it is reserved, and for as long as the source is open: the consumer keeps what it was given. */
   readonly whole: boolean;
+  /** What its consumer has memory for already, as a task that runs. */
+  readonly reservedBytes: number;
   readonly nowMs: () => number;
   /** For memory. */
   readonly othersWait: () => boolean;
@@ -52,6 +59,7 @@ export class UploadSource implements UploadParts, Claimant {
   readonly place: TopicPartition;
   readonly whole: boolean;
   readonly windowBytes: number;
+  readonly isRunning: boolean;
   /** The next offset to look at. */
   at: number;
   /** When its consumer was last given something. */
@@ -67,12 +75,13 @@ export class UploadSource implements UploadParts, Claimant {
   #ended = false;
 
   constructor(deps: SourceDeps) {
-    const { manifest, whole, topic, decoding } = deps;
+    const { manifest, whole, topic, decoding, reservedBytes } = deps;
     this.#deps = deps;
     this.manifest = manifest;
     this.place = { topic, partition: manifest.partition };
     this.whole = whole;
-    this.windowBytes = whole ? manifest.bytes : Math.min(manifest.bytes, WINDOW_COUNT * manifest.partBytes);
+    this.isRunning = reservedBytes > 0;
+    this.windowBytes = Math.max(0, (whole ? manifest.bytes : windowBytes(manifest)) - reservedBytes);
     this.at = manifest.from;
     this.servedAtMs = deps.nowMs();
     this.#list = new PartList(topic, manifest, decoding);
@@ -136,7 +145,7 @@ export class UploadSource implements UploadParts, Claimant {
 
   /** While others wait for memory a window is emptied before it is filled again, and changes hands in between. */
   get #mayRefill(): boolean {
-    return this.whole || !this.#deps.othersWait();
+    return this.whole || this.windowBytes === 0 || !this.#deps.othersWait();
   }
 
   #more(): Promise<void> {

@@ -4,7 +4,7 @@ import type { PartReading } from '../../codec/part-list.ts';
 import type { IncomingRecord, LogEnds, Reader, TopicPartition } from '../../kafka/port.ts';
 import { NextReadable } from './next-readable.ts';
 import { giveTurn, isWanting, type Line, newLine, stalled, unreadable } from './part-line.ts';
-import { PartReserve } from './part-reserve.ts';
+import { PartReserve, type WindowMemory } from './part-reserve.ts';
 import { type UploadParts, UploadSource, WINDOW_COUNT } from './part-source.ts';
 
 /** Reading that brings nothing for so long has failed. */
@@ -29,14 +29,16 @@ interface PartsFeedDeps {
   readonly openReader: () => Promise<Reader>;
   readonly logEnds: (place: TopicPartition) => Promise<LogEnds>;
   readonly clock: Clock;
-  /** What may wait for consumers, and be kept by those that read all at once. */
-  readonly reserveBytes: number;
+  /** For what waits for consumers, or is kept by those that read all at once, and was not reserved before. */
+  readonly memory: WindowMemory;
 }
 
 interface PartsJob {
   readonly manifest: BodyManifest;
   /** The consumer keeps all that it reads: memory is reserved for the whole, until the source is closed. */
   readonly whole: boolean;
+  /** What the task that reads it has memory for. Left out: nothing. */
+  readonly reservedBytes?: number | undefined;
   readonly decoding?: PartReading;
 }
 
@@ -59,17 +61,18 @@ export class PartsFeed {
   constructor(deps: PartsFeedDeps) {
     this.#deps = deps;
     this.#readable = new NextReadable(deps.clock);
-    this.#reserve = new PartReserve(deps.reserveBytes);
+    this.#reserve = new PartReserve(deps.memory, deps.clock);
   }
 
   /** Reads an upload from its first part on. Nothing is read before it is asked for. */
-  open({ manifest, whole, decoding }: PartsJob): UploadParts {
+  open({ manifest, whole, reservedBytes = 0, decoding }: PartsJob): UploadParts {
     const { topics } = this.#deps;
     const { name, partitions } = manifest.at === 'parked' ? topics.parked : topics.parts;
     const source = new UploadSource({
       topic: name,
       manifest,
       whole,
+      reservedBytes,
       decoding,
       nowMs: () => this.#deps.clock.monotonicMs(),
       othersWait: () => this.#reserve.hasWaiting,
@@ -140,7 +143,8 @@ export class PartsFeed {
     const idleSinceMs = this.#deps.clock.monotonicMs() - IDLE_MS;
     for (const source of this.#sources) {
       if (!this.#reserve.hasWaiting) return;
-      if (source.whole || !this.#reserve.has(source) || !source.isIdleSince(idleSinceMs)) continue;
+      if (source.whole || source.windowBytes === 0) continue;
+      if (!this.#reserve.has(source) || !source.isIdleSince(idleSinceMs)) continue;
       source.rewind();
       this.#lineOf(source.place)?.waiting.delete(source);
       this.#reserve.release(source);

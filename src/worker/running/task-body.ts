@@ -6,15 +6,15 @@ import type { PartSource } from '../reading/part-source.ts';
 interface BodyToRead {
   readonly length: number;
   readonly contentEncoding: string | undefined;
-  /** Called when reading begins: most memory is taken then. */
-  readonly open: () => PartSource;
+  /** Called when reading begins. `whole`: all of it will be kept. */
+  readonly open: (whole: boolean) => PartSource;
 }
 
 /** A body of one start of a task. Ends only when all of it was given out, and fails otherwise. */
 export class BodyStream extends Readable implements TaskBody {
   readonly length: number;
   readonly contentEncoding: string | undefined;
-  readonly #open: () => PartSource;
+  readonly #open: (whole: boolean) => PartSource;
   #source: PartSource | undefined;
   #givenBytes = 0;
   #isAllGiven = false;
@@ -46,7 +46,8 @@ export class BodyStream extends Readable implements TaskBody {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#source?.close();
+    // Whoever has all of it as a list keeps that until its task has ended, and its memory with it.
+    if (!this.#isListed) this.#source?.close();
     callback(error);
   }
 
@@ -85,7 +86,7 @@ export class BodyStream extends Readable implements TaskBody {
 
   async #next(): Promise<Buffer | undefined> {
     try {
-      this.#source ??= this.#open();
+      this.#source ??= this.#open(this.#isListed);
       const content = await this.#source.next();
       if (this.destroyed) throw this.errored ?? new BodyUnreadableError('its handler has ended');
       this.#givenBytes += content?.length ?? 0;

@@ -5,16 +5,20 @@ import type { CodecSet } from '../../codec/payload-codec.ts';
 import { RecordUndecodableError } from '../../errors/task-errors.ts';
 import type { IncomingRecord } from '../../kafka/port.ts';
 import { type BodyKind, MAX_BYTES_BODY_BYTES } from '../../tasks/task-body.ts';
-import type { PartSource } from '../reading/part-source.ts';
+import { type PartSource, windowBytes } from '../reading/part-source.ts';
 import { BodyBytes, BodyStream, readAll, sourceOf } from './task-body.ts';
+
+interface PartsJob {
+  readonly manifest: BodyManifest;
+  readonly whole: boolean;
+  /** The task has memory for so much, since its start. */
+  readonly reservedBytes: number;
+  readonly decoding: PartDecoding | undefined;
+}
 
 /** Where parts come from. */
 export interface PartsOpener {
-  open(job: {
-    readonly manifest: BodyManifest;
-    readonly whole: boolean;
-    readonly decoding: PartDecoding | undefined;
-  }): PartSource;
+  open(job: PartsJob): PartSource;
 }
 
 /** The task whose content is read. */
@@ -53,9 +57,15 @@ export class TaskParts {
 
   /** The JSON of a payload in parts. */
   async json(manifest: BodyManifest): Promise<Buffer> {
-    const source = this.#open('payload', manifest, true);
+    const source = this.#open('payload', { manifest, whole: false, reservedBytes: manifest.bytes });
+    // Put in its place part by part: joined at the end, all of it would be here twice.
+    const json = Buffer.allocUnsafe(manifest.bytes);
+    let at = 0;
     try {
-      return Buffer.concat(await readAll(() => source.next()));
+      for (let part = await source.next(); part !== undefined; part = await source.next()) {
+        at += part.copy(json, at);
+      }
+      return json.subarray(0, at);
     } finally {
       source.close();
     }
@@ -66,10 +76,15 @@ export class TaskParts {
     const { record, head } = this.#task;
     const { body, bodyBytes, contentEncoding } = head;
     const inline = body?.kind === 'inline' ? await this.#inline(body.bytes) : Buffer.alloc(0);
-    const open = (whole: boolean): PartSource =>
-      body?.kind === 'parts' ? this.#open('body', body.manifest, whole) : sourceOf(inline);
+    const open = (whole: boolean): PartSource => {
+      if (body?.kind !== 'parts') return sourceOf(inline);
+      const { manifest } = body;
+      // Those of a stream that are asked for as a list are more than a start has memory for.
+      const reservedBytes = kind === 'stream' ? windowBytes(manifest) : manifest.bytes;
+      return this.#open('body', { manifest, whole, reservedBytes });
+    };
     if (kind === 'stream') {
-      this.#stream = new BodyStream({ length: bodyBytes, contentEncoding, open: () => open(false) });
+      this.#stream = new BodyStream({ length: bodyBytes, contentEncoding, open });
       return this.#stream;
     }
     if (bodyBytes > MAX_BYTES_BODY_BYTES) {
@@ -95,10 +110,10 @@ export class TaskParts {
     throw new RecordUndecodableError(record, reason);
   }
 
-  #open(content: 'payload' | 'body', manifest: BodyManifest, whole: boolean): PartSource {
+  #open(content: 'payload' | 'body', job: Omit<PartsJob, 'decoding'>): PartSource {
     this.#signal.throwIfAborted();
     const decoding = this.#decoding?.parts(content);
-    const source = this.#feed.open({ manifest, whole, decoding });
+    const source = this.#feed.open({ ...job, decoding });
     this.#sources.add(source);
     return source;
   }

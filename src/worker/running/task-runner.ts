@@ -266,12 +266,12 @@ export class TaskRunner {
       begin();
       return () => handler.handle(payload, context);
     }
-    const { signals, run, hasStoodStill } = task;
+    const { signals, run, head, hasStoodStill } = task;
     const { topic, partition, offset } = run.item.record;
     const place = `${topic}/${partition}/${offset}`;
     const batcher = this.#batchers.get(handler);
     return () =>
-      batcher?.add({ place, payload, context, signals, bytes: run.item.bytes, hasStoodStill, begin });
+      batcher?.add({ place, payload, context, signals, bytes: sizeOf(run, head), hasStoodStill, begin });
   }
 
   #judge(error: unknown, type: string, context: HandlerContext): Verdict {
@@ -282,6 +282,11 @@ export class TaskRunner {
       onThrown: (thrown) => onHookFailed('classify', thrown),
     });
   }
+}
+
+/** What a task is in its batch: its record, or what was in it and with it when that is more. */
+function sizeOf({ item }: Run, { lengthBytes, bodyBytes }: RecordHead): number {
+  return Math.max(item.bytes, lengthBytes + bodyBytes);
 }
 
 function isAbort(error: unknown): boolean {
