@@ -144,6 +144,8 @@ async function bareConsumer(brokers: readonly string[]): Promise<NativeConsumer>
       // The record after it is not to be on its way when the next turn begins.
       'queued.min.messages': 1,
       'queued.max.messages.kbytes': 1,
+      'fetch.queue.backoff.ms': 1,
+      'fetch.wait.max.ms': 10,
     },
     undefined,
   );

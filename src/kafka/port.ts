@@ -141,6 +141,16 @@ export interface ReaderOptions {
   readonly name: string;
   /** Upper bound of bytes fetched ahead inside the client. Kafka: queued.max.messages.kbytes. */
   readonly prefetchBytes: number;
+  /**
+   * Most that one fetch brings of one partition. A batch that does not fit is cut off, and fetched again: the less this is,
+   * the more comes twice. Default 1 MiB. Kafka: max.partition.fetch.bytes.
+   */
+  readonly partitionFetchBytes?: number | undefined;
+  /**
+   * How long a broker holds a fetch that finds nothing. Until it answers the client asks it for nothing else: a seek at the
+   * end of a log waits as long. Default 500. Kafka: fetch.max.wait.ms.
+   */
+  readonly fetchWaitMs?: number | undefined;
   /** Reads from a replica in this rack where the brokers are set up for it. Kafka: client.rack. */
   readonly rackId?: string | undefined;
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock/clock.ts';
+import { defaultCodecLimits } from '../codec/codec-limits.ts';
 import type { CodecSet } from '../codec/payload-codec.ts';
 import { WorkerStuckError } from '../errors/worker-errors.ts';
 import type {
@@ -101,13 +102,21 @@ interface WorkerParts {
   readonly onStuck: (error: WorkerStuckError) => void;
 }
 
-/** Bytes that the clients below may fetch ahead of what was asked for. */
-const PREFETCH = {
-  tail: 16 * 1024 * 1024,
-  sweep: 4 * 1024 * 1024,
-  parked: 4 * 1024 * 1024,
-  parts: 8 * 1024 * 1024,
-  journal: 1024 * 1024,
+const MIB = 1024 * 1024;
+
+/** The clients below. */
+const READERS = {
+  tail: { prefetchBytes: 16 * MIB },
+  sweep: { prefetchBytes: 4 * MIB },
+  parked: { prefetchBytes: 4 * MIB },
+  // Four parts of the usual size a fetch, whole: with 1 MiB each came 1.18 times, with 4 MiB 1.15. And bodies take turns,
+  // each of which begins with a seek.
+  parts: {
+    prefetchBytes: 4 * MIB,
+    partitionFetchBytes: 4 * (defaultCodecLimits.maxRecordBytes + 5_000),
+    fetchWaitMs: 10,
+  },
+  journal: { prefetchBytes: MIB },
 };
 
 /** Opens what a worker needs and ties it together. Nothing is joined yet; a failure leaves nothing open. */
@@ -118,10 +127,10 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
   const { protocol: wanted } = options.rebalance;
   const protocol = await chooseProtocol(wanted, { group, driver, admin: deps.admin, logger: parts.logger });
   const name = `${group}.${deps.workerName}`;
-  const open = (role: keyof typeof PREFETCH): Promise<Reader> =>
+  const open = (role: keyof typeof READERS): Promise<Reader> =>
     driver.reader({
       name: `${name}.${role}`,
-      prefetchBytes: PREFETCH[role],
+      ...READERS[role],
       rackId: options.rebalance.rackId,
     });
   const [tailReader, journalReader] = await bothReaders(open('tail'), open('journal'));

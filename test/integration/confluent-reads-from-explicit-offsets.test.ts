@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { IncomingRecord, KafkaFailure, Reader } from '../../src/kafka/port.ts';
 import { readUntil, record, World } from './confluent-world.ts';
@@ -103,6 +104,34 @@ test('a paused partition hands out nothing and goes on where it was', async () =
   expect([...before, ...after].map(({ offset }) => offset)).toEqual(
     Array.from({ length: RECORDS - 10 }, (_, index) => index + 10),
   );
+});
+
+test('a paused partition goes on soon after it is resumed: its client is not asleep', async () => {
+  await using world = await filled();
+  const reader = await world.reader({ fetchWaitMs: 10 });
+  const [one] = world.partitions(0);
+  if (one === undefined) throw new Error('a partition');
+  await reader.assign([{ ...one, offset: 0 }]);
+  const readOne = async (): Promise<IncomingRecord> => {
+    for (;;) {
+      const [record] = await reader.poll(1);
+      if (record !== undefined) return record;
+      await delay(2);
+    }
+  };
+  expect((await readOne()).offset).toBe(0);
+  const waitedMs: number[] = [];
+  for (let round = 1; round <= 7; round += 1) {
+    await reader.pause([one]);
+    await delay(200); // whoever fetches has nothing to do meanwhile
+    const startMs = performance.now();
+    await reader.resume([one]);
+    const { offset } = await readOne();
+    waitedMs.push(performance.now() - startMs);
+    expect(offset).toBe(round);
+  }
+  waitedMs.sort((a, b) => a - b);
+  expect(waitedMs[3], waitedMs.join()).toBeLessThan(200);
 });
 
 test('an offset that the log does not have is a problem, and other partitions go on', async () => {

@@ -11,6 +11,7 @@ import type {
   MembershipOptions,
   OutgoingRecord,
   Reader,
+  ReaderOptions,
   TopicPartition,
 } from '../../src/kafka/port.ts';
 import type { ClusterAddress } from '../../src/kafka/security.ts';
@@ -55,8 +56,9 @@ export class World {
     return appender;
   }
 
-  async reader(): Promise<Reader> {
-    const reader = await this.driver.reader({ name: `${this.topic}-reader`, prefetchBytes: 4_000_000 });
+  async reader(options: Partial<ReaderOptions> = {}): Promise<Reader> {
+    const name = `${this.topic}-reader`;
+    const reader = await this.driver.reader({ name, prefetchBytes: 4_000_000, ...options });
     this.#closers.push(() => reader.close());
     return reader;
   }

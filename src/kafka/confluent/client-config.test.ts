@@ -163,6 +163,19 @@ describe('the kinds of clients', () => {
     });
   });
 
+  test('a reader fetches as much of a partition, and waits as long for it, as it says, but no longer than its cluster is worth', () => {
+    const reader = { name: 'r', prefetchBytes: 1 };
+    expect(readerConfig(reader, 500)).toMatchObject({
+      'fetch.message.max.bytes': 1_048_576,
+      'fetch.wait.max.ms': 500,
+    });
+    expect(readerConfig({ ...reader, partitionFetchBytes: 4_000_000, fetchWaitMs: 20 }, 500)).toMatchObject({
+      'fetch.message.max.bytes': 4_000_000,
+      'fetch.wait.max.ms': 20,
+    });
+    expect(readerConfig({ ...reader, fetchWaitMs: 20 }, 10)['fetch.wait.max.ms']).toBe(10);
+  });
+
   test('a classic member is cooperative and notices a rebalance quickly', () => {
     expect(membershipConfig(member)).toMatchObject({
       'group.protocol': 'classic',

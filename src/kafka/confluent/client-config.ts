@@ -131,9 +131,12 @@ export function producerConfig(maxRecordBytes: number, compression: BatchCompres
   };
 }
 
+const DEFAULT_PARTITION_FETCH_BYTES = 1024 * 1024;
+const DEFAULT_FETCH_WAIT_MS = 500;
+
 export function readerConfig(
-  { name, prefetchBytes, rackId }: ReaderOptions,
-  fetchWaitMs: number,
+  { name, prefetchBytes, partitionFetchBytes, fetchWaitMs, rackId }: ReaderOptions,
+  maxFetchWaitMs: number,
   maxBatchBytes = DEFAULT_MAX_RECORD_BYTES,
 ): NativeConfig {
   const prefetchKbytes = Math.min(Math.max(1, Math.ceil(prefetchBytes / 1024)), 2_097_151);
@@ -147,13 +150,14 @@ export function readerConfig(
     'queued.max.messages.kbytes': prefetchKbytes,
     // Per broker request; what is fetched ahead overshoots the limit by it.
     'fetch.max.bytes': Math.min(Math.max(prefetchKbytes * 1024, 1_048_576), 33_554_432),
+    'fetch.message.max.bytes': partitionFetchBytes ?? DEFAULT_PARTITION_FETCH_BYTES,
     // A zstd batch is given a buffer that grows three times at a step, and never more than this: a partition whose batch
     // needs more is stuck for good (librdkafka #5260). It also bounds an answer of the broker. Said only where the default
     // is not enough.
     ...(3 * maxBatchBytes > DEFAULT_RECEIVE_BYTES ? { 'receive.message.max.bytes': 3 * maxBatchBytes } : {}),
     // The default of 1 s would stall a partition for that long whenever the prefetch limit was reached.
     'fetch.queue.backoff.ms': 50,
-    'fetch.wait.max.ms': fetchWaitMs,
+    'fetch.wait.max.ms': Math.min(fetchWaitMs ?? DEFAULT_FETCH_WAIT_MS, maxFetchWaitMs),
     'fetch.error.backoff.ms': 200,
     ...(rackId === undefined ? {} : { 'client.rack': rackId }),
   };

@@ -61,12 +61,14 @@ export class ConfluentReader implements Reader {
         checkOffset(topic, partition, offset);
         latest.set({ topic, partition }, { topic, partition, offset });
       }
-      const partitions = latest.keys();
-      this.#release(partitions.filter((one) => this.#assigned.has(one)));
-      const fresh = partitions.flatMap((one) => latest.get(one.topic, one.partition) ?? []);
-      if (fresh.length > 0) this.#client.incrementalAssign(fresh);
-      for (const one of fresh) this.#assigned.set(one, { next: one.offset, paused: false });
+      this.#place(latest.keys().flatMap((one) => latest.get(one.topic, one.partition) ?? []));
     });
+  }
+
+  #place(positions: readonly Position[]): void {
+    this.#release(positions.filter((one) => this.#assigned.has(one)));
+    if (positions.length > 0) this.#client.incrementalAssign(positions);
+    for (const one of positions) this.#assigned.set(one, { next: one.offset, paused: false });
   }
 
   unassign(partitions: readonly TopicPartition[]): Promise<void> {
@@ -97,9 +99,14 @@ export class ConfluentReader implements Reader {
     return this.#inTurn('resume', () => {
       const paused = this.#withPause(partitions, true);
       if (paused.length === 0) return;
-      this.#client.resume(paused);
-      this.#setPaused(paused, false);
+      // Not the client's own resume: nothing wakes the thread that fetches, and it was seen to sleep for up to 0.7 s.
+      this.#place(paused.flatMap((one) => this.#positionOf(one) ?? []));
     });
+  }
+
+  #positionOf({ topic, partition }: TopicPartition): Position | undefined {
+    const assigned = this.#assigned.get(topic, partition);
+    return assigned === undefined ? undefined : { topic, partition, offset: assigned.next };
   }
 
   #withPause(partitions: readonly TopicPartition[], paused: boolean): TopicPartition[] {

@@ -3,9 +3,7 @@ import { PartList, type PartReading, type ReadPart } from '../../codec/part-list
 import { BodyUnreadableError, type PartsLostError } from '../../errors/body-errors.ts';
 import type { IncomingRecord, TopicPartition } from '../../kafka/port.ts';
 import type { Claimant } from './part-reserve.ts';
-
-/** Parts that are read in one turn, and that a consumer which keeps up is ahead of. */
-export const TURN_COUNT = 4;
+import { PartSilence } from './part-silence.ts';
 
 /** Parts that wait for a consumer at most: memory is reserved for as many. */
 export const WINDOW_COUNT = 8;
@@ -43,8 +41,8 @@ interface SourceDeps {
   /** What its consumer has memory for already, as a task that runs. */
   readonly reservedBytes: number;
   readonly nowMs: () => number;
-  /** For memory. */
-  readonly othersWait: () => boolean;
+  /** Whether its window may be filled again before it is empty. */
+  readonly mayRefill: (source: UploadSource) => boolean;
   /** More is wanted, or memory for it. */
   readonly onAsk: (source: UploadSource) => void;
   /** It has its memory. */
@@ -62,10 +60,12 @@ export class UploadSource implements UploadParts, Claimant {
   readonly isRunning: boolean;
   /** The next offset to look at. */
   at: number;
-  /** When its consumer was last given something. */
-  servedAtMs: number;
+  /** What is known while nothing of it comes. */
+  readonly silence: PartSilence;
   readonly #deps: SourceDeps;
   readonly #list: PartList;
+  /** When its consumer was last given something. */
+  #servedAtMs: number;
   #records: IncomingRecord[] = [];
   #hungry = true;
   /** A consumer waits in `next()`. */
@@ -83,7 +83,8 @@ export class UploadSource implements UploadParts, Claimant {
     this.isRunning = reservedBytes > 0;
     this.windowBytes = Math.max(0, (whole ? manifest.bytes : windowBytes(manifest)) - reservedBytes);
     this.at = manifest.from;
-    this.servedAtMs = deps.nowMs();
+    this.silence = new PartSilence(manifest.to);
+    this.#servedAtMs = deps.nowMs();
     this.#list = new PartList(topic, manifest, decoding);
   }
 
@@ -92,7 +93,7 @@ export class UploadSource implements UploadParts, Claimant {
     return this.#ended || this.#list.isComplete || this.at > this.manifest.to;
   }
 
-  /** It would take more now. */
+  /** It has room for what is worth a turn. */
   get wants(): boolean {
     return this.#hungry && !this.isOver;
   }
@@ -109,7 +110,12 @@ export class UploadSource implements UploadParts, Claimant {
 
   /** Its consumer has not asked for anything since then. */
   isIdleSince(ms: number): boolean {
-    return !this.#busy && this.servedAtMs <= ms;
+    return !this.hasTakenSince(ms);
+  }
+
+  /** Its consumer has asked for something since then, or waits for it. */
+  hasTakenSince(ms: number): boolean {
+    return this.#busy || this.#servedAtMs > ms;
   }
 
   async next(): Promise<Buffer | undefined> {
@@ -128,7 +134,8 @@ export class UploadSource implements UploadParts, Claimant {
           await this.#more();
           continue;
         }
-        if (this.isEmpty || (this.#records.length <= TURN_COUNT / 2 && this.#mayRefill)) this.#hungry = true;
+        if (this.isEmpty || (this.#records.length <= WINDOW_COUNT / 2 && this.#mayRefill))
+          this.#hungry = true;
         this.#deps.onAsk(this);
         const part = await this.#list.take(record);
         if (part !== undefined && this.#failure === undefined) return part;
@@ -138,14 +145,13 @@ export class UploadSource implements UploadParts, Claimant {
       throw error;
     } finally {
       this.#busy = false;
-      this.servedAtMs = this.#deps.nowMs();
+      this.#servedAtMs = this.#deps.nowMs();
       if (this.#list.isComplete && !this.whole) this.#end(new BodyUnreadableError('it has been read'));
     }
   }
 
-  /** While others wait for memory a window is emptied before it is filled again, and changes hands in between. */
   get #mayRefill(): boolean {
-    return this.whole || this.windowBytes === 0 || !this.#deps.othersWait();
+    return this.whole || this.windowBytes === 0 || this.#deps.mayRefill(this);
   }
 
   #more(): Promise<void> {
@@ -165,8 +171,11 @@ export class UploadSource implements UploadParts, Claimant {
     if (this.isOver || record.offset < this.at) return false;
     this.at = record.offset + 1;
     const ours = record.offset <= this.manifest.to && this.#list.isOurs(record);
-    if (ours) this.#records.push(record);
-    if (this.#records.length >= TURN_COUNT) this.#hungry = false;
+    if (ours) {
+      this.#records.push(record);
+      this.silence.ends();
+    }
+    if (this.#records.length >= WINDOW_COUNT) this.#hungry = false;
     if (ours || this.isOver) this.#wake();
     return ours;
   }

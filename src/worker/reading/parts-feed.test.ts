@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { drain, openSilentReader, PartsRig } from '../../../test/support/parts-rig.ts';
+import { contentOf, drain, openSilentReader, PartsRig, uploadOf } from '../../../test/support/parts-rig.ts';
 import { crc32c } from '../../codec/crc32c.ts';
 import { encodePart } from '../../codec/part.ts';
 import type { OutgoingRecord } from '../../kafka/port.ts';
@@ -193,6 +193,43 @@ describe('an upload that is not what was written', () => {
     });
   });
 
+  it('fails in the same time when its last part would lie beyond the end for ever, while others append', async () => {
+    const rig = new PartsRig();
+    const upload = await rig.upload('a', 3_500, { change: pick(0, 1) });
+    const end = untilFailure(rig.open({ ...upload, manifest: { ...upload.manifest, to: 1e12 } }));
+    let isOver = false;
+    void end.then(() => {
+      isOver = true;
+    });
+    for (let ms = 0; ms < 60_000 && !isOver; ms += 500) {
+      rig.append((await uploadOf('b', contentOf(2, 1_000))).records);
+      await rig.clock.advance(500);
+    }
+    expect(await end).toMatchObject({
+      given: 2_000,
+      error: { code: 'PARTS_LOST', part: 2, reason: expect.stringContaining('the log ends at offset') },
+    });
+  });
+
+  it('keeps others of its partition waiting for no more than a second when its end is lost', async () => {
+    const rig = new PartsRig(8_000);
+    const cut = await rig.upload('a', 3_500, { change: pick(0, 1) });
+    rig.cluster.write(
+      { topic: 'q.parts', partition: 1 },
+      (await uploadOf('b', contentOf(2, 60_000))).records,
+    );
+    const other = await rig.upload('c', 60_000);
+    const isCut = { ...cut, manifest: { ...cut.manifest, from: cut.manifest.from, to: 1e6 } };
+    const end = untilFailure(rig.open(isCut));
+    await rig.clock.advance(0);
+    const read = rig.read(other);
+    await rig.clock.advance(3_000);
+    expect((await read).equals(other.content)).toBe(true);
+    await rig.clock.advance(32_000);
+    expect((await end).error).toMatchObject({ code: 'PARTS_LOST', part: 2 });
+    expect(rig.openCount).toBe(1); // nothing is wrong with the reader
+  });
+
   it('goes on when the end of the log comes a little later', async () => {
     const rig = new PartsRig();
     const upload = await rig.upload('a', 3_500, { change: pick(0, 1) });
@@ -228,7 +265,9 @@ describe('a slow consumer', () => {
     const slow = rig.open(await rig.upload('a', 60_000));
     const upload = await rig.upload('b', 60_000, { partition: 1 });
     await slow.next();
-    expect((await rig.read(upload)).equals(upload.content)).toBe(true);
+    const other = rig.read(upload);
+    await rig.clock.advance(10);
+    expect((await other).equals(upload.content)).toBe(true);
     expect(rig.readCounts.get(0)).toBeLessThanOrEqual(9); // the part that it was given, and 8
     expect((await drain(slow)).length).toBe(59_000);
   });
@@ -238,8 +277,31 @@ describe('a slow consumer', () => {
     const slow = rig.open(await rig.upload('a', 60_000));
     const upload = await rig.upload('b', 60_000);
     await slow.next();
-    expect((await rig.read(upload)).equals(upload.content)).toBe(true);
+    const other = rig.read(upload);
+    await rig.clock.advance(10);
+    expect((await other).equals(upload.content)).toBe(true);
     expect(await drain(slow)).toHaveLength(59_000);
+  });
+
+  it('that takes a part now and then leaves the time in between to the others of its partition', async () => {
+    const rig = new PartsRig(16_000);
+    const slow = rig.open(await rig.upload('a', 300_000));
+    let takenCount = 0;
+    let isAllRead = false;
+    const others = Promise.all(
+      ['b', 'c', 'd'].map(async (name) => rig.read(await rig.upload(name, 200_000))),
+    ).then((read) => {
+      isAllRead = true;
+      return read.map(({ length }) => length);
+    });
+    while (!isAllRead && takenCount < 100) {
+      await slow.next();
+      takenCount += 1;
+      await rig.clock.advance(400);
+    }
+    expect(takenCount).toBeLessThan(40);
+    expect(await others).toEqual([200_000, 200_000, 200_000]);
+    slow.close();
   });
 
   it('shares the memory with others although it never stops asking for more', async () => {
@@ -283,7 +345,7 @@ describe('a slow consumer', () => {
 describe('several at once', () => {
   it('take turns in one partition, and all come to their end', async () => {
     const rig = new PartsRig();
-    const uploads = await Promise.all(['a', 'b', 'c', 'd'].map((name) => rig.upload(name, 30_500)));
+    const uploads = await Promise.all(['a', 'b', 'c', 'd'].map((name) => rig.upload(name, 80_500)));
     const order: string[] = [];
     const all = await Promise.all(
       uploads.map(async (upload) => {
@@ -298,7 +360,9 @@ describe('several at once', () => {
       }),
     );
     expect(all).toEqual([true, true, true, true]);
-    expect(new Set(order.slice(0, 40)).size).toBe(4);
+    expect(new Set(order.slice(0, 150)).size).toBe(4);
+    // A seek throws away what was fetched ahead.
+    expect(rig.calls.length).toBeLessThanOrEqual(16);
   });
 
   it('of many partitions share one reader', async () => {
@@ -353,6 +417,29 @@ describe('several at once', () => {
 });
 
 describe('reading', () => {
+  it('of a log whose end was reached rests when nobody asks: it would be asked for again and again', async () => {
+    const rig = new PartsRig();
+    await rig.read(await rig.upload('a', 3_500));
+    await rig.clock.advance(900);
+    expect(rig.calls).toEqual(['assign 0@0']);
+    await rig.clock.advance(200);
+    expect(rig.calls).toEqual(['assign 0@0', 'pause 0']);
+    const upload = await rig.upload('b', 3_500);
+    expect((await rig.read(upload)).equals(upload.content)).toBe(true);
+    expect(rig.calls).toEqual(['assign 0@0', 'pause 0', 'resume 0']);
+  });
+
+  it('goes on where a slow consumer has not come to its end', async () => {
+    const rig = new PartsRig();
+    const slow = rig.open(await rig.upload('a', 60_000));
+    await slow.next();
+    await rig.clock.advance(5_000);
+    expect(rig.calls).toEqual(['assign 0@0']);
+    slow.close();
+    await rig.clock.advance(1_100);
+    expect(rig.calls).toEqual(['assign 0@0', 'pause 0']);
+  });
+
   it('that brings nothing for 30 s fails as anything may, and goes on with another reader', async () => {
     const rig = new PartsRig();
     const upload = await rig.upload('a', 3_500);

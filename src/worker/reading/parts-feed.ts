@@ -3,16 +3,24 @@ import type { BodyManifest } from '../../codec/manifest.ts';
 import type { PartReading } from '../../codec/part-list.ts';
 import type { IncomingRecord, LogEnds, Reader, TopicPartition } from '../../kafka/port.ts';
 import { NextReadable } from './next-readable.ts';
-import { giveTurn, isWanting, type Line, newLine, stalled, unreadable } from './part-line.ts';
+import {
+  beginTurn,
+  giveTurn,
+  isTurnUp,
+  isWanting,
+  KEEPS_UP_MS,
+  type Line,
+  mayFlow,
+  nameOf,
+  newLine,
+  unreadable,
+} from './part-line.ts';
 import { PartReserve, type WindowMemory } from './part-reserve.ts';
+import { PATIENCE_MS, STALLED_MS } from './part-silence.ts';
 import { type UploadParts, UploadSource, WINDOW_COUNT } from './part-source.ts';
 
-/** Reading that brings nothing for so long has failed. */
-const STALLED_MS = 30_000;
-
-/** How often the log is looked at meanwhile, and how long after reading has brought something. */
-const LOOK_UP_MS = 5_000;
-const PATIENCE_MS = 1_000;
+/** How long the reader goes on fetching when nothing is asked for. */
+const REST_MS = 1_000;
 
 /** While others wait for memory, consumers that ask for nothing for so long lose what waits for them. */
 const IDLE_MS = 1_000;
@@ -56,6 +64,7 @@ export class PartsFeed {
   #reader: Promise<Reader> | undefined;
   #running: Promise<void> | undefined;
   #reclaiming: Timer | undefined;
+  #resting: Timer | undefined;
   #closed = false;
 
   constructor(deps: PartsFeedDeps) {
@@ -75,9 +84,9 @@ export class PartsFeed {
       reservedBytes,
       decoding,
       nowMs: () => this.#deps.clock.monotonicMs(),
-      othersWait: () => this.#reserve.hasWaiting,
+      mayRefill: (asking) => !this.#reserve.hasWaiting || this.#hasTurn(asking),
       onAsk: (asking) => this.#ask(asking),
-      onGranted: (ready) => this.#want(ready),
+      onGranted: (ready) => this.#begin(ready),
       onClosed: (closed) => this.#forget(closed),
     });
     this.#sources.add(source);
@@ -90,6 +99,7 @@ export class PartsFeed {
   async close(): Promise<void> {
     this.#closed = true;
     this.#reclaiming?.clear();
+    this.#resting?.clear();
     for (const source of this.#sources) source.fail(new Error('the worker ends'));
     this.#readable.wake();
     const reader = await this.#reader?.catch(() => undefined);
@@ -102,23 +112,35 @@ export class PartsFeed {
       source.fail(new Error('the worker ends'));
       return;
     }
-    // Whoever has emptied its window goes to the end of the line for another one.
-    if (source.isEmpty && !source.whole && this.#reserve.hasWaiting) this.#reserve.release(source);
+    // Whoever has emptied its window, and had its turn, goes to the end of the line for another one.
+    if (source.isEmpty && !source.whole && this.#reserve.hasWaiting && !this.#hasTurn(source))
+      this.#reserve.release(source);
     if (this.#reserve.has(source)) this.#want(source);
     else this.#reserve.ask(source);
     if (this.#reserve.hasWaiting) this.#reclaimLater();
   }
 
+  /** With memory again its turn begins anew: what others waited for is theirs. */
+  #begin(source: UploadSource): void {
+    const line = this.#lineOf(source.place);
+    if (line?.current === source) beginTurn(line, this.#deps.clock.monotonicMs());
+    this.#want(source);
+  }
+
   #want(source: UploadSource): void {
-    if (!source.wants) return;
-    let line = this.#lineOf(source.place);
-    if (line === undefined) {
-      line = newLine(source.place);
-      this.#lines.set(nameOf(source.place), line);
-    }
-    if (line.current !== source) line.waiting.add(source);
     this.#readable.wake();
+    if (!source.wants) return;
+    const line = this.#lineOf(source.place) ?? newLine(source.place);
+    this.#lines.set(nameOf(source.place), line);
+    if (line.current !== source) line.waiting.add(source);
+    this.#resting?.clear();
+    this.#resting = undefined;
     this.#running ??= this.#run();
+  }
+
+  #hasTurn(source: UploadSource): boolean {
+    const line = this.#lineOf(source.place);
+    return line?.current === source && !isTurnUp(line, this.#deps.clock.monotonicMs());
   }
 
   #lineOf(place: TopicPartition): Line | undefined {
@@ -127,6 +149,11 @@ export class PartsFeed {
 
   #forget(source: UploadSource): void {
     this.#sources.delete(source);
+    this.#letGo(source);
+    if (this.#running === undefined) this.#restLater();
+  }
+
+  #letGo(source: UploadSource): void {
     this.#lineOf(source.place)?.waiting.delete(source);
     this.#reserve.release(source);
   }
@@ -146,8 +173,7 @@ export class PartsFeed {
       if (source.whole || source.windowBytes === 0) continue;
       if (!this.#reserve.has(source) || !source.isIdleSince(idleSinceMs)) continue;
       source.rewind();
-      this.#lineOf(source.place)?.waiting.delete(source);
-      this.#reserve.release(source);
+      this.#letGo(source);
     }
     if (this.#reserve.hasWaiting) this.#reclaimLater();
   }
@@ -157,12 +183,14 @@ export class PartsFeed {
     try {
       while (this.#isAsked()) {
         const reader = await this.#openReader();
-        if (!(await this.#arrange(reader))) continue;
         const readable = this.#readable.next();
-        const records = await reader.poll(this.#pollCount());
+        await this.#arrange(reader);
+        const count = this.#pollCount();
+        const records = count === 0 ? [] : await reader.poll(count);
         for (const record of records) this.#handOn(record);
         if (await this.#tendSilence()) continue;
-        if (records.length === 0) await readable(PATIENCE_MS);
+        // One whose window is full may have room in a moment, and loses its turn else.
+        if (records.length === 0) await readable(count === 0 ? KEEPS_UP_MS : PATIENCE_MS);
       }
     } catch (error) {
       await this.#giveUp(error);
@@ -170,6 +198,30 @@ export class PartsFeed {
       this.#running = undefined;
     }
     // While the reader was being given up.
+    if (this.#isAsked()) this.#running = this.#run();
+    else this.#restLater();
+  }
+
+  /** What was fetched ahead may be of the next body. After a while it is not, and at the log's end it is asked for in vain. */
+  #restLater(): void {
+    if (this.#closed || this.#reader === undefined) return;
+    this.#resting ??= this.#deps.clock.setTimer(REST_MS, () => {
+      this.#resting = undefined;
+      this.#running ??= this.#rest();
+    });
+  }
+
+  async #rest(): Promise<void> {
+    try {
+      const reader = await this.#reader;
+      for (const line of this.#lines.values()) {
+        if (reader !== undefined && line.current?.isOver !== false) await this.#pause(reader, line);
+      }
+    } catch {
+      // It is used again as it is, or fails then.
+    } finally {
+      this.#running = undefined;
+    }
     if (this.#isAsked()) this.#running = this.#run();
   }
 
@@ -181,21 +233,14 @@ export class PartsFeed {
     return false;
   }
 
-  /** Gives turns and has the reader bring what is wanted. False when nothing is. */
-  async #arrange(reader: Reader): Promise<boolean> {
+  /** Gives turns and has the reader bring what is wanted. */
+  async #arrange(reader: Reader): Promise<void> {
     const nowMs = this.#deps.clock.monotonicMs();
     for (const line of this.#lines.values()) giveTurn(line, this.#reserve, nowMs);
-    const wanting = this.#wantingLines();
-    if (wanting.length === 0) return false;
     for (const line of this.#lines.values()) {
       const { current, place } = line;
-      if (current === undefined || !wanting.includes(line)) {
-        // Pausing costs what was fetched ahead: a consumer that keeps up is never paused. What comes for one that has no
-        // memory would be thrown away.
-        const mayFlow =
-          current !== undefined && !current.isOver && current.room > 0 && this.#reserve.has(current);
-        if (line.at !== undefined && !line.paused && !mayFlow) await this.#pause(reader, line);
-      } else if (line.at !== current.at) {
+      if (current === undefined || !mayFlow(current, this.#reserve, nowMs)) await this.#pause(reader, line);
+      else if (line.at !== current.at) {
         line.at = current.at;
         line.paused = false;
         await reader.assign([{ ...place, offset: current.at }]);
@@ -204,25 +249,22 @@ export class PartsFeed {
         await reader.resume([place]);
       }
     }
-    return true;
   }
 
+  /** Costs what was fetched ahead: a consumer that keeps up is never paused. */
   async #pause(reader: Reader, line: Line): Promise<void> {
+    if (line.at === undefined || line.paused) return;
     line.paused = true;
     await reader.pause([line.place]);
   }
 
-  #wantingLines(): Line[] {
-    return [...this.#lines.values()].filter((line) => isWanting(line, this.#reserve));
-  }
-
-  /** No line gets more than it has room for, whichever of them the records are of. */
+  /** No line gets more than it has room for, whichever of them the records are of. 0 while one that flows has none. */
   #pollCount(): number {
     let count = WINDOW_COUNT;
     for (const { at, paused, current } of this.#lines.values()) {
       if (at !== undefined && !paused && current !== undefined) count = Math.min(count, current.room);
     }
-    return Math.max(1, count);
+    return Math.max(0, count);
   }
 
   #handOn(record: IncomingRecord): void {
@@ -231,7 +273,6 @@ export class PartsFeed {
     const { current, at } = line;
     line.at = record.offset + 1;
     line.silentSinceMs = undefined;
-    line.log = undefined;
     // One that was sent back meanwhile must not be taken past what it has not seen.
     const follows = current !== undefined && current.at === at && this.#reserve.has(current);
     if (follows && current.take(record)) line.ownCount += 1;
@@ -242,30 +283,34 @@ export class PartsFeed {
   async #tendSilence(): Promise<boolean> {
     const nowMs = this.#deps.clock.monotonicMs();
     let isStalled = false;
-    for (const line of this.#wantingLines()) {
+    for (const line of this.#lines.values()) {
+      const { current } = line;
+      if (current === undefined || !isWanting(line, this.#reserve)) continue;
+      current.silence.goesOn(nowMs);
       line.silentSinceMs ??= nowMs;
-      const silentMs = nowMs - line.silentSinceMs;
-      if (silentMs >= STALLED_MS) {
-        isStalled = true;
-        stalled(line);
-      } else if (silentMs >= PATIENCE_MS && nowMs - line.lookedAtMs >= LOOK_UP_MS) {
-        line.lookedAtMs = nowMs;
-        this.#look(line);
-      }
+      for (const source of [current, ...line.waiting]) this.#tend(source, nowMs);
+      if (nowMs - line.silentSinceMs < STALLED_MS || current.silence.endsBefore(current.at)) continue;
+      isStalled = true;
+      for (const source of [current, ...line.waiting]) source.fail(unreadable(source));
     }
     if (isStalled) await this.#dropReader();
     return isStalled;
   }
 
+  #tend(source: UploadSource, nowMs: number): void {
+    const end = source.silence.cutOffAt(nowMs);
+    if (end !== undefined) source.fail(source.lost(`the log ends at offset ${end}`));
+    else if (source.silence.takeLook(nowMs)) this.#look(source);
+  }
+
   /** In the background: the log may have been cut off where it is to be read, of which the reader says nothing. */
-  #look(line: Line): void {
-    const { current } = line;
-    this.#deps.logEnds(line.place).then(
+  #look(source: UploadSource): void {
+    this.#deps.logEnds(source.place).then(
       (log) => {
-        if (current === undefined || current !== line.current || current.isOver) return;
-        if (line.silentSinceMs !== undefined) line.log = log;
-        if (log.start <= current.at) return;
-        current.fail(current.lost(`the log begins at offset ${log.start}, what was before it was deleted`));
+        if (source.isOver) return;
+        source.silence.saw(log);
+        if (log.start <= source.at) return;
+        source.fail(source.lost(`the log begins at offset ${log.start}, what was before it was deleted`));
         this.#readable.wake();
       },
       () => {}, // silence goes on, and ends as such
@@ -301,8 +346,4 @@ export class PartsFeed {
     });
     return this.#reader;
   }
-}
-
-function nameOf({ topic, partition }: TopicPartition): string {
-  return `${topic}/${partition}`;
 }
