@@ -12,6 +12,7 @@ export { EnqueueError, type EnqueueOutcome } from './errors/enqueue-error.ts';
 export { type ErrorCode, isKeylaneError, KeylaneError } from './errors/keylane-error.ts';
 export { type OptionProblem, OptionsError } from './errors/options-error.ts';
 export {
+  LossRefusedError,
   NotParkedError,
   ParkedTasksLostError,
   QueueClosedError,

@@ -54,6 +54,7 @@ export type ErrorCode =
   | 'PARKED_TASKS_LOST'
   | 'REDRIVE_LOOP'
   | 'COMMANDS_FAILED'
+  | 'LOSS_REFUSED'
   | 'TOPIC_UNREADABLE'
   // verdicts thrown by handlers
   | 'RETRY_LATER'

@@ -71,6 +71,32 @@ export class TopicUnreadableError extends KeylaneError {
   }
 }
 
+/** A loss cannot be accepted as it was asked: nothing was sent. */
+export class LossRefusedError extends KeylaneError {
+  /** `no-partition`: the queue has no such partition. `beyond-the-log`: nothing can be lost that far on. */
+  readonly reason: 'no-partition' | 'beyond-the-log';
+  readonly partition: number;
+  readonly below: bigint;
+
+  constructor(
+    queue: string,
+    about: { readonly partition: number; readonly below: bigint },
+    known: { readonly partitions: number } | { readonly end: number },
+  ) {
+    const { partition, below } = about;
+    super(
+      'LOSS_REFUSED',
+      'end' in known
+        ? `Partition ${partition} of '${queue}' has no offsets below ${below}: it goes up to ${known.end}. Pass the \`to\` ` +
+            'of its partition-halted event.'
+        : `Queue '${queue}' has no partition ${partition}: its partitions are 0 to ${known.partitions - 1}.`,
+    );
+    this.reason = 'end' in known ? 'beyond-the-log' : 'no-partition';
+    this.partition = partition;
+    this.below = below;
+  }
+}
+
 /** The queue was closed before, or while, this was asked of it. */
 export class QueueClosedError extends KeylaneError {
   constructor(queue: string) {

@@ -19,18 +19,24 @@ const verb: fc.Arbitrary<Verb> = fc.oneof(
   fc.record({ name: kindOf('skip'), taskId: text, below: count }),
   fc.record({ name: fc.constantFrom('redrive', 'discard'), mark: count }),
   fc.record({ name: kindOf('discard-task'), mark: count, offset: count }),
+  fc.record({ name: kindOf('accept-loss'), below: count, topicId: text, statePin: text }),
 );
 
 const anyEntry: fc.Arbitrary<JournalEntry> = fc.oneof(
   fc.record({ kind: kindOf('claim'), ...place, by: text }),
-  fc.record({
-    kind: kindOf('confirm'),
-    ...place,
-    epoch: count,
-    frontier: count,
-    topicId: text,
-    reason: fc.constantFrom('taken', 'stopped', 'periodic'),
-  }),
+  fc.record(
+    {
+      kind: kindOf('confirm'),
+      ...place,
+      epoch: count,
+      frontier: count,
+      topicId: text,
+      reason: fc.constantFrom('taken', 'stopped', 'periodic'),
+      era: count,
+    },
+    { requiredKeys: ['kind', 'group', 'partition', 'epoch', 'frontier', 'topicId', 'reason'] },
+  ),
+  fc.record({ kind: kindOf('truncated'), ...place, epoch: count, from: count, to: count }),
   fc.record({
     kind: kindOf('mark'),
     ...place,

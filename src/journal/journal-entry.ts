@@ -92,16 +92,22 @@ function decodeKind(fields: Fields, place: Place): JournalEntry | undefined {
       if (!isCount(epoch) || typeof command !== 'string' || typeof outcome !== 'string') return undefined;
       return { kind: 'done', ...place, epoch, command, outcome };
     }
+    case 'truncated': {
+      const { epoch, from, to } = fields;
+      if (!isCount(epoch) || !isCount(from) || !isCount(to)) return undefined;
+      return { kind: 'truncated', ...place, epoch, from, to };
+    }
     default:
       return undefined;
   }
 }
 
 function decodeConfirm(fields: Fields, place: Place): JournalEntry | undefined {
-  const { epoch, frontier, topicId, reason } = fields;
+  const { epoch, frontier, topicId, reason, era } = fields;
   if (!isCount(epoch) || !isCount(frontier) || typeof topicId !== 'string') return undefined;
   if (reason !== 'taken' && reason !== 'stopped' && reason !== 'periodic') return undefined;
-  return { kind: 'confirm', ...place, epoch, frontier, topicId, reason };
+  const confirm = { kind: 'confirm', ...place, epoch, frontier, topicId, reason } as const;
+  return isCount(era) ? { ...confirm, era } : confirm;
 }
 
 function decodeMark(fields: Fields, place: Place): MarkEntry | undefined {
@@ -129,7 +135,7 @@ function decodeMark(fields: Fields, place: Place): MarkEntry | undefined {
 }
 
 function decodeVerb(fields: Fields): Verb | undefined {
-  const { verb: name, type, taskId, below, mark, offset } = fields;
+  const { verb: name, type, taskId, below, mark, offset, topicId, statePin } = fields;
   switch (name) {
     case 'park':
     case 'hold':
@@ -145,6 +151,9 @@ function decodeVerb(fields: Fields): Verb | undefined {
       return isCount(mark) ? { name, mark } : undefined;
     case 'discard-task':
       return isCount(mark) && isCount(offset) ? { name, mark, offset } : undefined;
+    case 'accept-loss':
+      if (!isCount(below) || typeof topicId !== 'string' || typeof statePin !== 'string') return undefined;
+      return { name, below, topicId, statePin };
     default:
       return undefined;
   }

@@ -7,6 +7,7 @@ import type {
   Mark,
   MarkEntry,
   ProgressEntry,
+  TruncatedEntry,
   WrittenEntry,
 } from './journal.ts';
 
@@ -24,6 +25,8 @@ export class JournalSummary {
   #newestConfirmedEpoch: number | undefined;
   #newestConfirm: JournalHistory['newestConfirm'];
   #lastWord = -1;
+  #era = -1;
+  #truncated: JournalHistory['truncated'];
   #marks = new Map<number, Mark>();
   /** Live marks by what they are of. */
   #markOf = new Map<string, number>();
@@ -39,6 +42,8 @@ export class JournalSummary {
     copy.#newestConfirmedEpoch = this.#newestConfirmedEpoch;
     copy.#newestConfirm = this.#newestConfirm;
     copy.#lastWord = this.#lastWord;
+    copy.#era = this.#era;
+    copy.#truncated = this.#truncated;
     copy.#marks = new Map(this.#marks);
     copy.#markOf = new Map(this.#markOf);
     copy.#stalledIn = new Map(this.#stalledIn);
@@ -69,6 +74,8 @@ export class JournalSummary {
       newestConfirmedEpoch: this.#newestConfirmedEpoch,
       newestConfirm: this.#newestConfirm,
       lastWord: this.#lastWord,
+      era: this.#era,
+      truncated: this.#truncated,
       marks: [...this.#marks.values()],
       pending: [...this.#pending.values()],
       heldKeys: new Set(this.#heldKeys),
@@ -121,8 +128,10 @@ export class JournalSummary {
     if (entry.kind !== 'confirm') this.#lastWord = entry.offset;
     switch (entry.kind) {
       case 'confirm': {
-        const { epoch, frontier, topicId } = entry;
+        const { epoch, frontier, topicId, era, reason } = entry;
         this.#newestConfirm = { epoch, frontier, topicId };
+        this.#era = Math.max(this.#era, era ?? -1); // an older version that owns the partition leaves it out
+        if (reason === 'taken') this.#truncated = undefined;
         return;
       }
       case 'mark':
@@ -144,7 +153,15 @@ export class JournalSummary {
       }
       case 'done':
         this.#addDone(entry);
+        return;
+      case 'truncated':
+        this.#addTruncated(entry);
     }
+  }
+
+  #addTruncated({ from, to }: TruncatedEntry): void {
+    const known = this.#truncated;
+    this.#truncated = { from: Math.min(from, known?.from ?? from), to: Math.max(to, known?.to ?? to) };
   }
 
   #addProgress({ mark: id, done, epoch }: ProgressEntry): void {
@@ -161,7 +178,7 @@ export class JournalSummary {
   }
 
   #addMark(entry: Written<MarkEntry>): void {
-    const subject = subjectOf(entry);
+    const subject = subjectOf({ ...entry, era: this.#era });
     const known = this.#marks.get(this.#markOf.get(subject) ?? -1);
     // An owner writes a mark again when it was not told what became of it, and copies only for the one it was told of:
     // the newer. Of two owners' marks the older counts: the newer owner knows of it, and whoever does not is void.
@@ -175,6 +192,7 @@ export class JournalSummary {
       key,
       scope,
       from,
+      era: this.#era,
       parkedFrom,
       type,
       taskId: entry.id,
@@ -226,6 +244,6 @@ export class JournalSummary {
 }
 
 /** What two marks must not both be of. */
-function subjectOf({ scope, key, from }: Pick<MarkEntry, 'scope' | 'key' | 'from'>): string {
-  return scope === 'key' ? `key ${key}` : `task ${from}`;
+function subjectOf({ era, scope, key, from }: Pick<Mark, 'era' | 'scope' | 'key' | 'from'>): string {
+  return scope === 'key' ? `${era} key ${key}` : `${era} task ${from}`;
 }

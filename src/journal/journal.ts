@@ -14,7 +14,8 @@ export type JournalEntry =
   | ProgressEntry
   | ClearedEntry
   | CommandEntry
-  | DoneEntry;
+  | DoneEntry
+  | TruncatedEntry;
 
 interface EntryOf<Kind extends string> {
   readonly kind: Kind;
@@ -33,6 +34,8 @@ export interface ConfirmEntry extends EntryOf<'confirm'> {
   /** Kafka's id of the queue topic; '' where topics have none. */
   readonly topicId: string;
   readonly reason: ConfirmReason;
+  /** The epoch with which offsets began anew, see {@link JournalHistory.era}. Left out: they never did. */
+  readonly era?: number;
 }
 
 export type ConfirmReason = 'taken' | 'stopped' | 'periodic';
@@ -100,13 +103,30 @@ export type Verb =
   | { readonly name: 'skip'; readonly taskId: string; readonly below: number }
   | { readonly name: 'redrive' | 'discard'; readonly mark: number }
   /** `offset`: the task's source offset. */
-  | { readonly name: 'discard-task'; readonly mark: number; readonly offset: number };
+  | { readonly name: 'discard-task'; readonly mark: number; readonly offset: number }
+  /** What is lost below may be: under the topic and the state topic that were there when it was asked. */
+  | {
+      readonly name: 'accept-loss';
+      readonly below: number;
+      readonly topicId: string;
+      readonly statePin: string;
+    };
 
 /** A command was carried out, or found to be void. */
 export interface DoneEntry extends EntryOf<'done'> {
   readonly epoch: number;
   readonly command: string;
   readonly outcome: string;
+}
+
+/**
+ * The log ended below what its owner had read or finished: records of [from, to) are gone, and others take their offsets.
+ * It counts until somebody is confirmed, which takes an operator: soon the log ends above again, and nothing else tells.
+ */
+export interface TruncatedEntry extends EntryOf<'truncated'> {
+  readonly epoch: number;
+  readonly from: number;
+  readonly to: number;
 }
 
 export type WrittenEntry = JournalEntry & { readonly offset: number };
@@ -119,6 +139,8 @@ export interface Mark {
   readonly key: string;
   readonly scope: 'key' | 'task';
   readonly from: number;
+  /** The {@link JournalHistory.era} of its source offsets. */
+  readonly era: number;
   readonly parkedFrom: number;
   readonly type: string;
   /** Of the first task; '' when unknown. */
@@ -157,6 +179,13 @@ export interface JournalHistory {
   readonly newestConfirm:
     | { readonly epoch: number; readonly frontier: number; readonly topicId: string }
     | undefined;
+  /**
+   * The epoch with which offsets began anew: an operator had accepted that the topic was recreated, or its log truncated.
+   * Source offsets of marks that are older are of tasks that are gone from the queue. -1 = never.
+   */
+  readonly era: number;
+  /** The log was found truncated, and nobody was confirmed since. */
+  readonly truncated: { readonly from: number; readonly to: number } | undefined;
   /** The offset of what an owner said last of parked tasks and commands, if that is not void; -1 = nothing. */
   readonly lastWord: number;
   /** What is parked, oldest first. */

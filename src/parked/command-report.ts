@@ -10,6 +10,8 @@ import type { MarkRef, ParkedMark } from './parked-mark.ts';
  * - `parked`, `already-parked`: of a key parked by hand
  * - `skipped`: the task will not run. `not-found`: it was finished before, or is not in the queue
  * - `unknown-mark`: what it was about had been ended by another command
+ * - `accepted`: what was lost is passed over and the partition works. `not-enough`: more is lost than that, or the topic was
+ *   recreated since; see the new `partition-halted`. `nothing-lost`: the partition is not halted
  */
 export type CommandOutcome =
   | 'redriven'
@@ -20,6 +22,9 @@ export type CommandOutcome =
   | 'skipped'
   | 'not-found'
   | 'unknown-mark'
+  | 'accepted'
+  | 'not-enough'
+  | 'nothing-lost'
   // What a later version may write.
   | (string & Record<never, never>);
 

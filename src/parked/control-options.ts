@@ -149,6 +149,16 @@ export const schemas = {
       'must have a key, or a type, not both',
     ),
   holds: z.strictObject({ group, signal }),
+  acceptLoss: z.strictObject({
+    ...commandShape,
+    partition: option(whole(), 'must be a partition number', 'Pass the partition that is halted.'),
+    below: option(
+      z.bigint().min(0n).max(BigInt(Number.MAX_SAFE_INTEGER)),
+      'must be an offset, a bigint',
+      'Pass the `to` of the partition-halted event, or of health().',
+    ),
+    waitMs,
+  }),
 };
 
 /** @throws OptionsError */

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock/clock.ts';
 import { TopicUnreadableError } from '../errors/parked-errors.ts';
-import type { Command, JournalEntry, Mark } from '../journal/journal.ts';
+import type { JournalEntry, JournalHistory } from '../journal/journal.ts';
 import { JournalFold } from '../journal/journal-fold.ts';
 import type { IncomingRecord, LogEnds, Reader, TopicPartition } from '../kafka/port.ts';
 import { HoldBook } from './hold-book.ts';
@@ -64,8 +64,8 @@ export class GroupJournal {
     }
   }
 
-  /** What is parked in a partition, and commands for it that have not ended. */
-  state(partition: number): { readonly marks: readonly Mark[]; readonly pending: readonly Command[] } {
+  /** What is parked in a partition, commands for it that have not ended, and how far it has come. */
+  state(partition: number): Pick<JournalHistory, 'marks' | 'pending' | 'newestConfirm' | 'truncated'> {
     return this.#fold.history(partition, Number.MAX_SAFE_INTEGER);
   }
 

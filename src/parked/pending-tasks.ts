@@ -1,4 +1,5 @@
 import type { TaskMap } from '../tasks/task-map.ts';
+import { acceptanceOf } from './acceptance.ts';
 import type { CommandOutcome } from './command-report.ts';
 import type { CommandToSend, Control, Sender } from './control.ts';
 import { parsed, schemas } from './control-options.ts';
@@ -114,6 +115,28 @@ export class PendingTasks<T extends TaskMap> {
    */
   async release(options: HoldTarget<T> & CommandOptions): Promise<CommandReceipt> {
     return await this.#setHold('release', options);
+  }
+
+  /**
+   * Lets a partition go on that is halted (`partition-halted`): its unfinished tasks below an offset, as far as they are
+   * gone from the log, are given up. Nothing that is still there is passed over. The command holds for this loss and the
+   * topic as it is now; what is lost later stops the partition again.
+   *
+   * @param options `partition`, and `below`: the `to` of the event, or of the worker's `health()`.
+   * @throws OptionsError, LossRefusedError (no such partition, or `below` lies beyond all it ever had), KafkaRequestError,
+   * TopicsRefusedError, EnqueueError (the command could not be written), QueueClosedError
+   */
+  async acceptLoss(
+    options: { readonly partition: number; readonly below: bigint } & CommandOptions & WaitOptions,
+  ): Promise<CommandReceipt> {
+    const given = parsed('pending.acceptLoss()', schemas.acceptLoss, options);
+    const { partition, below } = given;
+    const group = this.#control.groupOf(given.group);
+    return await this.#command(given, async () => {
+      const signal = this.#control.signalWith(given.signal);
+      const verb = await acceptanceOf(this.#control, { group, partition, below, signal });
+      return { id: this.#control.deps.newId(), partition, verb, laneKey: '' };
+    });
   }
 
   /** What is held, and by whom. */

@@ -5,7 +5,10 @@ import type { OperatorHold, WorkerEvents } from './worker-events.ts';
 /** Writes down what an operator should see even when nobody listens. */
 export function logEvents(events: Emitter<WorkerEvents>, logger: Logger): void {
   events.on('partition-halted', (event) =>
-    logger.error(`partition ${event.partition} is not worked on: ${event.reason}`, { ...event }),
+    logger.error(
+      `partition ${event.partition} is not worked on: ${event.reason}; see what is lost, then pending.acceptLoss()`,
+      { ...event },
+    ),
   );
   events.on('partition-note', ({ partition, note }) =>
     logger.warn(`partition ${partition}: ${note.kind}`, { ...note }),

@@ -176,7 +176,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     deliver: (reading, items) => engine.onSwept(reading, items),
     onBroken: (error) => engine.break(error),
   });
-  tailReader.onProblem((failure) => events.emit('problem', { failure }));
+  tailReader.onProblem((failure) => engine.onReaderProblem(failure));
   journalReader.onProblem((failure) => events.emit('problem', { failure }));
   const partsFeed = new PartsFeed({
     topics,

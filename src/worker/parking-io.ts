@@ -162,6 +162,9 @@ export class ParkingIo {
       }
       case 'done':
         await journal.append({ kind: 'done', ...place, command: write.command, outcome: write.outcome });
+        return;
+      case 'truncated':
+        await journal.append({ kind: 'truncated', ...place, from: write.from, to: write.to });
     }
   }
 

@@ -1,6 +1,7 @@
 import type { ConfirmReason } from '../journal/journal.ts';
 import type { Admin, CommittedOffset, LogEnds, Membership } from '../kafka/port.ts';
 import type { TakingFinding } from './core/judge-taking.ts';
+import type { LogSeen } from './core/log-seen.ts';
 import type { PartitionState } from './core/partition-state.ts';
 import type { StateJournal } from './journal/state-journal.ts';
 
@@ -34,7 +35,7 @@ export class PartitionIo {
    */
   async confirm(partition: PartitionState, frontier: number, reason: ConfirmReason): Promise<void> {
     const { group, journal } = this.#deps;
-    const { epoch, topicId } = partition;
+    const { epoch, topicId, era } = partition;
     const offset = await journal.append({
       kind: 'confirm',
       group,
@@ -43,6 +44,7 @@ export class PartitionIo {
       frontier,
       topicId,
       reason,
+      ...(era >= 0 ? { era } : {}),
     });
     if (reason !== 'taken') return;
     const { newestConfirmedEpoch } = await journal.historyUpTo(partition.partition, offset);
@@ -103,6 +105,26 @@ export class PartitionIo {
       }),
     );
     return new Map(lastWords);
+  }
+
+  /** The logs as they are, and the ids of the topics. A topic that is not there now is no other one. */
+  async look(
+    partitions: readonly PartitionState[],
+  ): Promise<ReadonlyMap<PartitionState, Omit<LogSeen, 'readTo'>>> {
+    const { topic, stateTopic } = this.#deps;
+    const admin = await this.#deps.admin();
+    // The ends first: those of a new topic are never taken for those of the old one.
+    const ends = await this.logEnds(partitions);
+    const topics = await admin.describeTopics([topic, stateTopic]);
+    const seen = new Map<PartitionState, Omit<LogSeen, 'readTo'>>();
+    for (const partition of partitions) {
+      const log = ends.find((one) => one.partition === partition.partition);
+      if (log === undefined) continue;
+      const topicId = topics.get(topic)?.id ?? partition.topicId;
+      const statePin = topics.get(stateTopic)?.id ?? partition.statePin;
+      seen.set(partition, { start: log.start, end: log.end, topicId, statePin });
+    }
+    return seen;
   }
 
   async logEnds(partitions: readonly PartitionState[]): Promise<readonly LogEnds[]> {

@@ -2,6 +2,7 @@ import type { Effect } from './core/effects.ts';
 import type { PartitionState, Reading } from './core/partition-state.ts';
 import { type EngineLink, emitProblem } from './engine-link.ts';
 import type { PartitionIo } from './partition-io.ts';
+import { LogCheck } from './reading/log-check.ts';
 import type { SweepFeed } from './reading/sweep-feed.ts';
 import type { TailFeed } from './reading/tail-feed.ts';
 import { Watchdog } from './reading/watchdog.ts';
@@ -13,7 +14,7 @@ type ReadingEffect = Extract<
 >;
 
 interface ReadingDeps {
-  readonly io: Pick<PartitionIo, 'logEnds'>;
+  readonly io: Pick<PartitionIo, 'logEnds' | 'look'>;
   readonly tail: TailFeed;
   readonly sweeps: SweepFeed;
 }
@@ -23,6 +24,7 @@ export class ReadingSteps {
   readonly #link: EngineLink;
   readonly #deps: ReadingDeps;
   readonly #watchdog: Watchdog;
+  readonly #logs: LogCheck;
 
   constructor(link: EngineLink, deps: ReadingDeps, nowMs: number) {
     this.#link = link;
@@ -39,6 +41,14 @@ export class ReadingSteps {
       },
       nowMs,
     );
+    this.#logs = new LogCheck(
+      {
+        partitions: () => core.state.partitions.values(),
+        look: (partitions) => deps.io.look(partitions),
+        onSeen: (partition, log) => tell((at) => core.logSeen(at, partition, log)),
+      },
+      nowMs,
+    );
   }
 
   /** There may be room for more records now. */
@@ -49,6 +59,12 @@ export class ReadingSteps {
   /** Once in a while: do records come where the log has some? */
   watch(nowMs: number): void {
     if (this.#watchdog.isDue(nowMs)) this.#link.inBackground(this.#watchdog.look(nowMs));
+    if (this.#logs.isDue(nowMs)) this.#link.inBackground(this.#logs.look(nowMs));
+  }
+
+  /** The reader of the tail has met something. */
+  onReaderProblem(): void {
+    this.#logs.want();
   }
 
   stop(partitions: readonly PartitionState[]): void {

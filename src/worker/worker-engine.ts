@@ -111,6 +111,11 @@ export class WorkerEngine {
     }
   }
 
+  onReaderProblem(failure: KafkaFailure): void {
+    this.#deps.events.emit('problem', { failure });
+    this.#reading.onReaderProblem();
+  }
+
   onRecords(reading: Reading, items: Parameters<WorkerCore['records']>[2]): void {
     this.#tell((at) => this.#deps.core.records(at, reading, items));
   }

@@ -54,7 +54,11 @@ export interface WorkerEvents {
   'partition-started': { readonly partition: number; readonly epoch: bigint; readonly offset: bigint };
   /** Something about where a partition starts that an operator should know. */
   'partition-note': { readonly partition: number; readonly note: TakingNote };
-  /** A partition is not worked on until somebody acts: offsets [from, to) are concerned. */
+  /**
+   * A partition is not worked on any more: tasks are lost, see the reason. Those at [from, to) are concerned; of a topic that
+   * was recreated, all from `from` on in the one that is gone. `queue.pending.acceptLoss({ partition, below: to })` lets it
+   * go on.
+   */
   'partition-halted': {
     readonly partition: number;
     readonly reason: StopReason;
@@ -181,7 +185,7 @@ export interface WorkerEvents {
   'command-done': {
     readonly partition: number;
     readonly command: string;
-    /** 'park', 'skip', 'redrive' or 'discard'. */
+    /** 'park', 'skip', 'redrive', 'discard' or 'accept-loss'. */
     readonly verb: string;
     readonly outcome: string;
   };

@@ -1,4 +1,5 @@
 import type { CoreState } from './core/core-state.ts';
+import type { Loss, StopReason } from './core/judge-taking.ts';
 import type { PartitionState } from './core/partition-state.ts';
 import type { SlowHook } from './worker-events.ts';
 
@@ -22,6 +23,8 @@ export interface WorkerHealth {
     readonly phase: PartitionState['phase'];
     /** Milliseconds since a task of it last finished or failed; undefined = none did yet. */
     readonly idleMs: number | undefined;
+    /** What stopped it, as `partition-halted` says it: `queue.pending.acceptLoss({ partition, below: to })` lets it go on. */
+    readonly halted: { readonly reason: StopReason; readonly from: bigint; readonly to: bigint } | undefined;
   }[];
 }
 
@@ -43,7 +46,8 @@ export function judgeHealth(
   let heldKeys = 0;
   let stalled = false;
   for (const partition of partitions) {
-    if (partition.phase === 'halted') reasons.push(`partition ${partition.partition} is halted`);
+    if (partition.phase === 'halted')
+      reasons.push(`partition ${partition.partition} is halted${wordsOf(partition.halt)}`);
     for (const lane of partition.open) {
       if (lane.state === 'held' && lane.dueMs === Number.POSITIVE_INFINITY) heldKeys += 1;
     }
@@ -69,8 +73,17 @@ export function judgeHealth(
       partition: partition.partition,
       phase: partition.phase,
       idleMs: partition.progressAtMs === undefined ? undefined : nowMs - partition.progressAtMs,
+      halted: partition.phase === 'halted' ? haltedOf(partition.halt) : undefined,
     })),
   };
+}
+
+function wordsOf(halt: Loss | undefined): string {
+  return halt === undefined ? '' : `: ${halt.reason}, offsets ${halt.from} to ${halt.to}`;
+}
+
+function haltedOf(halt: Loss | undefined): WorkerHealth['partitions'][number]['halted'] {
+  return halt && { reason: halt.reason, from: BigInt(halt.from), to: BigInt(halt.to) };
 }
 
 /** Something could start, a slot is free, and nothing has moved for long. */

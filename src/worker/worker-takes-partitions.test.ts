@@ -100,7 +100,7 @@ describe('a partition is not worked on, and that is said, when', () => {
           },
         });
       },
-      { reason: 'topic-recreated', from: 0n },
+      { reason: 'topic-recreated', from: 0n, to: 0n },
     ],
   ])('%s', async (_what, harm, event) => {
     await using rig = new QueueRig(one);
@@ -111,7 +111,11 @@ describe('a partition is not worked on, and that is said, when', () => {
     const halted = next(successor, 'partition-halted');
     await successor.start();
     expect(await halted).toMatchObject({ partition: 0, ...event });
-    expect(successor.health()).toMatchObject({ status: 'degraded', reasons: ['partition 0 is halted'] });
+    expect(successor.health()).toMatchObject({
+      status: 'degraded',
+      reasons: [expect.stringMatching(/^partition 0 is halted: /)],
+      partitions: [{ halted: event }],
+    });
     await successor.stop();
     expect(seen).toEqual([]);
   });

@@ -198,13 +198,16 @@ export class SimulatedParking {
         return;
       }
       this.#answer(partition, 'written', (core, at) => {
-        if (write.kind !== 'done') this.#acknowledged(partition, write);
+        if (write.kind === 'progress' || write.kind === 'cleared') this.#acknowledged(partition, write);
         core.written(at, partition, write);
       });
     });
   }
 
-  #acknowledged(partition: PartitionState, write: Exclude<JournalWrite, { kind: 'done' }>): void {
+  #acknowledged(
+    partition: PartitionState,
+    write: Extract<JournalWrite, { kind: 'progress' | 'cleared' }>,
+  ): void {
     const { parked } = write;
     const done = write.kind === 'progress' ? write.done : write.upTo;
     this.#worker.world.reference.progressed(
@@ -273,5 +276,7 @@ function entryOf({ partition }: PartitionState, epoch: number, write: JournalWri
     }
     case 'done':
       return { kind: 'done', ...place, command: write.command, outcome: write.outcome };
+    case 'truncated':
+      return { kind: 'truncated', ...place, from: write.from, to: write.to };
   }
 }

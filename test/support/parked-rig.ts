@@ -175,6 +175,8 @@ function wordsFor({ write }: Extract<Effect, { kind: 'write' }>): string {
       return `cleared ${write.parked.key} ${write.how}`;
     case 'done':
       return `command ${write.command} ${write.outcome}`;
+    case 'truncated':
+      return `truncated ${write.from} ${write.to}`;
   }
 }
 
@@ -205,6 +207,7 @@ export const mark: Mark = {
   key: 'k',
   scope: 'key',
   from: 1,
+  era: -1,
   parkedFrom: 0,
   type: 'job',
   taskId: '',

@@ -1,4 +1,5 @@
 import type { Command, JournalHistory } from '../../journal/journal.ts';
+import { acceptanceOutcome, hearAcceptance } from './accepting.ts';
 import type { CoreState } from './core-state.ts';
 import type { PartitionEffect } from './effects.ts';
 import { reportHold } from './holds.ts';
@@ -20,9 +21,10 @@ const MOST_HEARD = 10_000;
 /** What the journal says of parked keys, holds and open commands when a partition is taken. */
 export function restoreMarks(partition: PartitionState, history: JournalHistory, endedWell: boolean): void {
   for (const mark of history.marks) {
-    const parked = Parked.ofMark(mark);
+    const parked = Parked.ofMark(mark, partition.era);
     if (endedWell) parked.stalls = 0; // no process died of what was redriven last
     partition.marks.set(mark.id, parked);
+    if (parked.former) continue; // can be redriven; tasks that come now have nothing to do with it
     if (mark.scope === 'key') partition.parkedKeys.set(mark.key, parked);
     else partition.parkedTasks.set(mark.from, parked);
   }
@@ -46,6 +48,7 @@ export function commanded(core: CoreState, number: number, command: Command): vo
   if (partition.heard.size > MOST_HEARD) forgetOldest(partition.heard);
   if (partition.phase !== 'running') {
     partition.commands.push(command); // obeyed once the work begins; whoever takes the partition next finds it as well
+    if (partition.phase === 'halted') hearAcceptance(core, partition, command);
     return;
   }
   if (!obey(core, partition, command)) partition.commands.push(command);
@@ -101,6 +104,8 @@ function obey(core: CoreState, partition: PartitionState, command: Command): boo
       return endByHand(core, partition, command, verb.mark);
     case 'discard-task':
       return discardTask(core, partition, command, verb);
+    case 'accept-loss':
+      return answer(core, partition, command, acceptanceOutcome(partition, command, verb.below));
   }
 }
 

@@ -107,6 +107,8 @@ export class CoreState {
   readonly turn: PartitionState[] = [];
   /** Partitions whose taking failed and is to be tried again. */
   readonly takingAgain = new Set<PartitionState>();
+  /** Halted partitions to take anew, as an operator accepts what was lost; until when open ends may hold that up. */
+  readonly retaking = new Map<PartitionState, number>();
   /** Partitions whose reading is paused. */
   readonly paused = new Set<PartitionState>();
   /** Full partitions that wait until delayed tasks may make room. */

@@ -1,5 +1,5 @@
 import type { CoreState } from './core-state.ts';
-import { halt } from './halting.ts';
+import { haltLost } from './halting.ts';
 import { hold, letGo } from './held-bytes.ts';
 import { type Item, Lane, type LaneState } from './lane.ts';
 import type { Gap, PartitionState, Reading } from './partition-state.ts';
@@ -199,7 +199,7 @@ function dropReady(core: CoreState, partition: PartitionState): void {
 export function tailStalled(core: CoreState, partition: PartitionState, logStart: number): void {
   if (partition.phase !== 'running' || partition.paused) return;
   if (logStart > partition.nextOffset) {
-    halt(core, partition, { reason: 'data-loss', from: partition.nextOffset, to: logStart });
+    haltLost(core, partition, logStart);
     return;
   }
   partition.gap = undefined;
@@ -217,7 +217,7 @@ export function gapChecked(
   if (partition.phase !== 'running' || gap?.checking !== true || gap.found !== found) return;
   partition.gap = undefined;
   if (logStart > partition.nextOffset) {
-    halt(core, partition, { reason: 'data-loss', from: partition.nextOffset, to: logStart });
+    haltLost(core, partition, logStart);
     return;
   }
   // Offsets that never held a task: control records of somebody's transaction.

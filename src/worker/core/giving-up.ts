@@ -62,6 +62,23 @@ export function supersede(core: CoreState, number: number, epoch: number): void 
   assign(core, [number]);
 }
 
+/** Takes halted partitions anew for which an operator accepts a loss, once what ran has ended and is committed. */
+export function retakeHalted(core: CoreState): void {
+  for (const [partition, patientUntilMs] of core.retaking) {
+    if (partition.phase === 'halted') {
+      const { worked, dirty, runningCount, openWrites, inCommit } = partition;
+      const isOpen = (worked && (dirty || runningCount > 0)) || openWrites > 0 || inCommit;
+      if (isOpen && core.nowMs < patientUntilMs) {
+        if (worked && dirty) core.commitUrgent = true;
+        continue;
+      }
+      lose(core, [partition.partition]);
+      assign(core, [partition.partition]);
+    }
+    core.retaking.delete(partition);
+  }
+}
+
 /** A run has ended, a commit was answered or time has passed: see which revokes can be answered. */
 export function checkRevocations(core: CoreState): void {
   for (const revocation of core.revocations.values()) checkRevocation(core, revocation);

@@ -201,12 +201,12 @@ test.each<[string, Parameters<typeof judge>[0], TakingVerdict]>([
   [
     'the log ends before what was done: its tail is gone',
     { committed: commit({ frontier: 60 }), logEnd: 59 },
-    { kind: 'stop', reason: 'data-loss', from: 59, to: 60 },
+    { kind: 'stop', reason: 'data-loss', from: 59, to: 60, truncated: true },
   ],
   [
     'the topic was deleted and made again',
     { committed: commit({ frontier: 60 }), topicId: 'other' },
-    { kind: 'stop', reason: 'topic-recreated', from: 50, to: 1_000 },
+    { kind: 'stop', reason: 'topic-recreated', from: 50, to: 50 },
   ],
   [
     'the state topic was deleted and made again',

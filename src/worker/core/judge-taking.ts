@@ -1,4 +1,4 @@
-import type { JournalHistory } from '../../journal/journal.ts';
+import type { Command, JournalHistory } from '../../journal/journal.ts';
 import { type CommitState, decodeMetadata, type UnfinishedLane } from './commit-metadata.ts';
 
 /** Everything a new owner reads about a partition between its CLAIM and its taking commit. */
@@ -18,16 +18,28 @@ export interface TakingFinding {
 
 /** Why a partition is not worked on until somebody acts. */
 export type StopReason =
-  /** The records of [from, to) are gone although they were not finished. */
+  /**
+   * Records of [from, to) are gone: of tasks that were not finished, or (an unclean leader election) at the end of the log,
+   * finished or not, where others have taken their offsets since.
+   */
   | 'data-loss'
   /** The committed offset lies beyond what keylane finished, and keylane did not write it. */
   | 'offset-ahead'
-  /** The topic is not the one the offsets were committed for. */
+  /** The topic is not the one the offsets were committed for. Of the one that is gone, all from `from` on is lost. */
   | 'topic-recreated'
   /** The state topic is not the one the commits were written under: nobody can tell who owned what. */
   | 'state-topic-lost';
 
+/** What an operator has to accept before the partition goes on: with a `below` of at least `to`. */
+export interface Loss {
+  readonly reason: StopReason;
+  readonly from: number;
+  readonly to: number;
+}
+
 export type TakingNote =
+  /** What was lost had stopped the partition, and an operator has accepted it. */
+  | ({ readonly kind: 'loss-accepted'; readonly by: string; readonly command: string } & Loss)
   /** A commit that keylane did not write, at or below what was finished: obeyed, tasks from there on run again. */
   | { readonly kind: 'rewind-obeyed'; readonly offset: number; readonly was: number | undefined }
   /** The group's committed offset is gone; the journal's was used. */
@@ -51,10 +63,26 @@ export type TakingVerdict =
       readonly trusted: { readonly epoch: number; readonly horizon: number } | undefined;
       readonly clean: boolean;
       readonly note: TakingNote | undefined;
+      /** Offsets are those of other tasks than before: what the journal says of older ones is not about these. */
+      readonly anew?: true;
     }
   /** Since our claim somebody has taken the partition, or its owner has gone on: only a new claim tells what is true. */
   | { readonly kind: 'superseded' }
-  | { readonly kind: 'stop'; readonly reason: StopReason; readonly from: number; readonly to: number };
+  | ({
+      readonly kind: 'stop';
+      /** The log ends too early; soon it will not any more, and nothing but the journal can tell then. */
+      readonly truncated?: true;
+    } & Loss);
+
+type Start = Extract<TakingVerdict, { kind: 'start' }>;
+type Stop = Extract<TakingVerdict, { kind: 'stop' }>;
+
+/** The partition stops, and starts so once that is accepted. */
+interface Lost {
+  readonly kind: 'lost';
+  readonly stop: Stop;
+  readonly accepted: Start;
+}
 
 /**
  * Decides where a new owner starts. The journal decides, the commit only saves work: a commit counts when its epoch is
@@ -62,49 +90,116 @@ export type TakingVerdict =
  * CONFIRM: that commit restates what it was allowed to read).
  */
 export function judgeTaking(finding: TakingFinding): TakingVerdict {
-  const { history, topicId, logStart, logEnd } = finding;
+  const { history } = finding;
   if ((history.newestConfirmedEpoch ?? -1) > finding.epoch) return { kind: 'superseded' };
   // An owner that does not know yet that it was replaced goes on, and its commits are stored until ours is:
   // (1) we claim, (2) it parks a task: its mark is above our claim, (3) it commits that the task is finished,
   // (4) we read that commit. Our CONFIRM would make the mark void, and nobody would find the task any more.
   if (finding.lastWord > finding.epoch) return { kind: 'superseded' };
-  const confirm = history.newestConfirm;
-  if (confirm !== undefined && confirm.topicId !== topicId) {
-    return { kind: 'stop', reason: 'topic-recreated', from: confirm.frontier, to: logEnd };
+  if ((newerCommit(finding)?.epoch ?? -1) > finding.epoch) return { kind: 'superseded' };
+  const offsets = judgeOffsets(finding);
+  let judged = offsets.kind === 'start' ? judgeLog(finding, offsets) : offsets;
+  let note: TakingNote | undefined;
+  while (judged.kind === 'lost') {
+    const { stop, accepted } = judged;
+    const command = acceptanceOf(finding, stop);
+    if (command === undefined) return stop;
+    const { reason, from, to } = stop;
+    note = { kind: 'loss-accepted', reason, from, to, by: command.by, command: command.id };
+    judged = judgeLog(finding, accepted);
   }
-  const verdict = judgeCommit(finding);
-  if (verdict.kind !== 'start') return verdict;
-  const fresh = confirm === undefined && finding.committed === undefined;
-  if (verdict.frontier < logStart && !fresh) {
-    return { kind: 'stop', reason: 'data-loss', from: verdict.frontier, to: logStart };
-  }
-  if (verdict.frontier > logEnd) {
-    return { kind: 'stop', reason: 'data-loss', from: logEnd, to: verdict.frontier };
-  }
-  return fresh ? { ...verdict, frontier: logStart, doneBelow: logStart, clean: true } : verdict;
+  return { ...judged, note: note ?? judged.note };
 }
 
-function judgeCommit(finding: TakingFinding): TakingVerdict {
-  const { committed, history, statePin } = finding;
+/** The first of the operators' commands that accepts it, if one was given under the topics that are there now. */
+function acceptanceOf({ history, topicId, statePin }: TakingFinding, { to }: Loss): Command | undefined {
+  return history.pending.find(
+    ({ verb }) =>
+      verb.name === 'accept-loss' &&
+      verb.below >= to &&
+      verb.topicId === topicId &&
+      verb.statePin === statePin,
+  );
+}
+
+/** Where what is committed and what the journal says would have the partition start. */
+function judgeOffsets(finding: TakingFinding): Start | Lost {
+  const { committed, history, topicId, logStart } = finding;
+  const confirm = history.newestConfirm;
+  if (confirm !== undefined && confirm.topicId !== topicId) {
+    // How far the topic that is gone went nobody knows.
+    const loss = { reason: 'topic-recreated', from: confirm.frontier, to: confirm.frontier } as const;
+    return lost(loss, beginAnew(logStart));
+  }
+  if (confirm === undefined && committed === undefined)
+    return { ...startAt(logStart, undefined), clean: true };
+  return judgeCommit(finding);
+}
+
+/** Whether the log has what the partition would start with. */
+function judgeLog(finding: TakingFinding, start: Start): Start | Lost {
+  const { logStart, logEnd } = finding;
+  const { frontier } = start;
+  if (frontier < logStart)
+    return lost({ reason: 'data-loss', from: frontier, to: logStart }, startBehind(start, logStart));
+  const known = start.anew === true ? undefined : finding.history.truncated;
+  const from = Math.min(known?.from ?? logEnd, logEnd);
+  const to = Math.max(known?.to ?? 0, frontier, start.doneBelow);
+  if (to <= from) return start;
+  // Whoever sets the group's offset back to before the hole has all that is there run again.
+  if (start.note?.kind === 'rewind-obeyed' && frontier <= from) return { ...start, anew: true };
+  const { stop, accepted } = lost({ reason: 'data-loss', from, to }, startBelow(start, from));
+  return { kind: 'lost', stop: { ...stop, truncated: true }, accepted };
+}
+
+/** What is unfinished below the hole is kept. Offsets from there on are of other tasks now. */
+function startBelow(start: Start, end: number): Start {
+  const frontier = Math.min(start.frontier, end);
+  const doneBelow = Math.min(start.doneBelow, end);
+  return {
+    ...start,
+    frontier,
+    doneBelow,
+    lanes: start.lanes.filter(({ offset }) => offset < end),
+    anew: true,
+  };
+}
+
+/** What is finished ahead is kept; of keys with something unfinished below, what is left begins there. */
+function startBehind(start: Start, logStart: number): Start {
+  const lanes = start.lanes.map((lane): UnfinishedLane => {
+    if (lane.offset >= logStart) return lane;
+    return { hash: lane.hash, offset: logStart, attempts: 0, firstFailedAtMs: undefined, starts: 0 };
+  });
+  return { ...start, frontier: logStart, doneBelow: Math.max(start.doneBelow, logStart), lanes };
+}
+
+/** A commit in our form, under the present state topic. */
+function newerCommit({ committed, statePin }: TakingFinding): CommitState | undefined {
+  if (committed === undefined) return undefined;
+  const read = decodeMetadata(committed.metadata, committed.offset);
+  return read.kind === 'state' && read.state.statePin === statePin ? read.state : undefined;
+}
+
+function judgeCommit(finding: TakingFinding): Start | Lost {
+  const { committed, history, statePin, logStart } = finding;
   const confirm = history.newestConfirm;
   if (committed === undefined) {
-    if (confirm === undefined) return startAt(finding.logStart, undefined);
-    return startAt(confirm.frontier, { kind: 'committed-offset-missing', used: confirm.frontier });
+    const used = confirm?.frontier ?? logStart;
+    return startAt(used, { kind: 'committed-offset-missing', used });
   }
   const read = decodeMetadata(committed.metadata, committed.offset);
   if (read.kind === 'state') {
-    if (read.state.statePin !== statePin) {
-      return { kind: 'stop', reason: 'state-topic-lost', from: committed.offset, to: committed.offset };
-    }
-    if (read.state.epoch > finding.epoch) return { kind: 'superseded' };
-    return judgeOwnCommit(read.state, history);
+    if (read.state.statePin !== statePin) return stateLost(finding, read.state);
+    return judgeOwnCommit(finding, read.state);
   }
   if (read.kind === 'damaged') {
     const used = Math.min(committed.offset, confirm?.frontier ?? committed.offset);
     return startAt(used, { kind: 'metadata-damaged', offset: committed.offset, used });
   }
   if (confirm !== undefined && committed.offset > confirm.frontier) {
-    return { kind: 'stop', reason: 'offset-ahead', from: confirm.frontier, to: committed.offset };
+    const loss = { reason: 'offset-ahead', from: confirm.frontier, to: committed.offset } as const;
+    return lost(loss, startAt(committed.offset, undefined));
   }
   return startAt(committed.offset, {
     kind: 'rewind-obeyed',
@@ -113,7 +208,8 @@ function judgeCommit(finding: TakingFinding): TakingVerdict {
   });
 }
 
-function judgeOwnCommit(state: CommitState, history: JournalHistory): TakingVerdict {
+function judgeOwnCommit(finding: TakingFinding, state: CommitState): Start | Lost {
+  const { history } = finding;
   const newest = history.newestConfirmedEpoch;
   const trusted = history.claims.has(state.epoch) && (newest === undefined || state.epoch >= newest);
   if (trusted) {
@@ -128,14 +224,29 @@ function judgeOwnCommit(state: CommitState, history: JournalHistory): TakingVerd
     };
   }
   const confirm = history.newestConfirm;
-  if (confirm === undefined) {
-    // Ours by its form, yet the journal knows no such epoch and nothing else either: the journal was lost.
-    return { kind: 'stop', reason: 'state-topic-lost', from: state.frontier, to: state.frontier };
-  }
+  // Ours by its form, yet the journal knows no such epoch and nothing else either: the journal was lost.
+  if (confirm === undefined) return stateLost(finding, state);
   const used = confirm.frontier;
   return startAt(used, { kind: 'commit-untrusted', epoch: state.epoch, offset: state.frontier, used });
 }
 
-function startAt(frontier: number, note: TakingNote | undefined): TakingVerdict {
+/** Nothing but the commit is left to go by. When the log does not even reach so far, it is of another topic. */
+function stateLost({ logStart, logEnd }: TakingFinding, state: CommitState): Lost {
+  const { frontier, doneBelow, lanes } = state;
+  const accepted =
+    doneBelow > logEnd ? beginAnew(logStart) : { ...startAt(frontier, undefined), doneBelow, lanes };
+  return lost({ reason: 'state-topic-lost', from: frontier, to: frontier }, accepted);
+}
+
+function lost(loss: Loss, accepted: Start): Lost {
+  return { kind: 'lost', stop: { kind: 'stop', ...loss }, accepted };
+}
+
+function startAt(frontier: number, note: TakingNote | undefined): Start {
   return { kind: 'start', frontier, doneBelow: frontier, lanes: [], trusted: undefined, clean: false, note };
+}
+
+/** At an offset that had another task before. */
+function beginAnew(frontier: number): Start {
+  return { ...startAt(frontier, undefined), anew: true };
 }

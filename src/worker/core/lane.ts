@@ -133,6 +133,12 @@ export class Lane {
     return typeof first === 'object' ? first.offset : first;
   }
 
+  /** The lowest unfinished offset behind the first one. */
+  get secondOffset(): number | undefined {
+    const listed = this.#line[this.#at + 1] ?? this.later?.[0];
+    return listed === undefined ? this.unlistedFrom : offsetOf(listed);
+  }
+
   /** One past the highest offset whose record is missing; 0 when none is. */
   get missingBelow(): number {
     for (let i = this.#line.length - 1; i >= this.#at; i -= 1) {
@@ -140,6 +146,13 @@ export class Lane {
       if (typeof entry === 'number') return entry + 1;
     }
     return 0;
+  }
+
+  /** Whether a record of an unfinished task below an offset is not kept. */
+  missesBelow(offset: number): boolean {
+    if (this.unlistedFrom !== undefined && this.unlistedFrom < offset) return true;
+    const isMissing = (entry: Item | number): boolean => typeof entry === 'number' && entry < offset;
+    return this.#line.slice(this.#at).some(isMissing) || (this.later?.some(isMissing) ?? false);
   }
 
   /** A task read from the tail of the log. */

@@ -46,6 +46,8 @@ export class Parked {
   readonly scope: 'key' | 'task';
   /** The source offset of its first task. */
   readonly from: number;
+  /** Its source offsets are of another era: nothing in the queue is of it any more. */
+  readonly former: boolean;
   /** Its name: the offset of its MARK; -1 until that is written. */
   mark = -1;
   /** Copies are at or above this offset of the parked topic. */
@@ -77,15 +79,19 @@ export class Parked {
     readonly scope: 'key' | 'task';
     readonly from: number;
     readonly stage: 'marking' | 'parked';
+    readonly former?: boolean;
   }) {
+    this.former = about.former ?? false;
     this.key = about.key;
     this.scope = about.scope;
     this.from = about.from;
     this.#stage = about.stage;
   }
 
-  static ofMark(mark: Mark): Parked {
-    const parked = new Parked({ key: mark.key, scope: mark.scope, from: mark.from, stage: 'parked' });
+  /** `era`: that of the offsets that the queue has now. */
+  static ofMark(mark: Mark, era: number): Parked {
+    const { key, scope, from } = mark;
+    const parked = new Parked({ key, scope, from, stage: 'parked', former: mark.era !== era });
     parked.mark = mark.id;
     parked.parkedFrom = mark.parkedFrom;
     parked.done = mark.done;
@@ -182,7 +188,9 @@ export type JournalWrite =
       readonly verb: string;
       readonly outcome: string;
       readonly parked?: Parked;
-    };
+    }
+  /** The log ended too early: that is not to be seen any more when it has grown. */
+  | { readonly kind: 'truncated'; readonly from: number; readonly to: number };
 
 /** Parked tasks that could be used now. */
 export interface ParkedWant {

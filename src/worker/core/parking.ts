@@ -28,7 +28,7 @@ export function turnOf(partition: PartitionState, lane: Lane, offset: number): L
   }
   // Before a mark that is ending come the tasks that are older than it; after a single task, none may overtake it.
   const ending = partition.ending.get(lane.key);
-  const isOlder = ending === undefined || offset < ending.from;
+  const isOlder = ending === undefined || (offset < ending.from && !ending.former);
   return { kind: isOlder ? 'run' : 'behind' };
 }
 
@@ -38,6 +38,7 @@ export function turnOf(partition: PartitionState, lane: Lane, offset: number): L
  * latest, unless it is copied, and committed, once more.
  */
 export function settledFrom(partition: PartitionState, parked: Parked): number {
+  if (parked.former) return 0;
   if (parked.scope === 'task') return parked.from + 1;
   return Math.max(parked.from, partition.copiedBelow);
 }

@@ -234,7 +234,7 @@ describe('the last commit of an owner', () => {
     const partition = wentThrough('running', 'draining');
     partition.copiedBelow = 3;
     expect(partition.commitState('').horizon).toBe(0);
-    partition.marks.set(7, Parked.ofMark(mark));
+    partition.marks.set(7, Parked.ofMark(mark, -1));
     expect(partition.commitState('')).toMatchObject({ clean: false, horizon: 3 });
     partition.nextOffset = 3;
     expect(partition.commitState('')).toMatchObject({ clean: true, horizon: 3, frontier: 3 });

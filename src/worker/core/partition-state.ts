@@ -1,5 +1,6 @@
 import type { Command } from '../../journal/journal.ts';
 import type { CommitState, UnfinishedLane } from './commit-metadata.ts';
+import type { Loss } from './judge-taking.ts';
 import type { Lane } from './lane.ts';
 import { MinHeap } from './min-heap.ts';
 import type { JournalWrite, Parked, Redrive } from './parked.ts';
@@ -87,6 +88,13 @@ export class PartitionState {
   /** Kafka's ids of the queue topic and the state topic when it was taken; '' where topics have none. */
   topicId = '';
   statePin = '';
+  /** See `JournalHistory.era`: that of the offsets that this owner works with. */
+  era = -1;
+  /** Why it is halted, and what loss an operator had accepted before it was taken. */
+  halt: Loss | undefined;
+  accepted: Loss | undefined;
+  /** When its log was looked at last, it ended before what had been read. */
+  endsEarly = false;
   /** Where this owner began; what a taking commit and CONFIRM say. */
   takenState: CommitState | undefined;
   readonly lanes = new Map<string, Lane>();

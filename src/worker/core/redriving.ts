@@ -260,7 +260,9 @@ function cleared(
   partition.marks.delete(parked.mark);
   if (parked.redrive !== undefined) partition.redrives.delete(parked.redrive.lane);
   partition.ending.delete(parked.key);
-  if (parked.scope === 'key') {
+  if (parked.former) {
+    // Offsets in the queue are of other tasks.
+  } else if (parked.scope === 'key') {
     partition.parkedKeys.delete(parked.key);
     if (upTo >= 0) partition.doneAside.set(parked.key, upTo);
   } else {

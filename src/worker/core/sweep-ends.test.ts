@@ -46,57 +46,34 @@ function sweeps(rig: CoreRig): number[] {
 }
 
 describe('a key whose next record is gone', () => {
-  it('is held, and it is said where, after how many tries, and that no record is there to show', () => {
+  it('stops its partition when the log has been cut off there: what is lost is to be accepted', () => {
     const rig = asked();
     rig.tell((core, at) => core.sweepGapChecked(at, rig.partition(0), { start: 3, found: 3 }));
-    expect(rig.reports('key-held')).toEqual([
-      {
-        kind: 'key-held',
-        partition: 0,
-        item: undefined,
-        offset: 1,
-        key: 'k',
-        reason: 'data-loss',
-        attempts: 0,
-        error: undefined,
-      },
+    expect(rig.reports('partition-halted')).toEqual([
+      { kind: 'partition-halted', partition: 0, reason: 'data-loss', from: 1, to: 3 },
     ]);
-    expect(rig.of('stop-sweep')).toHaveLength(1);
-    rig.records(rig.partition(0), log(5, 'x'));
-    rig.fail(rig.runOf('x'), { delayMs: 10 });
-    rig.pass(1e9);
-    expect(rig.runningKeys).toEqual(['x']); // it does not go on by time, others do
+    expect([rig.reports('key-held'), rig.of('stop-sweep').length]).toEqual([[], 1]);
   });
 
   it('is told from one whose record is where the log starts', () => {
     const rig = fetching();
     rig.tell((core, at) => core.sweepStalled(at, rig.partition(0), 1));
-    expect([rig.reports('key-held'), sweeps(rig), rig.of('stop-sweep')]).toEqual([[], [1, 1], []]);
+    expect([rig.reports('partition-halted'), sweeps(rig), rig.of('stop-sweep')]).toEqual([[], [1, 1], []]);
   });
 
-  it('is told from one whose record is still in memory, or just the first one of the log', () => {
-    const rig = twoWaiting();
-    const partition = rig.partition(0);
-    rig.finish(rig.runOf('y'));
-    rig.swept(partition, log(1, 'z'));
-    expect(rig.runningKeys).toEqual(['z']); // at 1; k waits for 3, y for 6
-    rig.tell((core, at) => core.sweepStalled(at, partition, 6));
-    expect(rig.reports('key-held')).toMatchObject([{ key: 'k', offset: 3 }]);
-    expect(sweeps(rig).at(-1)).toBe(6);
-  });
-
-  it('is told from keys whose records are further on: these are swept on for', () => {
-    const rig = fetching();
-    const partition = rig.partition(0);
-    rig.records(partition, log(5, 'yyy', 600));
-    rig.fail(rig.runOf('y'), { delayMs: 10 });
+  it('is told from one whose record was found: the sweep goes on where the log starts now', () => {
+    const rig = new CoreRig({ concurrency: 4, partitionBytes: 100, lookAheadCount: 0 });
+    const partition = rig.take(0);
+    rig.records(partition, log(0, 'zxyk'));
+    for (const key of ['x', 'y']) rig.finish(rig.runOf(key));
+    for (const key of ['z', 'k']) rig.fail(rig.runOf(key), { delayMs: 10 });
     rig.pass(10);
-    rig.finish(rig.runOf('y')); // its next one was dropped, and is beyond the sweep
-    rig.tell((core, at) => core.sweepStalled(at, partition, 2));
-    expect(rig.reports('key-held')).toMatchObject([{ key: 'k', offset: 1 }]);
-    expect(sweeps(rig).at(-1)).toBe(6);
-    rig.swept(partition, log(6, 'yy', 100));
-    expect(rig.runningKeys).toEqual(['y']);
+    expect(partition.sweep).toMatchObject({ at: 0, below: 4 });
+    rig.swept(partition, log(0, 'z'));
+    rig.tell((core, at) => core.sweepStalled(at, partition, 3));
+    expect([rig.reports('partition-halted'), sweeps(rig)]).toEqual([[], [0, 3]]);
+    rig.swept(partition, log(3, 'k'));
+    expect(rig.runningKeys).toEqual(['z', 'k']);
   });
 
   it('is held although others wait for records that the sweep has found', () => {

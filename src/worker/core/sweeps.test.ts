@@ -27,14 +27,12 @@ describe('a sweep', () => {
     expect(rig.runOf('k').item.offset).toBe(1);
   });
 
-  it('that finds the log start beyond it holds the key as lost, and says so', () => {
+  it('that finds the log start beyond what it was to bring stops the partition, and says so', () => {
     const rig = fetching();
     const partition = rig.partition(0);
     rig.tell((core, at) => core.sweepStalled(at, partition, 2));
-    expect(rig.reports('key-held')).toMatchObject([{ key: 'k', reason: 'data-loss', offset: 1 }]);
-    expect(partition.phase).toBe('running');
-    rig.records(partition, [itemOf(4, 'good')]);
-    rig.finish(rig.runOf('good'));
+    expect(rig.reports('partition-halted')).toMatchObject([{ reason: 'data-loss', from: 1, to: 2 }]);
+    expect([partition.phase, rig.of('stop-sweep').length]).toEqual(['halted', 1]);
     expect(partition.commitState('')).toMatchObject({ frontier: 1, lanes: [{ offset: 1 }] });
   });
 

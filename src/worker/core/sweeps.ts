@@ -1,8 +1,9 @@
 import type { CoreState } from './core-state.ts';
 import { isSeenAgain } from './flow.ts';
-import { halt } from './halting.ts';
+import { haltLost } from './halting.ts';
 import { hold, letGo } from './held-bytes.ts';
 import { type Item, Lane } from './lane.ts';
+import { isMissing } from './log-seen.ts';
 import type { PartitionState, Reading, RestoredRange, Sweep } from './partition-state.ts';
 import { advanceLane, holdLane, queueUp } from './scheduling.ts';
 
@@ -101,7 +102,7 @@ export function sweepGapChecked(
   if (partition.phase !== 'running' || sweep?.gap?.checking !== true || sweep.gap.found !== found) return;
   sweep.gap = undefined;
   if (logStart > sweep.at) {
-    sweepLost(core, partition, sweep, logStart);
+    startHasPassed(core, partition, sweep, logStart);
     return;
   }
   // What is missing is passed; the sweep may end with it.
@@ -262,23 +263,14 @@ export function sweepStalled(core: CoreState, partition: PartitionState, logStar
   const { sweep } = partition;
   if (partition.phase !== 'running' || sweep === undefined) return;
   sweep.gap = undefined;
-  if (logStart > sweep.at) sweepLost(core, partition, sweep, logStart);
+  if (logStart > sweep.at) startHasPassed(core, partition, sweep, logStart);
   else readFrom(core, partition, sweep);
 }
 
-/** The log no longer holds [.., logStart): lanes whose tasks were there are held, and said to be lost. */
-function sweepLost(core: CoreState, partition: PartitionState, sweep: Sweep, logStart: number): void {
-  if (partition.restored.size > 0) {
-    halt(core, partition, { reason: 'data-loss', from: sweep.at, to: Math.min(logStart, sweep.below) });
-    return;
-  }
-  partition.sweep = undefined;
-  core.effects.push({ kind: 'stop-sweep', partition });
-  for (const lane of partition.open) {
-    if (lane.state === 'fetching' && isFirstBelow(lane, logStart)) holdLost(core, partition, lane);
-  }
-  queueUp(core, partition);
-  planSweep(core, partition);
+/** The log does not hold what the sweep was to bring next; perhaps nobody needs that. */
+function startHasPassed(core: CoreState, partition: PartitionState, sweep: Sweep, logStart: number): void {
+  if (isMissing(partition, logStart)) haltLost(core, partition, logStart);
+  else if (!passed(core, partition, sweep, logStart)) readFrom(core, partition, sweep);
 }
 
 function isFirstBelow(lane: Lane, offset: number): boolean {

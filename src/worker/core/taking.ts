@@ -1,3 +1,4 @@
+import { answerAcceptances } from './accepting.ts';
 import { obeyWaiting, restoreMarks } from './commanding.ts';
 import { encodeMetadata } from './commit-metadata.ts';
 import type { CoreState } from './core-state.ts';
@@ -69,9 +70,16 @@ export function inspected(core: CoreState, partition: PartitionState, finding: T
     return;
   }
   if (verdict.kind === 'stop') {
-    halt(core, partition, verdict);
+    const known = finding.history.truncated;
+    const isNew =
+      verdict.truncated === true &&
+      (known === undefined || verdict.from < known.from || verdict.to > known.to);
+    halt(core, partition, { ...verdict, isTold: !isNew });
+    answerAcceptances(core, partition, finding.history.pending);
     return;
   }
+  partition.era = verdict.anew === true ? partition.epoch : finding.history.era;
+  if (verdict.note?.kind === 'loss-accepted') partition.accepted = verdict.note;
   if (verdict.note !== undefined) {
     core.effects.push({
       kind: 'report',
@@ -155,6 +163,7 @@ export function takingFailed(core: CoreState, partition: PartitionState): void {
   partition.parkedKeys.clear();
   partition.parkedTasks.clear();
   partition.takenState = undefined;
+  partition.accepted = undefined;
   partition.changes = 0;
   partition.committedChanges = 0;
   partition.frozenUntil = 0;

@@ -13,9 +13,10 @@ import { type CoreConfig, CoreState, type SharedByWorkers } from './core-state.t
 import { type Postponed, postponed } from './delaying.ts';
 import type { CommitItem, Effect, PartitionEffect, Run, Verdict } from './effects.ts';
 import { gapChecked, resumeReading, tailStalled, takeRecords, wantedCount } from './flow.ts';
-import { checkRevocations, lose, revoke, supersede } from './giving-up.ts';
+import { checkRevocations, lose, retakeHalted, revoke, supersede } from './giving-up.ts';
 import type { TakingFinding } from './judge-taking.ts';
 import type { Item, Lane } from './lane.ts';
+import { type LogSeen, logSeen } from './log-seen.ts';
 import type { Copy, JournalWrite, MarkRequest, ParkedFound } from './parked.ts';
 import { parkedRead, planParkedReads } from './parked-reads.ts';
 import { copied } from './parking.ts';
@@ -129,6 +130,11 @@ export class WorkerCore {
     this.#do(at, (core) => tailStalled(core, partition, logStart));
   }
 
+  /** Somebody has looked whether the log is still what it was. */
+  logSeen(at: Moment, partition: PartitionState, log: LogSeen): void {
+    this.#do(at, (core) => logSeen(core, partition, log));
+  }
+
   /** A sweep has brought nothing for long. */
   sweepStalled(at: Moment, partition: PartitionState, logStart: number): void {
     this.#do(at, (core) => sweepStalled(core, partition, logStart));
@@ -228,6 +234,7 @@ export class WorkerCore {
     core.wallMs = at.wallMs;
     event(core);
     releaseDue(core);
+    retakeHalted(core);
     retryTaking(core);
     repeatDue(core);
     parkAfterRuns(core);

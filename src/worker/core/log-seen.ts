@@ -1,0 +1,41 @@
+import type { CoreState } from './core-state.ts';
+import { frontierOf, halt, haltLost } from './halting.ts';
+import type { PartitionState } from './partition-state.ts';
+
+/** The queue's topic and the log of one of its partitions, as they were found while the partition was worked on. */
+export interface LogSeen {
+  readonly start: number;
+  readonly end: number;
+  /** '' where topics have none. */
+  readonly topicId: string;
+  readonly statePin: string;
+  /** How far it had been read before the log was looked at. */
+  readonly readTo: number;
+}
+
+/** Compares a log with what is known of it. Readers do not tell: one whose offset is gone is silent, or jumps. */
+export function logSeen(core: CoreState, partition: PartitionState, log: LogSeen): void {
+  if (partition.phase !== 'running') return;
+  const frontier = frontierOf(partition);
+  if (log.topicId !== partition.topicId) {
+    halt(core, partition, { reason: 'topic-recreated', from: frontier, to: frontier });
+  } else if (log.statePin !== partition.statePin) {
+    halt(core, partition, { reason: 'state-topic-lost', from: frontier, to: frontier });
+  } else if (log.end < log.readTo && partition.endsEarly) {
+    halt(core, partition, { reason: 'data-loss', from: log.end, to: log.readTo, truncated: true });
+  } else if (frontier < log.start && isMissing(partition, log.start)) {
+    haltLost(core, partition, log.start);
+  }
+  // A broker that does not know yet that it was replaced tells of an end that has been.
+  partition.endsEarly = log.end < log.readTo;
+}
+
+/** Whether something unfinished below an offset is not in memory. What is there can still be done. */
+export function isMissing(partition: PartitionState, below: number): boolean {
+  if (partition.nextOffset < below) return true;
+  for (const { from } of partition.restored.values()) {
+    if (Math.max(from, partition.sweep?.at ?? 0) < below) return true;
+  }
+  for (const lane of partition.lanes.values()) if (lane.missesBelow(below)) return true;
+  return false;
+}

@@ -1,0 +1,82 @@
+import { expect, it } from 'vitest';
+import type { LogSeen } from '../core/log-seen.ts';
+import { PartitionState } from '../core/partition-state.ts';
+import { LogCheck } from './log-check.ts';
+
+type Log = Omit<LogSeen, 'readTo'>;
+
+const log: Log = { start: 0, end: 5, topicId: 't', statePin: 's' };
+
+function running(number: number): PartitionState {
+  const partition = new PartitionState(number);
+  for (const phase of ['inspecting', 'taking', 'confirming', 'running'] as const) partition.move(phase);
+  partition.nextOffset = 5;
+  return partition;
+}
+
+/** Looks at two partitions, of which one is worked on. */
+function checking(answer: () => Promise<Log> = async () => log): {
+  check: LogCheck;
+  partition: PartitionState;
+  seen: LogSeen[];
+} {
+  const partition = running(0);
+  const seen: LogSeen[] = [];
+  const check = new LogCheck(
+    {
+      partitions: () => [new PartitionState(1), partition],
+      look: async (asked) => {
+        const told = await answer();
+        return new Map(asked.map((one) => [one, told]));
+      },
+      onSeen: (_partition, one) => seen.push(one),
+    },
+    0,
+  );
+  return { check, partition, seen };
+}
+
+it('tells of the logs of partitions that are worked on, and how far they had been read before', async () => {
+  const { check, partition, seen } = checking(async () => {
+    partition.nextOffset = 9; // meanwhile
+    return log;
+  });
+  expect([check.isDue(19_999), check.isDue(20_000)]).toEqual([false, true]);
+  await check.look(20_000);
+  expect(seen).toEqual([{ ...log, readTo: 5 }]);
+  expect([check.isDue(39_999), check.isDue(40_000)]).toEqual([false, true]);
+});
+
+it('looks sooner when a reader has met something, once', async () => {
+  const { check } = checking();
+  check.want();
+  expect([check.isDue(999), check.isDue(1_000)]).toEqual([false, true]);
+  await check.look(1_000);
+  expect([check.isDue(20_999), check.isDue(21_000)]).toEqual([false, true]);
+});
+
+it('looks again soon at a log that ends too early', async () => {
+  const { check, partition } = checking();
+  partition.endsEarly = true;
+  await check.look(20_000);
+  expect([check.isDue(20_999), check.isDue(21_000)]).toEqual([false, true]);
+});
+
+it('looks once at a time, and asks again when the brokers do not answer', async () => {
+  let answer: (error: Error) => void = () => {};
+  let asked = 0;
+  const { check, seen } = checking(() => {
+    asked += 1;
+    if (asked > 1) return Promise.resolve(log);
+    return new Promise((_resolve, reject) => {
+      answer = reject;
+    });
+  });
+  const looking = check.look(20_000);
+  expect(check.isDue(90_000)).toBe(false);
+  answer(new Error('no answer'));
+  await looking;
+  expect([seen, check.isDue(90_000)]).toEqual([[], true]);
+  await check.look(90_000);
+  expect(seen).toHaveLength(1);
+});

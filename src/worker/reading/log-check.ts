@@ -1,0 +1,67 @@
+import type { LogSeen } from '../core/log-seen.ts';
+import type { PartitionState } from '../core/partition-state.ts';
+
+/** How often the logs of all partitions that are worked on are looked at. */
+const LOOK_MS = 20_000;
+/** Not sooner after a look than this, whatever a reader meets. */
+const SOONEST_MS = 1_000;
+
+interface LogCheckDeps {
+  readonly partitions: () => Iterable<PartitionState>;
+  readonly look: (
+    partitions: readonly PartitionState[],
+  ) => Promise<ReadonlyMap<PartitionState, Omit<LogSeen, 'readTo'>>>;
+  readonly onSeen: (partition: PartitionState, log: LogSeen) => void;
+}
+
+/**
+ * Looks whether what partitions have yet to do is still in their logs, and whether the topics are the same. Nobody tells
+ * when records are deleted by others, a topic is made anew or an election loses the end of a log: a reader is silent, or
+ * reads on as if nothing had been there.
+ */
+export class LogCheck {
+  readonly #deps: LogCheckDeps;
+  #lastLookMs: number;
+  #looking = false;
+  #isWanted = false;
+
+  constructor(deps: LogCheckDeps, nowMs: number) {
+    this.#deps = deps;
+    this.#lastLookMs = nowMs;
+  }
+
+  /** A reader has met something: it may be this. */
+  want(): void {
+    this.#isWanted = true;
+  }
+
+  isDue(nowMs: number): boolean {
+    return !this.#looking && nowMs - this.#lastLookMs >= (this.#isWanted ? SOONEST_MS : LOOK_MS);
+  }
+
+  /** Brokers that do not answer are asked again at the next look. */
+  async look(nowMs: number): Promise<void> {
+    this.#lastLookMs = nowMs;
+    this.#isWanted = false;
+    const partitions = [...this.#deps.partitions()].filter(({ phase }) => phase === 'running');
+    if (partitions.length === 0) return;
+    const readTo = new Map(partitions.map((partition) => [partition, partition.nextOffset]));
+    for (const [partition, log] of await this.#logs(partitions)) {
+      this.#deps.onSeen(partition, { ...log, readTo: readTo.get(partition) ?? 0 });
+      if (partition.endsEarly) this.#isWanted = true; // believed when it is seen again
+    }
+  }
+
+  async #logs(
+    partitions: readonly PartitionState[],
+  ): Promise<ReadonlyMap<PartitionState, Omit<LogSeen, 'readTo'>>> {
+    this.#looking = true;
+    try {
+      return await this.#deps.look(partitions);
+    } catch {
+      return new Map(); // see above
+    } finally {
+      this.#looking = false;
+    }
+  }
+}
