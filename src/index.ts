@@ -1,4 +1,5 @@
 export type { CodecPart, CodecSubject, PayloadCodec } from './codec/payload-codec.ts';
+export type { GetOptions, ListOptions, PayloadStore, PutOptions } from './codec/payload-store.ts';
 export { BodyTooLargeError, BodyUnreadableError, PartsLostError } from './errors/body-errors.ts';
 export { CodecFailedError, CodecKeyMissingError, CodecMissingError } from './errors/codec-errors.ts';
 export {
@@ -19,6 +20,7 @@ export {
   RedriveLoopError,
   TopicUnreadableError,
 } from './errors/parked-errors.ts';
+export { PayloadStoreError, type StoreFailureReason, StoreMissingError } from './errors/store-errors.ts';
 export {
   KeyInvalidError,
   PayloadInvalidError,
@@ -84,6 +86,7 @@ export type { Kafka } from './queue/kafka-connection.ts';
 export type { BrokerOptions, EmbeddedOptions, KafkaOptions } from './queue/kafka-options.ts';
 export type { QueueOptions } from './queue/queue-options.ts';
 export { TaskQueue } from './queue/task-queue.ts';
+export { type FileStoreOptions, fileStore } from './store/file-store.ts';
 export { defineTask, type TaskOptions } from './tasks/define-task.ts';
 export type { StandardSchema } from './tasks/standard-schema.ts';
 export type { BodyKind, BodySource, TaskBody, TaskBytes } from './tasks/task-body.ts';

@@ -39,7 +39,11 @@ test('a manifest is JSON in a header', () => {
 test('what is written is what is read', () => {
   const manifests = fc
     .record({
-      at: fc.constantFrom(undefined, 'parked' as const),
+      where: fc.constantFrom(
+        {},
+        { at: 'parked' as const },
+        { object: { store: 's3', key: 'media/parts/id/3/0000000000000042-u' } },
+      ),
       upload: fc.stringMatching(/^[A-Za-z0-9._-]{1,64}$/),
       partition: fc.nat(),
       from: fc.nat(),
@@ -50,7 +54,8 @@ test('what is written is what is read', () => {
       firstAtMs: fc.nat(8_640_000_000_000_000),
       timeoutMs: fc.integer({ min: 1, max: 86_400_000 }),
     })
-    .map(({ between, ...fields }): BodyManifest => {
+    .map(({ between, where, ...given }): BodyManifest => {
+      const fields = { ...given, ...where };
       const count = partCount(fields.bytes, fields.partBytes);
       return { ...fields, count, to: fields.from + count - 1 + between };
     });
@@ -88,9 +93,13 @@ test.each([
   ['a list', Buffer.from('[]')],
   ['null', Buffer.from('null')],
   ['what is not UTF-8', Buffer.concat([json({}), Buffer.from([0xff])])],
-  ['endless JSON', json({ more: 'x'.repeat(600) })],
+  ['endless JSON', json({ more: 'x'.repeat(1_100) })],
   ['no upload', json({ upload: undefined })],
   ['an upload with a blank', json({ upload: 'a b' })],
+  ['an object without a store', json({ at: 'store', object: 'q/parts/a' })],
+  ['an object of a store that cannot be', json({ at: 'store', store: 'S3', object: 'q/parts/a' })],
+  ['a store without an object', json({ at: 'store', store: 's3' })],
+  ['a way out of the store', json({ at: 'store', store: 's3', object: 'q/../../etc/passwd' })],
   ['an endless upload', json({ upload: 'u'.repeat(65) })],
   ['an upload that is a number', json({ upload: 7 })],
   ['a number as text', json({ partition: '3' })],

@@ -3,11 +3,15 @@ import type { RecordHeader } from '../kafka/port.ts';
 import { MAX_BODY_BYTES, MAX_PART_BYTES, MAX_PART_COUNT, MAX_UPLOAD_TIMEOUT_MS } from './codec-limits.ts';
 import type { headerNames } from './header-names.ts';
 import { MAX_DATE_MS } from './header-values.ts';
+import { isStoreName } from './payload-store.ts';
+import { isObjectKey, type StoredObject } from './stored-object.ts';
 
 /** Says where the parts of something large are: a payload's JSON, or a body. */
 export interface BodyManifest {
   /** The topic that they are in. Undefined: the parts topic; `parked`: the parked one, like the task. */
   readonly at?: 'parked' | undefined;
+  /** The object that they are in, in place of a topic. `partition` is then that of its marker, `from` and `to` are bytes of it. */
+  readonly object?: StoredObject | undefined;
   /** The upload's id; it stands in each of its parts. 1 to 64 of `A-Z a-z 0-9 . _ -`. */
   readonly upload: string;
   /** Of that topic. All parts of an upload are in it. */
@@ -36,15 +40,16 @@ export type ManifestHeaderName = (typeof headerNames)['payloadParts' | 'bodyPart
 /** An upload's id: short, and the same in every encoding. */
 const uploadId = /^[A-Za-z0-9._-]{1,64}$/;
 
-/** All numbers at their largest, and the longest upload id, stay below this. */
-const MAX_MANIFEST_BYTES = 512;
+/** All numbers at their largest, and the longest upload id and object key, stay below this. */
+const MAX_MANIFEST_BYTES = 1_024;
 
 export function isUploadId(value: unknown): value is string {
   return typeof value === 'string' && uploadId.test(value);
 }
 
 export function manifestHeader(name: ManifestHeaderName, manifest: BodyManifest): RecordHeader {
-  const { at, upload, partition, count, from, to, bytes, partBytes, crc, firstAtMs, timeoutMs } = manifest;
+  const { at, object, upload, partition, count, from, to, bytes, partBytes, crc, firstAtMs, timeoutMs } =
+    manifest;
   const json = {
     upload,
     partition,
@@ -56,7 +61,9 @@ export function manifestHeader(name: ManifestHeaderName, manifest: BodyManifest)
     crc,
     firstAt: firstAtMs,
     timeoutMs,
-    at,
+    at: object === undefined ? at : 'store',
+    store: object?.store,
+    object: object?.key,
   };
   return [name, Buffer.from(JSON.stringify(json), 'latin1')];
 }
@@ -67,7 +74,9 @@ export function readManifest(value: Buffer | undefined): BodyManifest | undefine
   const fields = parseObject(value.toString());
   if (fields === undefined) return undefined;
   const { at, upload } = fields;
-  if (at !== undefined && at !== 'parked') return undefined; // nobody here knows where that is
+  if (at !== undefined && at !== 'parked' && at !== 'store') return undefined; // nobody here knows where that is
+  const object = at === 'store' ? readObject(fields) : undefined;
+  if (at === 'store' && object === undefined) return undefined;
   const number = (name: string, least: number, most: number): number => {
     const found = fields[name];
     return Number.isSafeInteger(found) && Number(found) >= least && Number(found) <= most
@@ -89,7 +98,12 @@ export function readManifest(value: Buffer | undefined): BodyManifest | undefine
   if (manifest.upload === '' || Object.values(manifest).some(Number.isNaN)) return undefined;
   const { count, from, to, bytes, partBytes } = manifest;
   if (count !== partCount(bytes, partBytes) || to - from + 1 < count) return undefined;
-  return at === undefined ? manifest : { ...manifest, at };
+  if (object !== undefined) return { ...manifest, object };
+  return at === 'parked' ? { ...manifest, at } : manifest;
+}
+
+function readObject({ store, object: key }: Readonly<Record<string, unknown>>): StoredObject | undefined {
+  return isStoreName(store) && isObjectKey(key) ? { store, key } : undefined;
 }
 
 /** How many parts a content of that length has. */

@@ -111,7 +111,8 @@ export class PartList {
   /** The part that is wanted next cannot be had. */
   lost(reason: string): PartsLostError {
     const { upload, partition, from, to, count } = this.#manifest;
-    const place = { topic: this.#topic, partition, upload, from, to, part: this.#next, parts: count };
+    const { object } = this.#manifest;
+    const place = { topic: this.#topic, partition, upload, from, to, part: this.#next, parts: count, object };
     const damage = this.#damage;
     return new PartsLostError(
       place,

@@ -5,7 +5,7 @@ import { KeylaneError } from './keylane-error.ts';
  * task waits for an operator, whatever its handler makes of this error.
  */
 export class PartsLostError extends KeylaneError {
-  /** The parts topic, and the partition that the parts were in. */
+  /** The topic and the partition that the parts were in; of an object its store and key, `s3:media/parts/...`, and its marker's partition. */
   readonly topic: string;
   readonly partition: number;
   /** Names the upload: it stands in the header `kl-upload` of its parts. */
@@ -16,6 +16,8 @@ export class PartsLostError extends KeylaneError {
   /** The first part that is missing or damaged, counted from 0; of `parts`. */
   readonly part: number;
   readonly parts: number;
+  /** The object that they were in, in place of a topic: `from` and `to` are bytes of it. */
+  readonly object: { readonly store: string; readonly key: string } | undefined;
   /** What is wrong. */
   readonly reason: string;
 
@@ -28,14 +30,19 @@ export class PartsLostError extends KeylaneError {
       readonly to: number;
       readonly part: number;
       readonly parts: number;
+      readonly object?: { readonly store: string; readonly key: string } | undefined;
     },
     reason: string,
     cause?: unknown,
   ) {
-    const { topic, partition, upload, from, to, part, parts } = place;
+    const { topic, partition, upload, from, to, part, parts, object } = place;
+    const where =
+      object === undefined
+        ? `${topic}/${partition}, offsets ${from} to ${to}`
+        : `object ${object.key} of the store '${object.store}'`;
     super(
       'PARTS_LOST',
-      `Part ${part + 1} of ${parts} of upload ${upload} cannot be had from ${topic}/${partition}, offsets ${from} to ${to}: ` +
+      `Part ${part + 1} of ${parts} of upload ${upload} cannot be had from ${where}: ` +
         `${reason}. The task waits in its key, or stays parked. If the parts can be had again, release or redrive the key; ` +
         'otherwise skip or discard the task.',
       cause === undefined ? undefined : { cause },
@@ -47,6 +54,7 @@ export class PartsLostError extends KeylaneError {
     this.to = to;
     this.part = part;
     this.parts = parts;
+    this.object = object;
     this.reason = reason;
   }
 }

@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'UPLOAD_FAILED'
   | 'UPLOAD_TOO_LATE'
   | 'CODEC_FAILED'
+  | 'PAYLOAD_STORE_FAILED'
   | 'QUEUE_CLOSED'
   // Kafka
   | 'KAFKA_UNREACHABLE'
@@ -37,6 +38,7 @@ export type ErrorCode =
   | 'PART_DAMAGED'
   | 'CODEC_MISSING'
   | 'CODEC_KEY_MISSING'
+  | 'STORE_MISSING'
   | 'TASK_VERSION_NEWER'
   | 'UPCAST_FAILED'
   // worker

@@ -1,6 +1,7 @@
 import { hostname, userInfo } from 'node:os';
 import type { Clock } from '../clock/clock.ts';
 import type { CodecSet } from '../codec/payload-codec.ts';
+import type { StoreSet } from '../codec/payload-store.ts';
 import { QueueClosedError } from '../errors/parked-errors.ts';
 import type { Verb } from '../journal/journal.ts';
 import { encodeEntry } from '../journal/journal-entry.ts';
@@ -28,6 +29,7 @@ export interface ControlDeps {
   readonly registry: TaskRegistry;
   /** What payloads are shown with. */
   readonly codecs: CodecSet;
+  readonly stores: StoreSet;
   readonly driver: KafkaDriver;
   readonly admin: () => Promise<Admin>;
   /** Makes sure of the queue's topics, and says what they are. */

@@ -8,6 +8,7 @@ import { PartsLostError } from '../errors/body-errors.ts';
 import { isCodecMissing } from '../errors/codec-errors.ts';
 import { isControlError } from '../errors/control-errors.ts';
 import { TopicUnreadableError } from '../errors/parked-errors.ts';
+import { isStoreError, isStoreMissing } from '../errors/store-errors.ts';
 import { RecordUndecodableError } from '../errors/task-errors.ts';
 import type { IncomingRecord } from '../kafka/port.ts';
 import type { MarkRef } from './parked-mark.ts';
@@ -127,6 +128,7 @@ async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T
 function problemOf(error: unknown): string | undefined {
   if (error instanceof RecordUndecodableError) return error.reason;
   if (error instanceof PartsLostError || error instanceof TopicUnreadableError) return error.message;
+  if ((isStoreError(error) || isStoreMissing(error)) && error instanceof Error) return error.message;
   const isCodecs = isCodecMissing(error) || isControlError(error, 'RETRY_LATER');
   return isCodecs && error instanceof Error ? error.message : undefined;
 }

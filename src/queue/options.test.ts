@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { QueueRig, tasks } from '../../test/support/queue-rig.ts';
 import { invert } from '../../test/support/test-codecs.ts';
 import { OptionsError } from '../errors/options-error.ts';
+import { fileStore } from '../store/file-store.ts';
 import { connectKafka } from './connect-kafka.ts';
 import { type ResolvedKafkaOptions, resolveKafkaOptions } from './kafka-options.ts';
 import { resolveQueueOptions } from './queue-options.ts';
@@ -162,6 +163,23 @@ describe('codecs', () => {
     expect(
       () => new TaskQueue({ name: 'q', tasks, kafka: rig.kafka, codec: invert, codecs: [invert] }),
     ).not.toThrow();
+  });
+
+  it('takes the same store to write and to read with, and none of another kind', async () => {
+    await using rig = new QueueRig();
+    const given = { name: 'q', tasks, kafka: rig.kafka };
+    const store = fileStore({ directory: '/somewhere' });
+    const wrong = { ...store, name: 'S3', secret: 'hunter2' } as never;
+    expect(() => new TaskQueue({ ...given, payloadStore: store, payloadStores: [store] })).not.toThrow();
+    expect(
+      paths(() => new TaskQueue({ ...given, payloadStores: [store, fileStore({ directory: '/x' })] })),
+    ).toEqual(['payloadStores']);
+    const other = [fileStore({ directory: '/x' })];
+    expect(paths(() => new TaskQueue({ ...given, payloadStore: store, payloadStores: other }))).toEqual([
+      'payloadStores',
+    ]);
+    expect(paths(() => new TaskQueue({ ...given, payloadStore: wrong }))).toEqual(['payloadStore']);
+    expect(refused(() => new TaskQueue({ ...given, payloadStore: wrong })).message).not.toContain('hunter2');
   });
 
   it('shows nothing of what a codec holds', async () => {

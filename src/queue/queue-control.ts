@@ -1,5 +1,6 @@
 import { systemClock } from '../clock/clock.ts';
 import type { CodecSet } from '../codec/payload-codec.ts';
+import type { StoreSet } from '../codec/payload-store.ts';
 import { Control } from '../parked/control.ts';
 import { newTaskId } from '../tasks/task-id.ts';
 import type { TaskRegistry } from '../tasks/task-registry.ts';
@@ -12,14 +13,16 @@ export function queueControl(queue: {
   readonly name: string;
   readonly registry: TaskRegistry;
   readonly codecs: CodecSet;
+  readonly stores: StoreSet;
   readonly kafka: KafkaConnection;
   readonly topics: QueueTopics;
 }): Control {
-  const { name, registry, codecs, kafka, topics } = queue;
+  const { name, registry, codecs, stores, kafka, topics } = queue;
   return new Control({
     queue: name,
     registry,
     codecs,
+    stores,
     driver: kafka.driver,
     admin: () => kafka.admin(),
     topics: () => topics.ensure(),

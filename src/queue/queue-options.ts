@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MAX_UPLOAD_TIMEOUT_MS } from '../codec/codec-limits.ts';
 import { isCodecName, type PayloadCodec } from '../codec/payload-codec.ts';
+import { isStoreName, type PayloadStore } from '../codec/payload-store.ts';
 import { OptionsError } from '../errors/options-error.ts';
 import { option, parseOptions } from '../options/parse-options.ts';
 import {
@@ -52,6 +53,17 @@ export interface QueueOptions<T extends TaskMap> {
   readonly codec?: PayloadCodec;
   /** Codecs that are only read with: those of tasks that may still be there, or of a release to come. Default: none. */
   readonly codecs?: readonly PayloadCodec[];
+  /**
+   * Where payloads and bodies go that do not fit one record: `fileStore({ directory })`, or `s3Store(...)` of `keylane/s3`.
+   * Default: parts in the topic `<name>.parts`. What is there already is read wherever it is. Its workers also delete objects
+   * that are needed no more.
+   *
+   * Deploy workers that have the store, in `payloadStores`, before producers that write to it: a worker without it holds such
+   * tasks' keys. See docs/large-tasks.md.
+   */
+  readonly payloadStore?: PayloadStore;
+  /** Stores that are only read from: those of tasks that may still be there, or of a release to come. Default: none. */
+  readonly payloadStores?: readonly PayloadStore[];
   /** Wraps every enqueue call, the first one outermost. */
   readonly middleware?: readonly EnqueueMiddleware[];
   /** Default: warnings and errors to stderr. */
@@ -67,6 +79,26 @@ const CODEC_RULE =
   'must be { name, encode, decode } with a name of 1 to 32 lower-case letters, digits, dots, dashes and underscores';
 
 const groupName = z.string().min(1).max(249);
+const payloadStore = z.custom<PayloadStore>((value) => {
+  if (typeof value !== 'object' || value === null) return false;
+  const { name, ...methods } = storeMembers(value);
+  return isStoreName(name) && Object.values(methods).every((method) => typeof method === 'function');
+});
+const STORE_RULE =
+  'must be { name, put, get, copy, delete, listBelow } with a name of 1 to 32 lower-case letters, digits, dots, dashes and underscores';
+
+/** They may be a class's. */
+function storeMembers(value: object): Readonly<Record<keyof PayloadStore, unknown>> {
+  const {
+    name,
+    put,
+    get,
+    copy,
+    delete: remove,
+    listBelow,
+  } = value as Partial<Record<keyof PayloadStore, unknown>>; // looked at by whoever asks
+  return { name, put, get, copy, delete: remove, listBelow };
+}
 
 const schema = z
   .strictObject({
@@ -115,6 +147,19 @@ const schema = z
       `must be a list of codecs with names of their own, and each ${CODEC_RULE}`,
       'Leave it out for none.',
     ),
+    payloadStore: option(
+      payloadStore.optional(),
+      STORE_RULE,
+      'Use fileStore({ directory }) or s3Store({ client, bucket }), or leave it out for none.',
+    ),
+    payloadStores: option(
+      z
+        .array(payloadStore)
+        .refine((given) => new Set(given).size === new Set(given.map(({ name }) => name)).size)
+        .default([]),
+      `must be a list of stores with names of their own, and each ${STORE_RULE}`,
+      'Leave it out for none.',
+    ),
     middleware: option(
       z.array(z.custom<EnqueueMiddleware>((value) => typeof value === 'function')).default([]),
       'must be a list of functions (request, next) => promise',
@@ -126,11 +171,15 @@ const schema = z
       'Leave it out to write warnings and errors to stderr.',
     ),
   })
-  .superRefine(({ codec: writes, codecs }, context) => {
-    if (!codecs.some((other) => other !== writes && other.name === writes?.name)) return;
-    const rule = 'must not have another codec of the name that the one of codec: has';
-    const cure = 'Give them different names: the name on a task says what it is read with.';
-    context.addIssue({ code: 'custom', path: ['codecs'], params: { rule, cure } });
+  .superRefine(({ codec: writes, codecs, payloadStore: store, payloadStores }, context) => {
+    const refuse = (path: string, rule: string): void => {
+      const cure = 'Give them different names: the name on a task says what it is read with.';
+      context.addIssue({ code: 'custom', path: [path], params: { rule, cure } });
+    };
+    if (codecs.some((other) => other !== writes && other.name === writes?.name))
+      refuse('codecs', 'must not have another codec of the name that the one of codec: has');
+    if (payloadStores.some((other) => other !== store && other.name === store?.name))
+      refuse('payloadStores', 'must not have another store of the name that the one of payloadStore: has');
   });
 
 export interface ResolvedQueueOptions

@@ -12,6 +12,7 @@ import type { ResolvedQueueOptions } from './queue-options.ts';
 /** Where large content goes, and how. */
 export interface PartsPlace {
   readonly topic: string;
+  readonly topicId: string | undefined;
   readonly partition: number;
   readonly partBytes: number;
   /** Most that one upload may have there. */
@@ -56,10 +57,11 @@ export class QueueTopics {
 
   /** Where large content of a task with this key goes. `codedBytes`: what a codec may add to each part. */
   async partsPlaceFor(key: string, codedBytes: number): Promise<PartsPlace> {
-    const { name, partitions, maxRecordBytes, maxUploadBytes } = (await this.ensure()).parts;
+    const { name, id, partitions, maxRecordBytes, maxUploadBytes } = (await this.ensure()).parts;
     const overheadBytes = PART_OVERHEAD_BYTES + codedBytes;
     return {
       topic: name,
+      topicId: id,
       partition: this.partitionFor(key) % partitions,
       partBytes: maxRecordBytes - overheadBytes,
       maxBytes: Math.min(MAX_BODY_BYTES, contentBytes(maxUploadBytes, maxRecordBytes, overheadBytes)),

@@ -1,6 +1,9 @@
 import { MAX_CODEC_OVERHEAD_BYTES } from '../codec/codec-limits.ts';
 import type { BodyManifest } from '../codec/manifest.ts';
+import type { PayloadStore } from '../codec/payload-store.ts';
+import { type ObjectPlace, objectKey } from '../codec/stored-object.ts';
 import { EnqueueError } from '../errors/enqueue-error.ts';
+import type { UploadStore } from '../producer/upload/stored-upload.ts';
 import { EmbeddedParts } from './embedded-parts.ts';
 import type { Content } from './encode-large.ts';
 import type { Receipt } from './enqueue-types.ts';
@@ -14,16 +17,19 @@ export class QueueUploads {
   readonly #timeoutMs: number;
   readonly #kafka: KafkaConnection;
   readonly #topics: QueueTopics;
+  /** Where content goes in place of the parts topic. */
+  readonly #store: PayloadStore | undefined;
   /** Only on the embedded cluster. */
   readonly #embedded: EmbeddedParts | undefined;
 
   constructor(
-    { name, retention }: Pick<ResolvedQueueOptions, 'name' | 'retention'>,
+    { name, retention, payloadStore }: Pick<ResolvedQueueOptions, 'name' | 'retention' | 'payloadStore'>,
     kafka: KafkaConnection,
     topics: QueueTopics,
   ) {
     this.#queue = name;
     this.#timeoutMs = retention.uploadTimeoutMs;
+    this.#store = payloadStore;
     this.#kafka = kafka;
     this.#topics = topics;
     const { room } = kafka;
@@ -38,17 +44,25 @@ export class QueueUploads {
     content: Content,
     signal: AbortSignal,
   ): Promise<BodyManifest> {
-    const { maxBytes, ...place } = await this.#topics.partsPlaceFor(
+    const { maxBytes, topicId, ...place } = await this.#topics.partsPlaceFor(
       task.key,
       content.coding === undefined ? 0 : MAX_CODEC_OVERHEAD_BYTES,
     );
-    const maxBodyBytes = Math.min(maxBytes, content.maxBodyBytes);
-    const job = { ...place, ...content, maxBodyBytes, timeoutMs: this.#timeoutMs, signal };
+    const to = this.#uploadStore({ topicId, partition: place.partition });
+    const maxBodyBytes = to === undefined ? Math.min(maxBytes, content.maxBodyBytes) : content.maxBodyBytes;
+    const job = { ...place, ...content, to, maxBodyBytes, timeoutMs: this.#timeoutMs, signal };
     const embedded = this.#embedded;
     if (embedded === undefined) return await this.#kafka.uploader.upload(job);
     const at = { queuePartition: this.#topics.partitionFor(task.key), partition: place.partition };
     const onPart = (offset: number): void => embedded.appended(task.id, at, offset);
     return await this.#kafka.uploader.upload({ ...job, onPart });
+  }
+
+  #uploadStore(at: Pick<ObjectPlace, 'topicId' | 'partition'>): UploadStore | undefined {
+    const store = this.#store;
+    if (store === undefined) return undefined;
+    const place: ObjectPlace = { queue: this.#queue, role: 'parts', ...at };
+    return { store, keyOf: (marker, upload) => objectKey(place, marker, upload) };
   }
 
   /** Sees what becomes of a task whose content may be uploaded. */

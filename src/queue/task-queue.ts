@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { systemClock } from '../clock/clock.ts';
 import { type CodecSet, codecSet } from '../codec/payload-codec.ts';
+import { type StoreSet, storeSet } from '../codec/payload-store.ts';
 import { EnqueueError, type EnqueueSubject } from '../errors/enqueue-error.ts';
 import { QueueClosedError } from '../errors/parked-errors.ts';
 import { WorkerStateError } from '../errors/worker-errors.ts';
@@ -58,6 +59,7 @@ export class TaskQueue<T extends TaskMap> {
   readonly #registry: TaskRegistry;
   readonly #preparing: Preparing;
   readonly #codecs: CodecSet;
+  readonly #stores: StoreSet;
   readonly #kafka: KafkaConnection;
   readonly #topics: QueueTopics;
   readonly #uploads: QueueUploads;
@@ -84,11 +86,13 @@ export class TaskQueue<T extends TaskMap> {
     };
     this.#codecs = codecSet(resolved.codec, resolved.codecs);
     this.#topics = new QueueTopics(resolved, resolved.logger ?? stderrLogger);
+    this.#stores = storeSet(resolved.payloadStore, resolved.payloadStores);
     this.#uploads = new QueueUploads(resolved, this.#kafka, this.#topics);
     this.#control = queueControl({
       name: this.name,
       registry: this.#registry,
       codecs: this.#codecs,
+      stores: this.#stores,
       kafka: this.#kafka,
       topics: this.#topics,
     });
@@ -229,6 +233,7 @@ export class TaskQueue<T extends TaskMap> {
         retention: this.#options.retention,
         registry: this.#registry,
         codecs: this.#codecs,
+        stores: this.#stores,
         handlers: known,
         enqueuer: {
           enqueue: (type, payload, given) => this.#call({ type, payload, options: given }),

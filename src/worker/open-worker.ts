@@ -1,6 +1,7 @@
 import type { Clock } from '../clock/clock.ts';
 import { defaultCodecLimits } from '../codec/codec-limits.ts';
 import type { CodecSet } from '../codec/payload-codec.ts';
+import type { StoreSet } from '../codec/payload-store.ts';
 import { WorkerStuckError } from '../errors/worker-errors.ts';
 import type {
   Admin,
@@ -22,6 +23,8 @@ import type { SuspectGate } from './core/suspect-gate.ts';
 import { WorkerCore } from './core/worker-core.ts';
 import { coreConfig } from './core-config.ts';
 import { type AppendState, StateJournal } from './journal/state-journal.ts';
+import { ObjectPurge } from './object-purge.ts';
+import { ParkedObjects } from './parked-objects.ts';
 import { ParkedParts } from './parked-parts.ts';
 import { type AppendParked, ParkingIo } from './parking-io.ts';
 import { PartitionHooks } from './partition-hooks.ts';
@@ -48,6 +51,8 @@ export interface WorkerDeps {
   readonly registry: TaskRegistry;
   /** What tasks are read with. */
   readonly codecs: CodecSet;
+  /** Where large payloads and bodies may be. */
+  readonly stores: StoreSet;
   readonly handlers: Readonly<Record<string, AnyHandler>>;
   readonly enqueuer: Enqueuer;
   readonly driver: () => Promise<KafkaDriver>;
@@ -70,8 +75,14 @@ export interface WorkerDeps {
 export interface WorkerTopics {
   readonly queue: { readonly name: string; readonly id: string | undefined };
   readonly state: { readonly name: string; readonly partitions: number };
-  readonly parked: { readonly name: string; readonly partitions: number };
-  readonly parts: { readonly name: string; readonly partitions: number };
+  readonly parked: WorkerTopic;
+  readonly parts: WorkerTopic;
+}
+
+interface WorkerTopic {
+  readonly name: string;
+  readonly id: string | undefined;
+  readonly partitions: number;
 }
 
 /** Everything that exists only while a worker runs. */
@@ -86,6 +97,7 @@ export interface Running {
   readonly parking: ParkingIo;
   readonly parts: PartsFeed;
   readonly hooks: PartitionHooks;
+  readonly objects: ObjectPurge;
 }
 
 /** What a running worker is put together from. */
@@ -183,6 +195,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     openReader: () => open('parts'),
     logEnds: (place) => logEnds(deps, place),
     clock,
+    stores: deps.stores,
     memory: new BudgetWindows(deps.budget, clock),
   });
   const runner = newRunner(parts, partsFeed, (run, end) => engine.onTaskEnded(run, end));
@@ -220,7 +233,29 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     onBroken: parts.onBroken,
   });
   engine.start();
-  return { membership, engine, core, runner, tail, sweeps, journal, parking, parts: partsFeed, hooks };
+  const objects = new ObjectPurge({
+    stores: deps.stores,
+    queue: deps.queue,
+    topics,
+    owned: () => core.state.partitions.values(),
+    logEnds: (place) => logEnds(deps, place),
+    clock,
+    logger: parts.logger,
+  });
+  objects.start();
+  return {
+    membership,
+    engine,
+    core,
+    runner,
+    tail,
+    sweeps,
+    journal,
+    parking,
+    parts: partsFeed,
+    hooks,
+    objects,
+  };
 }
 
 function newParking(
@@ -255,7 +290,12 @@ function newParking(
     topic: parked,
     journal,
     append,
-    parts: new ParkedParts({ feed: partsFeed, append, clock }),
+    parts: new ParkedParts({
+      feed: partsFeed,
+      append,
+      clock,
+      objects: new ParkedObjects({ stores: deps.stores, append, queue: deps.queue, topicId: parked.id }),
+    }),
     appendAgain: appendParked(topics.queue.name),
     feed,
     logEnds: endsOf,
@@ -273,6 +313,7 @@ function newRunner(
   return new TaskRunner({
     registry: deps.registry,
     codecs: deps.codecs,
+    stores: deps.stores,
     handlers,
     middleware: options.middleware,
     classify: (type) => options.ofType(type).classify,

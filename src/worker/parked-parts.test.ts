@@ -9,6 +9,7 @@ import { type Item, Lane } from './core/lane.ts';
 import { type Copy, Parked } from './core/parked.ts';
 import { PartitionState } from './core/partition-state.ts';
 import type { StateJournal } from './journal/state-journal.ts';
+import { ParkedObjects } from './parked-objects.ts';
 import { ParkedParts } from './parked-parts.ts';
 import { type AppendParked, ParkingIo } from './parking-io.ts';
 import { itemOf } from './reading/item-of.ts';
@@ -80,13 +81,14 @@ class Rig {
       logEnds: async (place) => ({ ...place, start: 0, end: 0, ...cluster.log(place)?.ends }),
       clock,
     });
+    const objects = new ParkedObjects({ stores: new Map(), append, queue: 'q', topicId: undefined });
     const io = new ParkingIo({
       group: 'g',
       topic: { name: 'q.parked', partitions: 3 },
       journal: {} as unknown as StateJournal, // nothing is written there
       append,
       appendAgain: append,
-      parts: new ParkedParts({ feed, append, clock }),
+      parts: new ParkedParts({ feed, append, clock, objects }),
       feed: reader,
       logEnds: async (partitionNumber) => ({ ...parked, partition: partitionNumber, start: 0, end: 0 }),
       taskId: () => undefined,

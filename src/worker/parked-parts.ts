@@ -5,6 +5,7 @@ import type { ReadPart } from '../codec/part-list.ts';
 import { type PartsHeader, partsHeaders, withPartsHeaders } from '../codec/parts-headers.ts';
 import { PartsLostError } from '../errors/body-errors.ts';
 import type { IncomingRecord } from '../kafka/port.ts';
+import type { ParkedObjects } from './parked-objects.ts';
 import type { AppendParked } from './parking-io.ts';
 import type { UploadParts } from './reading/part-source.ts';
 
@@ -27,6 +28,8 @@ interface ParkedPartsDeps {
   };
   readonly append: AppendParked;
   readonly clock: Clock;
+  /** For what is in objects. */
+  readonly objects: ParkedObjects;
 }
 
 interface PartsToCopy {
@@ -89,7 +92,12 @@ export class ParkedParts {
     const lost: PartsLostError[] = [];
     for (const header of headers) {
       try {
-        moved.push({ ...header, manifest: await this.#copyUpload(header.manifest, job, signal) });
+        const { manifest } = header;
+        const copied =
+          manifest.object === undefined
+            ? await this.#copyUpload(manifest, job, signal)
+            : await this.#deps.objects.copy(manifest, manifest.object, job);
+        moved.push({ ...header, manifest: copied });
       } catch (error) {
         if (!(error instanceof PartsLostError)) throw error;
         lost.push(error);

@@ -136,6 +136,7 @@ export interface WorkerEvents {
       | 'newer-version'
       | 'undecodable'
       | 'codec-missing'
+      | 'store-missing'
       | 'data-loss';
     readonly attempts: number;
     readonly error: unknown;

@@ -167,7 +167,12 @@ export class Worker {
     await running.membership.abandon();
     // The journal first: whoever waits for it waits no longer.
     await Promise.all([running.journal.close(), running.engine.close(), running.parking.close()]);
-    await Promise.all([running.tail.close(), running.sweeps.close(), running.parts.close()]);
+    await Promise.all([
+      running.tail.close(),
+      running.sweeps.close(),
+      running.parts.close(),
+      running.objects.close(),
+    ]);
   }
 
   #fail(failure: KafkaFailure): void {

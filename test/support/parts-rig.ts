@@ -3,6 +3,7 @@ import { crc32c } from '../../src/codec/crc32c.ts';
 import { loadLz4 } from '../../src/codec/lz4.ts';
 import { type BodyManifest, partCount } from '../../src/codec/manifest.ts';
 import { encodePart } from '../../src/codec/part.ts';
+import type { PayloadStore } from '../../src/codec/payload-store.ts';
 import { MemoryCluster } from '../../src/kafka/memory/memory-cluster.ts';
 import { memoryDriver } from '../../src/kafka/memory/memory-driver.ts';
 import type { OutgoingRecord, Reader } from '../../src/kafka/port.ts';
@@ -104,6 +105,7 @@ export class PartsRig {
   readonly cluster = new MemoryCluster();
   readonly clock = new ManualClock();
   readonly feed: PartsFeed;
+  readonly stores = new Map<string, PayloadStore>();
   /** What was asked of readers, in order: `assign 0@5`, `pause 1`. */
   readonly calls: string[] = [];
   /** Records that were read of each partition. */
@@ -127,6 +129,7 @@ export class PartsRig {
         return ends;
       },
       clock: this.clock,
+      stores: this.stores,
       memory: new FixedMemory(reserveBytes),
     });
   }

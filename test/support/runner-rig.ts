@@ -49,6 +49,7 @@ export class RunnerRig {
     this.runner = new TaskRunner({
       registry,
       codecs: codecSet(codec, []),
+      stores: new Map(),
       handlers: resolveHandlers({ work: handle, video: handle }, registry, () => 64),
       middleware: [],
       classify: () => [],

@@ -10,6 +10,7 @@ import { cutParts } from './cut-parts.ts';
 import type { OpenBody } from './open-body.ts';
 import type { PartBuffers } from './part-buffers.ts';
 import type { PartsUnderWay } from './parts-under-way.ts';
+import type { StoredUpload } from './stored-upload.ts';
 import { UploadError } from './upload-error.ts';
 import type { AppendPart, UploadJob, UploadTurn } from './uploader.ts';
 
@@ -17,6 +18,8 @@ interface UploadDeps {
   readonly id: string;
   readonly body: OpenBody;
   readonly append: AppendPart;
+  /** Where its parts go, when that is not the topic. */
+  readonly stored: StoredUpload | undefined;
   readonly clock: Clock;
   readonly loadLz4: typeof loadLz4;
   readonly underWay: PartsUnderWay;
@@ -60,6 +63,7 @@ export class Upload {
     } catch (error) {
       this.#fail(error);
       await Promise.all(this.#open); // they never reject, and are aborted
+      await this.#deps.stored?.cancel(this.#failing.signal.reason);
       throw this.#failing.signal.reason;
     } finally {
       signal.removeEventListener('abort', onAbort);
@@ -75,10 +79,20 @@ export class Upload {
       turn.endTurn(); // what is on its way is before whatever the next one sends, or beside it
       await Promise.all(this.#open);
       this.#failing.signal.throwIfAborted();
+      await this.#complete();
     } finally {
       turn.endTurn();
       turn.leave();
     }
+  }
+
+  async #complete(): Promise<void> {
+    try {
+      await this.#deps.stored?.complete();
+    } catch (cause) {
+      this.#fail(new UploadError({ kind: 'append-failed', cause }));
+    }
+    this.#failing.signal.throwIfAborted();
   }
 
   /** False when there was no part left. In a function of its own: the part is let go of when it ends. */
@@ -199,6 +213,7 @@ export class Upload {
       crc: this.#crc,
       firstAtMs,
       timeoutMs,
+      ...this.#deps.stored?.place,
     };
   }
 }

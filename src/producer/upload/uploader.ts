@@ -9,6 +9,7 @@ import { OpenBody } from './open-body.ts';
 import { PartBuffers } from './part-buffers.ts';
 import { PartsUnderWay } from './parts-under-way.ts';
 import { type Leave, Places } from './places.ts';
+import { StoredUpload, type UploadStore } from './stored-upload.ts';
 import { Upload } from './upload.ts';
 
 /** Where a part goes, and for whom. */
@@ -67,6 +68,8 @@ export interface UploadJob {
   /** What each part goes through after that. */
   readonly coding?: PartEncoding | undefined;
   readonly signal: AbortSignal;
+  /** Its parts go into an object there, and only their marker to the topic. Default: the topic. */
+  readonly to?: UploadStore | undefined;
   /** Called with the offset of each part that is in the log. */
   readonly onPart?: ((offset: number) => void) | undefined;
 }
@@ -101,10 +104,12 @@ export class Uploader {
   async upload(job: UploadJob): Promise<BodyManifest> {
     const { append, clock, loadLz4, newId } = this.#deps;
     const body = job.source instanceof OpenBody ? job.source : new OpenBody(job.source);
+    const stored = job.to === undefined ? undefined : new StoredUpload(append, job.to, clock);
     const upload = new Upload(job, {
       id: newId(),
       body,
-      append,
+      append: stored?.append ?? append,
+      stored,
       clock,
       loadLz4,
       underWay: this.#underWay,
@@ -121,7 +126,9 @@ export class Uploader {
   }
 
   /** First its partition's turn, then a place: who waits for a busy partition keeps no one from another. */
-  async #enter({ topic, partition }: UploadJob, signal: AbortSignal): Promise<UploadTurn> {
+  async #enter({ topic, partition, to }: UploadJob, signal: AbortSignal): Promise<UploadTurn> {
+    // Objects are not in each other's way.
+    if (to !== undefined) return { endTurn: () => {}, leave: await this.#uploads.enter(signal) };
     const endTurn = await this.#turn(`${topic}/${partition}`).enter(signal);
     try {
       return { endTurn, leave: await this.#uploads.enter(signal) };

@@ -35,7 +35,13 @@ export type Verdict =
   /** This process cannot run it, or nobody can: something that belongs to it is gone (`data-loss`). */
   | {
       readonly kind: 'hold';
-      readonly reason: 'unknown-type' | 'newer-version' | 'undecodable' | 'codec-missing' | 'data-loss';
+      readonly reason:
+        | 'unknown-type'
+        | 'newer-version'
+        | 'undecodable'
+        | 'codec-missing'
+        | 'store-missing'
+        | 'data-loss';
       readonly error: unknown;
     };
 

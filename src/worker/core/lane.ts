@@ -22,6 +22,8 @@ export type HoldReason =
   | 'undecodable'
   /** The codec that its first task went through, or a key of it, is not here. */
   | 'codec-missing'
+  /** The store that its payload or body is in is not here. */
+  | 'store-missing'
   /** The records of its unfinished tasks, or parts of the first one, are gone from the log. */
   | 'data-loss'
   /** An operator holds the key or the type. */

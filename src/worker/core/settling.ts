@@ -47,7 +47,7 @@ export function settleFailed(core: CoreState, run: Run, verdict: Verdict): void 
     case 'hold':
       if (verdict.reason === 'undecodable') giveUp(core, run, 'undecodable', verdict.error);
       else if (verdict.reason === 'data-loss') holdLost(core, run, verdict.error);
-      else if (verdict.reason === 'codec-missing')
+      else if (verdict.reason === 'codec-missing' || verdict.reason === 'store-missing')
         holdOrLeaveParked(core, run, verdict.reason, verdict.error);
       else holdForGood(core, run, verdict.reason, verdict.error);
       return;
@@ -173,7 +173,7 @@ function holdLost(core: CoreState, run: Run, error: unknown): void {
 function holdOrLeaveParked(
   core: CoreState,
   run: Run,
-  reason: 'data-loss' | 'codec-missing',
+  reason: 'data-loss' | 'codec-missing' | 'store-missing',
   error: unknown,
 ): void {
   const { partition, lane } = run;

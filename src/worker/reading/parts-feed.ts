@@ -1,6 +1,10 @@
 import type { Clock, Timer } from '../../clock/clock.ts';
 import type { BodyManifest } from '../../codec/manifest.ts';
 import type { PartReading } from '../../codec/part-list.ts';
+import type { StoreSet } from '../../codec/payload-store.ts';
+import type { StoredObject } from '../../codec/stored-object.ts';
+import { StoredSource } from '../../codec/stored-source.ts';
+import { StoreMissingError } from '../../errors/store-errors.ts';
 import type { IncomingRecord, LogEnds, Reader, TopicPartition } from '../../kafka/port.ts';
 import { NextReadable } from './next-readable.ts';
 import {
@@ -37,6 +41,8 @@ interface PartsFeedDeps {
   readonly openReader: () => Promise<Reader>;
   readonly logEnds: (place: TopicPartition) => Promise<LogEnds>;
   readonly clock: Clock;
+  /** Where objects are. */
+  readonly stores: StoreSet;
   /** For what waits for consumers, or is kept by those that read all at once, and was not reserved before. */
   readonly memory: WindowMemory;
 }
@@ -59,6 +65,7 @@ export class PartsFeed {
   readonly #readable: NextReadable;
   readonly #reserve: PartReserve;
   readonly #sources = new Set<UploadSource>();
+  readonly #objects = new Set<StoredSource>();
   /** By topic and partition. */
   readonly #lines = new Map<string, Line>();
   #reader: Promise<Reader> | undefined;
@@ -74,7 +81,9 @@ export class PartsFeed {
   }
 
   /** Reads an upload from its first part on. Nothing is read before it is asked for. */
-  open({ manifest, whole, reservedBytes = 0, decoding }: PartsJob): UploadParts {
+  open(job: PartsJob): UploadParts {
+    const { manifest, whole, reservedBytes = 0, decoding } = job;
+    if (manifest.object !== undefined) return this.#openObject(job, manifest.object);
     const { topics } = this.#deps;
     const { name, partitions } = manifest.at === 'parked' ? topics.parked : topics.parts;
     const source = new UploadSource({
@@ -96,10 +105,28 @@ export class PartsFeed {
     return source;
   }
 
+  /** Whoever runs a task has memory for it: more than a reading of an object takes at once. */
+  #openObject({ manifest, decoding }: PartsJob, object: StoredObject): UploadParts {
+    const store = this.#deps.stores.get(object.store);
+    if (store === undefined) return nothing(new StoreMissingError(object.store));
+    if (this.#closed) return nothing(new Error('the worker ends'));
+    const source = new StoredSource({
+      store,
+      object,
+      manifest,
+      decoding,
+      clock: this.#deps.clock,
+      onClosed: (closed) => this.#objects.delete(closed),
+    });
+    this.#objects.add(source);
+    return source;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#reclaiming?.clear();
     this.#resting?.clear();
+    for (const source of this.#objects) source.fail(new Error('the worker ends'));
     for (const source of this.#sources) source.fail(new Error('the worker ends'));
     this.#readable.wake();
     const reader = await this.#reader?.catch(() => undefined);
@@ -346,4 +373,10 @@ export class PartsFeed {
     });
     return this.#reader;
   }
+}
+
+/** Of which nothing can be read, and why. */
+function nothing(error: Error): UploadParts {
+  const rejected = (): Promise<never> => Promise.reject(error);
+  return { next: rejected, nextPart: rejected, close: () => {} };
 }

@@ -40,6 +40,7 @@ class RunnerRig extends PartsRig {
     this.runner = new TaskRunner({
       registry,
       codecs: new Map(),
+      stores: new Map(),
       handlers: resolveHandlers({ stream: handle, bytes: handle, plain: handle }, registry, () => 64),
       middleware: [],
       classify: () => [],

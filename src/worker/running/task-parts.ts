@@ -124,6 +124,12 @@ export class TaskParts {
   }
 }
 
+/** The stores that a task's content is in. */
+export function storesOf({ payloadParts, body }: RecordHead): readonly string[] {
+  const manifests = [payloadParts, body?.kind === 'parts' ? body.manifest : undefined];
+  return manifests.flatMap((one) => one?.object?.store ?? []);
+}
+
 /** The upload of a record that came too late to count: its producer has said that the task is absent. */
 export function voidUpload(record: IncomingRecord, { payloadParts, body }: RecordHead): string | undefined {
   const manifests = [payloadParts, body?.kind === 'parts' ? body.manifest : undefined];

@@ -3,8 +3,10 @@ import { defaultCodecLimits } from '../../codec/codec-limits.ts';
 import { decodeBody, type RecordHead, readHead } from '../../codec/envelope.ts';
 import type { BodyManifest } from '../../codec/manifest.ts';
 import { type CodecSet, codecSet } from '../../codec/payload-codec.ts';
+import type { StoreSet } from '../../codec/payload-store.ts';
 import { CodecMissingError } from '../../errors/codec-errors.ts';
 import { RetryLaterError, TaskAbortedError, type TaskAbortReason } from '../../errors/control-errors.ts';
+import { StoreMissingError } from '../../errors/store-errors.ts';
 import { RecordUndecodableError } from '../../errors/task-errors.ts';
 import { readPayload } from '../../tasks/read-payload.ts';
 import type { RegisteredTask, TaskRegistry } from '../../tasks/task-registry.ts';
@@ -19,7 +21,7 @@ import type { ResolvedHandler } from './handler-map.ts';
 import { Standstills } from './standstill.ts';
 import type { BodyBytes, BodyStream } from './task-body.ts';
 import type { WorkerMiddleware } from './task-context.ts';
-import { type PartsOpener, TaskParts, voidUpload } from './task-parts.ts';
+import { type PartsOpener, storesOf, TaskParts, voidUpload } from './task-parts.ts';
 import { TaskSignals } from './task-signals.ts';
 import { throughMiddleware } from './through-middleware.ts';
 import { endWithout, held, unread } from './unread.ts';
@@ -61,6 +63,7 @@ interface TaskToRun {
 interface RunnerDeps {
   readonly registry: TaskRegistry;
   readonly codecs: CodecSet;
+  readonly stores: StoreSet;
   /** By the type's present name. */
   readonly handlers: ReadonlyMap<string, ResolvedHandler>;
   readonly middleware: readonly WorkerMiddleware[];
@@ -162,6 +165,8 @@ export class TaskRunner {
     if (head.codedBy !== undefined && !codecs.has(head.codedBy)) {
       return held('codec-missing', new CodecMissingError(head.codedBy));
     }
+    const lacking = storesOf(head).find((store) => !this.#deps.stores.has(store));
+    if (lacking !== undefined) return held('store-missing', new StoreMissingError(lacking));
     const task = this.#activate(run, head);
     const { signals, reads } = task;
     const codec = head.codedBy === undefined ? undefined : codecs.get(head.codedBy);

@@ -10,7 +10,7 @@ const LAYERS = [
   ['kafka'],
   ['kafka/confluent', 'kafka/platformatic', 'kafka/memory'],
   ['tasks', 'codec', 'telemetry', 'journal'],
-  ['producer', 'worker', 'parked', 'topics'],
+  ['producer', 'worker', 'parked', 'topics', 'store'],
   ['queue', 'index.ts'],
   ['testing', 'cli', 'board'],
 ] as const;
@@ -31,6 +31,7 @@ const KEPT_PACKAGES: ReadonlyMap<string, string> = new Map([
   ['@confluentinc/kafka-javascript', 'kafka/confluent'],
   ['@platformatic/kafka', 'kafka/platformatic'],
   ['lz4-napi', 'codec'],
+  ['@aws-sdk/client-s3', 'store'],
 ]);
 
 /** Folders that decide and do nothing else: no clock, chance, timers, I/O, environment, waiting. */

@@ -1,0 +1,124 @@
+import type { Clock, Timer } from '../clock/clock.ts';
+import type { PayloadStore, StoreSet } from '../codec/payload-store.ts';
+import { type ObjectPlace, objectPrefix, objectsBelow } from '../codec/stored-object.ts';
+import type { LogEnds, TopicPartition } from '../kafka/port.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+/** How often the logs are looked at. */
+const INTERVAL_MS = 60_000;
+
+/** Whether or not a log's start has moved, what lies below is looked for again: an upload that was given up may end late. */
+const LOOK_AGAIN_MS = 3_600_000;
+
+/** A failure is told once in so long. */
+const TELL_AGAIN_MS = 600_000;
+
+/** Objects deleted in one go. */
+const MAX_COUNT = 1_000;
+
+interface PurgedTopic {
+  readonly name: string;
+  readonly id: string | undefined;
+  readonly partitions: number;
+}
+
+interface ObjectPurgeDeps {
+  readonly stores: StoreSet;
+  readonly queue: string;
+  readonly topics: { readonly parts: PurgedTopic; readonly parked: PurgedTopic };
+  /** Partitions of the queue that this worker has now. */
+  readonly owned: () => Iterable<{ readonly partition: number; readonly phase: string }>;
+  readonly logEnds: (place: TopicPartition) => Promise<LogEnds>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What was found of a place when it was last looked at. */
+interface Looked {
+  readonly start: number;
+  readonly atMs: number;
+}
+
+/**
+ * Deletes objects whose markers are gone from the log: those of finished tasks, of tasks that were parked and redriven, and
+ * of uploads that came to nothing. A log's start never moves back, so it does no harm when several do it, or one that has
+ * lost its partition since.
+ */
+export class ObjectPurge {
+  readonly #deps: ObjectPurgeDeps;
+  readonly #looked = new Map<string, Looked>();
+  #timer: Timer | undefined;
+  #running: Promise<void> | undefined;
+  #isClosed = false;
+  #toldAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(deps: ObjectPurgeDeps) {
+    this.#deps = deps;
+  }
+
+  start(): void {
+    if (this.#deps.stores.size > 0) this.#later();
+  }
+
+  /** Resolves when nothing of it goes on. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer?.clear();
+    await this.#running;
+  }
+
+  #later(): void {
+    if (this.#isClosed) return;
+    this.#timer = this.#deps.clock.setTimer(INTERVAL_MS, () => {
+      this.#running = this.#round().finally(() => this.#later());
+    });
+  }
+
+  /** Never rejects. */
+  async #round(): Promise<void> {
+    const { stores, topics } = this.#deps;
+    const owned = [...this.#deps.owned()].filter(({ phase }) => phase === 'running');
+    for (const role of ['parts', 'parked'] as const) {
+      for (const { partition } of owned) {
+        if (partition >= topics[role].partitions || this.#isClosed) continue;
+        const { id: topicId } = topics[role];
+        if (topicId === undefined) continue; // the next cluster of this process begins at offset 0, under the same name
+        try {
+          await this.#purge([...stores.values()], { queue: this.#deps.queue, role, topicId, partition });
+        } catch (error) {
+          this.#tell(role, partition, error);
+        }
+      }
+    }
+  }
+
+  async #purge(stores: readonly PayloadStore[], place: ObjectPlace): Promise<void> {
+    const { topics, logEnds, clock } = this.#deps;
+    const prefix = objectPrefix(place);
+    const { start } = await logEnds({ topic: topics[place.role].name, partition: place.partition });
+    const looked = this.#looked.get(prefix);
+    const isNew = start > (looked?.start ?? 0) || clock.monotonicMs() - (looked?.atMs ?? 0) >= LOOK_AGAIN_MS;
+    if (start === 0 || !isNew) return;
+    const below = objectsBelow(place, start);
+    for (const store of stores) {
+      for (;;) {
+        const keys = await store.listBelow({ prefix, below, maxCount: MAX_COUNT });
+        if (this.#isClosed) return;
+        await store.delete(keys);
+        if (keys.length < MAX_COUNT) break;
+      }
+    }
+    this.#looked.set(prefix, { start, atMs: clock.monotonicMs() });
+  }
+
+  #tell(role: string, partition: number, error: unknown): void {
+    const nowMs = this.#deps.clock.monotonicMs();
+    if (nowMs - this.#toldAtMs < TELL_AGAIN_MS) return;
+    this.#toldAtMs = nowMs;
+    this.#deps.logger.warn('objects that are not needed any more could not be deleted; it is tried again', {
+      role,
+      partition,
+      error: error instanceof Error ? error.message : String(error),
+    });
+  }
+}
