@@ -1,3 +1,4 @@
+import { untilAborted } from '../clock/until-aborted.ts';
 import { defaultCodecLimits } from '../codec/codec-limits.ts';
 import { Decoding, type PartDecoding } from '../codec/coding.ts';
 import { decodeBody, type RecordHead, readHead } from '../codec/envelope.ts';
@@ -109,20 +110,6 @@ async function payloadOf(
     return readParts({ manifest, decoding: decoding?.parts('payload') });
   };
   return await decodeBody(record, head, { ...defaultCodecLimits, codecs, signal, readParts: readUpload });
-}
-
-/** What a codec of the user's does may take for ever, and whoever looks need not. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let stop: () => void = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
 }
 
 function problemOf(error: unknown): string | undefined {

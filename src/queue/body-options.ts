@@ -27,7 +27,9 @@ export function givenBody(task: RegisteredTask, body: unknown): GivenBody | unde
   if (body instanceof Uint8Array && body.length > maxBytes) {
     throw bodyTooLarge(task.type, { sizeBytes: body.length, limitBytes: maxBytes });
   }
-  return { content: new OpenBody(body as BodySource), maxBytes }; // as checked, it is one
+  const content = new OpenBody(body as BodySource); // as checked, it is one
+  if (content.isTaken) throw new OptionsError(`enqueue('${task.type}')`, [takenProblem(body)]);
+  return { content, maxBytes };
 }
 
 /** For a stream `sizeBytes` is how much of it was read. */
@@ -48,6 +50,15 @@ function noBodyProblem(task: RegisteredTask, body: unknown): OptionProblem {
     rule: `is not for '${task.type}', a type without a body`,
     value: show(body),
     cure: "Leave it out, or define the type with body: 'bytes' or body: 'stream'.",
+  };
+}
+
+function takenProblem(body: unknown): OptionProblem {
+  return {
+    path: 'body',
+    rule: 'must not be the body of another task: each would get a part of it',
+    value: show(body),
+    cure: 'Open the stream anew for every call.',
   };
 }
 

@@ -88,6 +88,7 @@ export function prepareTask(
     const parts = partsUse(fields, encoding, upload);
     return encodeLarge({ task: fields, body, parts });
   };
+  body?.content.take();
   return { task, id, key, check, body: body?.content, encode };
 }
 

@@ -2,15 +2,13 @@ import { hostname } from 'node:os';
 import { systemClock } from '../clock/clock.ts';
 import { type CodecSet, codecSet } from '../codec/payload-codec.ts';
 import { type StoreSet, storeSet } from '../codec/payload-store.ts';
-import { EnqueueError, type EnqueueSubject } from '../errors/enqueue-error.ts';
+import { EnqueueError } from '../errors/enqueue-error.ts';
 import { QueueClosedError } from '../errors/parked-errors.ts';
 import { WorkerStateError } from '../errors/worker-errors.ts';
 import type { Control } from '../parked/control.ts';
 import { ParkedTasks } from '../parked/parked-tasks.ts';
 import { PendingTasks } from '../parked/pending-tasks.ts';
-import type { Appended, EncodedRecord, ProducerItem } from '../producer/core/item.ts';
-import { failureToError } from '../producer/failure-to-error.ts';
-import type { OpenBody } from '../producer/upload/open-body.ts';
+import type { Appended, ProducerItem } from '../producer/core/item.ts';
 import { newTaskId } from '../tasks/task-id.ts';
 import type { CheckedHandlers, PayloadInput, SomeHandlers, TaskMap } from '../tasks/task-map.ts';
 import { TaskRegistry } from '../tasks/task-registry.ts';
@@ -19,7 +17,6 @@ import type { AnyHandler } from '../worker/running/handler-map.ts';
 import type { TaskContext } from '../worker/running/task-context.ts';
 import { Worker } from '../worker/worker.ts';
 import type { WorkerOptions } from '../worker/worker-options.ts';
-import { INLINE_BODY_BYTES } from './encode-large.ts';
 import {
   type EncodeRest,
   type EnqueueItem,
@@ -33,9 +30,9 @@ import {
 } from './enqueue-types.ts';
 import { journalAppends } from './journal-appends.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
-import { OpenStreams } from './open-streams.ts';
 import { parkedAppends } from './parked-appends.ts';
 import { type PreparedTask, type Preparing, prepareTask } from './prepare-task.ts';
+import { encodeAlone, isUpload, QueueBodies } from './queue-bodies.ts';
 import { queueControl } from './queue-control.ts';
 import { type QueueOptions, type ResolvedQueueOptions, resolveQueueOptions } from './queue-options.ts';
 import { QueueTopics } from './queue-topics.ts';
@@ -69,7 +66,7 @@ export class TaskQueue<T extends TaskMap> {
   readonly #workers = new Set<Worker>();
   /** Calls that have not been answered. */
   readonly #open = new Set<Promise<unknown>>();
-  readonly #streams = new OpenStreams();
+  readonly #bodies = new QueueBodies();
   #closed: Promise<void> | undefined;
 
   /** @throws OptionsError listing every problem. */
@@ -154,14 +151,10 @@ export class TaskQueue<T extends TaskMap> {
     payload: PayloadInput<T, K>,
     ...[options]: EncodeRest<T, K>
   ): Promise<OutboxRecord> {
-    const { task, id, key, check, encode } = prepareTask(this.#preparing, {
-      type,
-      payload,
-      options: options ?? {},
-    });
-    if (check.kind === 'checking') await check.done;
+    const prepared = prepareTask(this.#preparing, { type, payload, options: options ?? {} });
+    const { task, id, key } = prepared;
     const partition = this.#topics.partitionFor(key);
-    const { record } = await encodeAlone(encode, { id, type: task.type, topic: this.name, partition });
+    const { record } = await encodeAlone(prepared, { id, type: task.type, topic: this.name, partition });
     if (record.key === null) throw new Error(`task ${id} was encoded without a key`);
     return {
       id,
@@ -278,14 +271,19 @@ export class TaskQueue<T extends TaskMap> {
 
   async #close(): Promise<void> {
     await Promise.all([this.#control.close(), ...[...this.#workers].map((worker) => worker.stop())]);
-    const cutOff = (): void => this.#streams.cutOff(new QueueClosedError(this.name));
+    const cutOff = (): void => this.#bodies.cutOff(new QueueClosedError(this.name));
     const timer = this.#kafka.clock.setTimer(SOURCES_END_MS, cutOff);
     await this.flush();
     timer.clear();
   }
 
+  /** A middleware that throws fails its call, and no other one of an `enqueueMany`. */
   #call(request: EnqueueRequest): Promise<Receipt> {
-    return this.#track(this.#send(request));
+    try {
+      return this.#track(this.#send(request));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   #track<R>(call: Promise<R>): Promise<R> {
@@ -319,19 +317,11 @@ export class TaskQueue<T extends TaskMap> {
       encode,
       ready,
       upload: isUpload(body),
-      signal: body === undefined || body.isEnded ? signal : this.#streams.add(body, signal),
+      signal: this.#bodies.signalFor(body, signal),
       timeoutMs: timeoutMs ?? (isUpload(body) ? this.#options.retention.uploadTimeoutMs : undefined),
     };
     const receipt = this.#add(item).then((appended) => receiptOf(id, appended));
-    if (body !== undefined) {
-      receipt.then(
-        () => this.#streams.delete(body),
-        (error: unknown) => {
-          this.#streams.delete(body);
-          body.destroy(error); // whatever it failed of, it will not be read any more
-        },
-      );
-    }
+    this.#bodies.follow(body, receipt);
     this.#uploads.follow(id, receipt);
     return receipt;
   }
@@ -348,20 +338,6 @@ export class TaskQueue<T extends TaskMap> {
 
 function receiptOf(id: string, { topic, partition, offset, timestampMs }: Appended): Receipt {
   return { id, topic, partition, offset: BigInt(offset), timestamp: new Date(timestampMs) };
-}
-
-/** Whether it takes the time of its source, or of many parts. What is one record at once goes like any task. */
-function isUpload(body: OpenBody | undefined): boolean {
-  return body !== undefined && (body.bytes === undefined || body.bytes.length > INLINE_BODY_BYTES);
-}
-
-/** As the producer does it: an upload's error becomes that of its task. */
-async function encodeAlone(encode: PreparedTask['encode'], subject: EnqueueSubject): Promise<EncodedRecord> {
-  try {
-    return await encode();
-  } catch (error) {
-    throw failureToError({ kind: 'own', error }, subject);
-  }
 }
 
 /** Both must hold; neither is left without somebody who hears of its failure. */

@@ -2,6 +2,12 @@ import type { Readable } from 'node:stream';
 import type { BodySource } from '../../tasks/task-body.ts';
 import { UploadError } from './upload-error.ts';
 
+/** Empty chunks in a row after which others have their turn. */
+const EMPTY_COUNT = 100;
+
+/** Sources that can be read once, and belong to a task already. */
+const taken = new WeakSet<object>();
+
 /**
  * A body's source, read chunk by chunk by one reader and never ahead of it. Made as soon as the source is known: a stream
  * may fail at any time, and a failure that nobody listens to would end the process.
@@ -29,6 +35,18 @@ export class OpenBody {
       this.#source = source;
       if (isStream(source)) source.on('error', ignore); // whoever reads gets it as a rejection
     }
+  }
+
+  /** It can be read once, and a task has it already: each would get a part of it. */
+  get isTaken(): boolean {
+    return this.#source !== undefined && taken.has(this.#source);
+  }
+
+  /** From now on it belongs to a task. */
+  take(): void {
+    const source = this.#source;
+    // What begins anew each time may be given as often as one likes.
+    if (source !== undefined && (isStream(source) || 'next' in source)) taken.add(source);
   }
 
   /** Its source has nothing more to bring. */
@@ -74,7 +92,9 @@ export class OpenBody {
   }
 
   async #read(): Promise<Buffer | undefined> {
-    for (;;) {
+    for (let reads = 1; ; reads += 1) {
+      // A source that gives nothing without ever waiting would keep the whole process from everything else.
+      if (reads % EMPTY_COUNT === 0) await new Promise((resolve) => setImmediate(resolve));
       const chunk = await this.#readChunk();
       if (chunk === undefined) return undefined;
       if (!(chunk instanceof Uint8Array)) throw new UploadError({ kind: 'not-bytes', found: nameOf(chunk) });

@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock/clock.ts';
+import { untilAborted } from '../../clock/until-aborted.ts';
 import { combineCrc32c, crc32c } from '../../codec/crc32c.ts';
 import type { loadLz4 } from '../../codec/lz4.ts';
 import type { BodyManifest } from '../../codec/manifest.ts';
@@ -99,10 +100,10 @@ export class Upload {
   async #sendNext(parts: AsyncGenerator<Buffer, void>, turn: UploadTurn): Promise<boolean> {
     const { id, underWay, buffers } = this.#deps;
     const { signal } = this.#failing;
-    const content = await this.#nextPart(parts, turn);
+    const { value: content } = await this.#unlessSlow(turn, parts.next());
     if (content === undefined) return false;
     const frame = await this.#frameOf(content);
-    const coded = await this.#codedOf(content, frame);
+    const coded = await this.#codedOf(turn, content, frame);
     const checked = coded?.bytes ?? content;
     const crc = crc32c(checked);
     await underWay.enter(id, signal);
@@ -121,19 +122,19 @@ export class Upload {
   }
 
   /**
-   * A source that is slow keeps no other upload waiting, of its partition or of another: from then on its parts go between
-   * those of the others. What it holds is one part, and how many tasks with uploads there are is bounded (see the producer).
+   * A source or a codec that is slow keeps no other upload waiting, of its partition or of another: from then on its parts go
+   * between those of the others. What it holds is one part, and how many tasks with uploads there are is bounded (see the producer).
    */
-  async #nextPart(parts: AsyncGenerator<Buffer, void>, turn: UploadTurn): Promise<Buffer | undefined> {
+  async #unlessSlow<T>(turn: UploadTurn, work: Promise<T>): Promise<T> {
     const { clock, slowPartMs } = this.#deps;
     const timer = clock.setTimer(slowPartMs, () => {
       turn.endTurn();
       turn.leave();
     });
     try {
-      const { value } = await parts.next();
+      const brought = await untilAborted(work, this.#failing.signal);
       this.#failing.signal.throwIfAborted();
-      return value ?? undefined;
+      return brought;
     } finally {
       timer.clear();
     }
@@ -148,11 +149,16 @@ export class Upload {
     return this.#gauge.pays(content.length, frame.length) ? frame : undefined;
   }
 
-  async #codedOf(content: Buffer, frame: Buffer | undefined): Promise<CodedPart | undefined> {
+  async #codedOf(
+    turn: UploadTurn,
+    content: Buffer,
+    frame: Buffer | undefined,
+  ): Promise<CodedPart | undefined> {
     const { coding } = this.#job;
     if (coding === undefined) return undefined;
     const part = { upload: this.#deps.id, index: this.#count };
-    const bytes = await coding.encode(frame ?? content, part);
+    const made = coding.encode(frame ?? content, part);
+    const bytes = made instanceof Promise ? await this.#unlessSlow(turn, made) : made;
     const codec = frame === undefined ? 'raw' : 'lz4f';
     return { by: coding.name, upload: part.upload, bytes, codec, lengthBytes: content.length };
   }

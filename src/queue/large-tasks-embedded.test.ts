@@ -1,0 +1,71 @@
+import { describe, expect, it, test } from 'vitest';
+import {
+  chunksOf,
+  failing,
+  type LargeTasks,
+  LargeTasksRig,
+  MIB,
+  noise,
+} from '../../test/support/large-tasks-rig.ts';
+import { memoryDriver } from '../kafka/memory/memory-driver.ts';
+import { silentLogger } from '../telemetry/logger.ts';
+import type { KafkaConnection } from './kafka-connection.ts';
+import type { TaskQueue } from './task-queue.ts';
+
+describe('a cluster that keeps little, as the embedded one does', () => {
+  /** The fake, with the limits of the embedded cluster. */
+  class SmallRig extends LargeTasksRig {
+    override connect(): KafkaConnection {
+      const embedded = { partitionsPerTopic: 2, partitionBytes: 4_000_000 };
+      return super.connect({ ...memoryDriver(this.cluster), embedded });
+    }
+  }
+
+  test.each<[string, (queue: TaskQueue<LargeTasks>) => Promise<unknown>]>([
+    ['a body', (queue) => queue.enqueue('video', { key: 'a' }, { body: noise(4 * MIB) })],
+    ['a stream', (queue) => queue.enqueue('video', { key: 'a' }, { body: chunksOf(noise(4 * MIB)) })],
+    ['a payload', (queue) => queue.enqueue('note', { key: 'a', text: noise(4 * MIB).toString('hex') })],
+  ])('refuses what it has no room for: %s', async (_what, enqueue) => {
+    await using rig = new SmallRig();
+    const error = await enqueue(rig.large).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'TASK_TOO_LARGE' });
+    expect(String(error)).toContain('Embedded Kafka');
+    expect(rig.ids()).toEqual([]);
+  });
+
+  it('takes what fits', async () => {
+    await using rig = new SmallRig();
+    const content = noise(3_050_000);
+    await rig.large.enqueue('video', { key: 'a' }, { body: content });
+    const [head] = rig.heads();
+    if (head?.body?.kind !== 'parts') throw new Error('it is not in parts');
+    expect((await rig.content(head.body.manifest)).equals(content)).toBe(true);
+  });
+
+  it('takes the next one when those before it are finished', async () => {
+    await using rig = new SmallRig();
+    const nothing = () => {};
+    const worker = rig.large.worker(
+      { note: nothing, later: nothing, image: nothing, video: nothing },
+      { logger: silentLogger, commitIntervalMs: 10 },
+    );
+    await worker.start();
+    const sources = [
+      noise(1_900_000),
+      noise(1_900_000),
+      failing(1_900_000),
+      noise(3_050_000),
+      noise(1_900_000),
+    ];
+    const ends = await Promise.allSettled(
+      sources.map((body) => rig.large.enqueue('video', { key: 'a' }, { body })),
+    );
+    expect(ends.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+      'fulfilled',
+    ]);
+  });
+});

@@ -1,0 +1,57 @@
+import type { EnqueueSubject } from '../errors/enqueue-error.ts';
+import type { EncodedRecord } from '../producer/core/item.ts';
+import { failureToError } from '../producer/failure-to-error.ts';
+import type { OpenBody } from '../producer/upload/open-body.ts';
+import { INLINE_BODY_BYTES } from './encode-large.ts';
+import type { PreparedTask } from './prepare-task.ts';
+
+/** Whether it takes the time of its source, or of many parts. What is one record at once goes like any task. */
+export function isUpload(body: OpenBody | undefined): boolean {
+  return body !== undefined && (body.bytes === undefined || body.bytes.length > INLINE_BODY_BYTES);
+}
+
+/** As the producer does it: an upload's error becomes that of its task, and its source is destroyed. */
+export async function encodeAlone(
+  { body, check, encode }: PreparedTask,
+  subject: EnqueueSubject,
+): Promise<EncodedRecord> {
+  try {
+    if (check.kind === 'checking') await check.done;
+    return await encode();
+  } catch (error) {
+    body?.destroy(error);
+    throw failureToError({ kind: 'own', error }, subject);
+  }
+}
+
+/** Bodies that are being enqueued: their sources may bring something or not, for as long as they please. */
+export class QueueBodies {
+  readonly #open = new Map<OpenBody, AbortController>();
+
+  /** The signal for its call: aborts with the caller's, and when it is cut off. */
+  signalFor(body: OpenBody | undefined, signal: AbortSignal | undefined): AbortSignal | undefined {
+    if (body === undefined || body.isEnded) return signal;
+    const cutting = new AbortController();
+    this.#open.set(body, cutting);
+    return signal === undefined ? cutting.signal : AbortSignal.any([signal, cutting.signal]);
+  }
+
+  /** Sees what becomes of its task. */
+  follow(body: OpenBody | undefined, answer: Promise<unknown>): void {
+    if (body === undefined) return;
+    answer.then(
+      () => this.#open.delete(body),
+      (error: unknown) => {
+        this.#open.delete(body);
+        body.destroy(error); // whatever it failed of, it will not be read any more
+      },
+    );
+  }
+
+  /** Ends those that were not read to their end. The others wait for Kafka alone. */
+  cutOff(reason: Error): void {
+    for (const [body, cutting] of this.#open) {
+      if (!body.isEnded) cutting.abort(reason);
+    }
+  }
+}

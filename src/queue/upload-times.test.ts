@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { noise, timedQueue } from '../../test/support/large-tasks-rig.ts';
+import { failureOf } from '../../test/support/scripted-producer.ts';
+import { FedSource } from '../../test/support/upload-rig.ts';
+
+describe('the time that an upload may take', () => {
+  it('is written down with it, for those who keep its parts', async () => {
+    const { rig, queue } = await timedQueue({ uploadTimeoutMs: 5_000 });
+    await queue.enqueue('video', { key: 'a' }, { body: noise(2_000_000) });
+    expect(rig.heads()[1]?.body).toMatchObject({ kind: 'parts', manifest: { timeoutMs: 5_000 } });
+    await rig.large.enqueue('video', { key: 'a' }, { body: noise(2_000_000) });
+    expect(rig.heads()[2]?.body).toMatchObject({ kind: 'parts', manifest: { timeoutMs: 1_800_000 } });
+  });
+
+  it('ends the wait for a source, unless the call says otherwise', async () => {
+    const { clock, queue } = await timedQueue({ uploadTimeoutMs: 5_000 });
+    const sources = [new FedSource(), new FedSource()] as const;
+    const own = failureOf(queue.enqueue('video', { key: 'a' }, { body: sources[0], timeoutMs: 7_000 }));
+    const common = failureOf(queue.enqueue('video', { key: 'b' }, { body: sources[1] }));
+    await clock.advance(4_999);
+    expect(sources.map(({ isLetGo }) => isLetGo)).toEqual([false, false]);
+    await clock.advance(1);
+    expect(await common).toMatchObject({ code: 'ENQUEUE_TIMEOUT', outcome: 'absent' });
+    expect(sources.map(({ isLetGo }) => isLetGo)).toEqual([false, true]);
+    await clock.advance(2_000);
+    expect(await own).toMatchObject({ code: 'ENQUEUE_TIMEOUT', outcome: 'absent' });
+    await queue.close();
+  });
+});
+
+describe('closing the queue', () => {
+  it('waits 10 s for sources that have not ended; then their tasks are absent, and others are not', async () => {
+    const { rig, clock, queue } = await timedQueue();
+    const stalled = new FedSource();
+    const waiting = new FedSource();
+    const late = failureOf(queue.enqueue('video', { key: 'a' }, { body: stalled, id: 'stalled' }));
+    const { signal } = new AbortController();
+    const later = failureOf(queue.enqueue('video', { key: 'b' }, { body: waiting, id: 'waiting', signal }));
+    const behind = queue.enqueue('note', { key: 'a' }, { id: 'behind' });
+    stalled.feed(noise(2_000_000));
+    await clock.advance(0);
+    const closed = queue.close();
+    await clock.advance(9_999);
+    expect([stalled.isLetGo, waiting.isLetGo]).toEqual([false, false]);
+    await clock.advance(1);
+    const cutOff = { code: 'QUEUE_CLOSED', outcome: 'absent', message: expect.stringContaining('body') };
+    expect(await late).toMatchObject({ ...cutOff, id: 'stalled' });
+    expect(await later).toMatchObject({ ...cutOff, id: 'waiting' });
+    await Promise.all([behind, closed]);
+    expect([stalled.isLetGo, waiting.isLetGo]).toEqual([true, true]);
+    expect(rig.ids().slice(1)).toEqual(['behind']);
+    expect(clock.pendingCount).toBe(0);
+  });
+
+  it('lets a source end in that time', async () => {
+    const { rig, clock, queue } = await timedQueue();
+    const source = new FedSource();
+    const done = queue.enqueue('video', { key: 'a' }, { body: source, id: 'slow' });
+    source.feed(noise(2_000_000));
+    await clock.advance(0);
+    const closed = queue.close();
+    await clock.advance(9_000);
+    source.end();
+    await Promise.all([done, closed]);
+    expect(rig.ids().slice(1)).toEqual(['slow']);
+    expect(clock.pendingCount).toBe(0);
+  });
+});
