@@ -27,6 +27,25 @@ describe('a body that is read as a list', () => {
     expect([...bytes.join()]).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
+  it.each([8, Number.NaN, undefined, -1])(
+    'is refused when that is not allowed: maxBytes %s',
+    async (maxBytes) => {
+      const body = bodyOf(9);
+      await expect(body.bytes({ maxBytes } as { maxBytes: number })).rejects.toMatchObject({
+        code: 'BODY_TOO_LARGE',
+      });
+      expect((await body.bytes({ maxBytes: 9 })).length).toBe(9);
+    },
+  );
+
+  it('is read once, also when it is asked for twice at once', async () => {
+    const body = bodyOf(9);
+    const [first, second] = await Promise.allSettled([body, body].map((one) => one.bytes({ maxBytes: 9 })));
+    expect(first).toMatchObject({ status: 'fulfilled', value: { length: 9 } });
+    expect(second).toMatchObject({ status: 'rejected', reason: { code: 'BODY_UNREADABLE' } });
+    await expect(body.toArray()).rejects.toThrow();
+  });
+
   it('does not end the process when its handler ends without waiting for it', async () => {
     const unhandled: unknown[] = [];
     const note = (error: unknown): void => void unhandled.push(error);

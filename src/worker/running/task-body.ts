@@ -58,7 +58,8 @@ export class BodyStream extends Readable implements TaskBody {
   }
 
   async #readList({ maxBytes }: { readonly maxBytes: number }): Promise<TaskBytes> {
-    if (this.length > maxBytes) throw new BodyTooLargeError(this.length, maxBytes);
+    // Not the other way round: what is no number must not be no limit.
+    if (!(this.length <= maxBytes)) throw new BodyTooLargeError(this.length, maxBytes);
     if (this.destroyed)
       throw this.errored ?? new BodyUnreadableError('it has been read, or its handler has ended');
     if (this.#source !== undefined) throw new BodyUnreadableError('some of it has been read already');
