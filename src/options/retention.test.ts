@@ -30,8 +30,11 @@ describe('keeping for a time', () => {
       partsMs: 37 * DAY + 40 * MINUTE,
       uploadTimeoutMs: 30 * MINUTE,
       confirmIntervalMs: HOUR,
+      purgeIntervalMs: MINUTE,
     });
     expect(resolveRetention({ timeMs: 2_000 }, 3_000)).toMatchObject({
+      confirmIntervalMs: 1_000,
+      purgeIntervalMs: 1_000,
       segmentMs: 2_000,
       partsMs: 2_000 + 2_000 + 3_000 + 1_000,
     });

@@ -32,13 +32,14 @@ interface Ages {
   readonly uploadTimeoutMs: number;
   /** How often a worker writes down in the journal, beside its commits, what is finished. */
   readonly confirmIntervalMs: number;
+  /** How often a worker looks for what can be deleted, or may soon be lost. */
+  readonly purgeIntervalMs: number;
 }
 
 /** Records are deleted by their owners, some time after their tasks were finished. */
 export interface KeepFinished extends Ages {
   readonly kind: 'keep-finished';
   readonly keepFinishedMs: number;
-  readonly purgeIntervalMs: number;
 }
 
 /** Records are deleted by Kafka, by their age alone. */
@@ -110,7 +111,9 @@ export function resolveRetention(
     // A manifest lives up to a segment longer than its time, and its first part is older by as much as the upload took.
     partsMs: timeMs + segmentMs + uploadTimeoutMs + partsMarginMs(uploadTimeoutMs),
     uploadTimeoutMs,
-    confirmIntervalMs: HOUR_MS,
+    // What the journal says is to be in the log still when a commit is found damaged.
+    confirmIntervalMs: between(SECOND_MS, Math.round(timeMs / 4), HOUR_MS),
+    purgeIntervalMs: between(SECOND_MS, Math.round(timeMs / 4), MINUTE_MS),
   };
 }
 

@@ -7,6 +7,7 @@ interface CommitDeps {
   readonly membership: Pick<Membership, 'commit'>;
   /** The group acknowledged that everything below is finished. */
   readonly onCommitted: (partition: number, frontier: number) => void;
+  readonly onAcknowledged: (item: CommitItem) => void;
 }
 
 /** Sends commits, and tells the core and whoever listens what became of them. */
@@ -47,6 +48,7 @@ export class CommitSteps {
   #committed(item: CommitItem): void {
     const { partition, offset, doneBelow, metadata } = item;
     this.#deps.onCommitted(partition.partition, offset);
+    this.#deps.onAcknowledged(item);
     this.#link.events.emit('committed', {
       partition: partition.partition,
       offset: BigInt(offset),

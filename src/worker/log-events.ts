@@ -1,5 +1,6 @@
 import type { Emitter } from '../telemetry/emitter.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { PinnedBy } from './retention/retention-health.ts';
 import type { OperatorHold, WorkerEvents } from './worker-events.ts';
 
 /** Writes down what an operator should see even when nobody listens. */
@@ -89,7 +90,35 @@ export function logEvents(events: Emitter<WorkerEvents>, logger: Logger): void {
       { ...event },
     ),
   );
+  events.on('retention-pinned', (event) =>
+    logger.warn(
+      `${event.topic}/${event.partition} keeps ${event.records} records longer than asked for: ${pinnedBy(event.by)}`,
+      { ...event },
+    ),
+  );
+  events.on('retention-refused', ({ topic, why, failure }) =>
+    logger.warn(`nothing of ${topic} can be deleted: ${why}`, { topic, failure }),
+  );
+  events.on('retention-alarm', (event) =>
+    logger.error(
+      `Kafka deletes the oldest unfinished task of partition ${event.partition} when it is ${event.timeMs} ms old, and half of that is over`,
+      { ...event },
+    ),
+  );
   events.on('stood-still', ({ gapMs }) => logger.warn(`the process stood still for ${Math.round(gapMs)} ms`));
+}
+
+function pinnedBy(by: PinnedBy): string {
+  switch (by.kind) {
+    case 'task':
+      return `group '${by.group}' has not finished the task at ${by.partition}/${by.offset}${by.key === undefined ? '' : `, of key '${by.key}'`}`;
+    case 'group':
+      return `group '${by.group}' is declared and has never worked there`;
+    case 'parked':
+      return `key '${by.key}' is parked for group '${by.group}'`;
+    case 'queue-partition':
+      return `partition ${by.partition} of the queue has tasks that may need them`;
+  }
 }
 
 function wordsFor({ partition, key, type }: OperatorHold): string {

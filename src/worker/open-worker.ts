@@ -16,6 +16,7 @@ import type { Retention } from '../options/retention.ts';
 import type { TaskRegistry } from '../tasks/task-registry.ts';
 import type { Emitter } from '../telemetry/emitter.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { bothReaders } from './both-readers.ts';
 import { chooseProtocol } from './choose-protocol.ts';
 import type { LiveKeys } from './core/live-keys.ts';
 import type { SharedBudget } from './core/shared-budget.ts';
@@ -35,6 +36,9 @@ import { PartsFeed } from './reading/parts-feed.ts';
 import { SweepFeed } from './reading/sweep-feed.ts';
 import { TailFeed } from './reading/tail-feed.ts';
 import { taskRef } from './report-events.ts';
+import { FreshCommits } from './retention/fresh-commits.ts';
+import { needlessAfterMs, openPurger } from './retention/open-purger.ts';
+import type { Purger } from './retention/purger.ts';
 import type { Enqueuer } from './running/handler-context.ts';
 import type { AnyHandler, ResolvedHandler } from './running/handler-map.ts';
 import { type ActiveTask, TaskRunner } from './running/task-runner.ts';
@@ -73,7 +77,7 @@ export interface WorkerDeps {
 }
 
 export interface WorkerTopics {
-  readonly queue: { readonly name: string; readonly id: string | undefined };
+  readonly queue: { readonly name: string; readonly id: string | undefined; readonly partitions: number };
   readonly state: { readonly name: string; readonly partitions: number };
   readonly parked: WorkerTopic;
   readonly parts: WorkerTopic;
@@ -98,6 +102,8 @@ export interface Running {
   readonly parts: PartsFeed;
   readonly hooks: PartitionHooks;
   readonly objects: ObjectPurge;
+  /** Not on the embedded cluster. */
+  readonly purger: Purger | undefined;
 }
 
 /** What a running worker is put together from. */
@@ -176,7 +182,10 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     topic,
     wantedCount: () => core.wantedCount(),
     meanBytes,
-    deliver: (reading, items) => engine.onRecords(reading, items),
+    deliver: (reading, items) => {
+      purging?.uploads.look(items);
+      engine.onRecords(reading, items);
+    },
     onBroken: (error) => engine.break(error),
   });
   const sweeps = new SweepFeed({
@@ -210,6 +219,19 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
   });
   const hooks = new PartitionHooks(options, clock, events);
   const parking = newParking(parts, { topics, core, journal, partsFeed, open });
+  const commits = new FreshCommits((partitions) => engine.askForCommit(partitions), clock);
+  const purging = openPurger({
+    ...deps,
+    driver,
+    group,
+    topics,
+    journal,
+    commits,
+    commitIntervalMs: config.commitIntervalMs,
+    partitions: () => core.state.partitions.values(),
+    events,
+    logger: parts.logger,
+  });
   const engine = new WorkerEngine({
     core,
     topic,
@@ -224,6 +246,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     clock,
     events: events,
     onCommitted: deps.onCommitted,
+    onAcknowledged: (item) => commits.acknowledged(item),
     onParkedNeeded: (partition, from) =>
       deps.onParkedNeeded(
         { topic: topics.parked.name, partition: partition % topics.parked.partitions },
@@ -243,6 +266,8 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     logger: parts.logger,
   });
   objects.start();
+  purging?.purger.start();
+  const { purger } = purging ?? { purger: undefined };
   return {
     membership,
     engine,
@@ -255,6 +280,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     parts: partsFeed,
     hooks,
     objects,
+    purger,
   };
 }
 
@@ -274,7 +300,7 @@ function newParking(
     readonly open: (role: 'parked') => Promise<Reader>;
   },
 ): ParkingIo {
-  const { clock, appendParked } = deps;
+  const { clock, appendParked, retention } = deps;
   const { parked } = topics;
   const endsOf = (partition: number): Promise<LogEnds> => logEnds(deps, { topic: parked.name, partition });
   const feed = new ParkedFeed({
@@ -301,6 +327,8 @@ function newParking(
     logEnds: endsOf,
     taskId: core.state.config.taskId,
     wallMs: () => clock.wallMs(),
+    monotonicMs: () => clock.monotonicMs(),
+    markWithinMs: needlessAfterMs(retention),
   });
 }
 
@@ -353,16 +381,4 @@ async function logEnds({ admin }: WorkerDeps, place: TopicPartition): Promise<Lo
 /** What ended after its partition was given up is void: it will run again. */
 function counts({ signals }: ActiveTask): boolean {
   return signals.aborted === undefined || signals.aborted === 'timeout';
-}
-
-/** Both, or an error and none left open. */
-async function bothReaders(first: Promise<Reader>, second: Promise<Reader>): Promise<[Reader, Reader]> {
-  try {
-    return await Promise.all([first, second]);
-  } catch (error) {
-    for (const opened of await Promise.allSettled([first, second])) {
-      if (opened.status === 'fulfilled') await opened.value.close();
-    }
-    throw error;
-  }
 }

@@ -93,6 +93,8 @@ class Rig {
       logEnds: async (partitionNumber) => ({ ...parked, partition: partitionNumber, start: 0, end: 0 }),
       taskId: () => undefined,
       wallMs: () => 5_000,
+      monotonicMs: () => 0,
+      markWithinMs: 0,
     });
     return { partition, io };
   }

@@ -19,12 +19,20 @@ class Rig {
   readonly jobs: ParkedJob[] = [];
   readonly refused = new Set<string>();
   endsAsked = 0;
+  nowMs = 0;
+  /** What passes while the journal appends. */
+  appendMs = 0;
   readonly partition = new PartitionState(5);
   readonly io: ParkingIo;
 
   constructor() {
     this.partition.epoch = 40;
-    const journal = { append: async (entry: JournalEntry) => 70 + this.entries.push(entry) };
+    const journal = {
+      append: async (entry: JournalEntry) => {
+        this.nowMs += this.appendMs;
+        return 70 + this.entries.push(entry);
+      },
+    };
     const feed = {
       read: async (job: ParkedJob) => {
         this.jobs.push(job);
@@ -49,6 +57,8 @@ class Rig {
       },
       taskId: ({ offset }) => `task-${offset}`,
       wallMs: () => 1_000.5,
+      monotonicMs: () => this.nowMs,
+      markWithinMs: 5_000,
     });
   }
 }
@@ -102,6 +112,20 @@ describe('a mark', () => {
     );
     await rig.io.mark(rig.partition, { parked: parkedOf('d', 9), item: undefined, cause: byHand, atMs: 0 });
     expect(rig.endsAsked).toBe(2);
+  });
+});
+
+describe('a mark that was long on its way', () => {
+  const request = { parked: parkedOf('k', 9), item: undefined, cause, atMs: 0 };
+
+  it('counts as long as nothing can have been deleted that it speaks of, and else is written again', async () => {
+    const rig = new Rig();
+    rig.appendMs = 5_000;
+    expect(await rig.io.mark(rig.partition, request)).toEqual({ mark: 71, parkedFrom: 31 });
+    rig.appendMs = 5_001;
+    await expect(rig.io.mark(rig.partition, request)).rejects.toThrow('written again');
+    rig.appendMs = 0;
+    expect(await rig.io.mark(rig.partition, request)).toEqual({ mark: 73, parkedFrom: 31 });
   });
 });
 

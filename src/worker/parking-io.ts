@@ -40,12 +40,18 @@ interface ParkingDeps {
   /** The id written on a record; undefined when it is no task. */
   readonly taskId: (item: Item) => string | undefined;
   readonly wallMs: () => number;
+  readonly monotonicMs: () => number;
+  /**
+   * A mark counts only when it is in the journal so soon after the parked topic's end was asked for: of what no mark
+   * needs, records that are older than this may be deleted.
+   */
+  readonly markWithinMs: number;
 }
 
 /** What parking and redriving read and write. Every method rejects when anything of it failed: then all of it is done again. */
 export class ParkingIo {
   readonly #deps: ParkingDeps;
-  readonly #ends = new Map<number, Promise<LogEnds>>();
+  readonly #ends = new Map<number, { readonly askedMs: number; readonly ends: Promise<LogEnds> }>();
 
   constructor(deps: ParkingDeps) {
     this.#deps = deps;
@@ -56,8 +62,9 @@ export class ParkingIo {
     partition: PartitionState,
     { parked, item, cause, atMs }: MarkRequest,
   ): Promise<{ readonly mark: number; readonly parkedFrom: number }> {
-    const { group, journal, taskId } = this.#deps;
-    const parkedFrom = (await this.#endOf(this.#parkedPartition(partition))).end;
+    const { group, journal, taskId, monotonicMs, markWithinMs } = this.#deps;
+    const { askedMs, ends } = this.#endOf(this.#parkedPartition(partition));
+    const parkedFrom = (await ends).end;
     const mark = await journal.append({
       kind: 'mark',
       group,
@@ -74,6 +81,9 @@ export class ParkingIo {
       atMs: Math.floor(atMs),
       command: cause.command,
     });
+    if (monotonicMs() - askedMs > markWithinMs) {
+      throw new Error('a mark was written so late that it has to be written again');
+    }
     return { mark, parkedFrom };
   }
 
@@ -186,10 +196,11 @@ export class ParkingIo {
   }
 
   /** Many keys may be parked at once: an end that is being asked for lies before the copies of all of them. */
-  #endOf(parkedPartition: number): Promise<LogEnds> {
+  #endOf(parkedPartition: number): { readonly askedMs: number; readonly ends: Promise<LogEnds> } {
     let asked = this.#ends.get(parkedPartition);
     if (asked === undefined) {
-      asked = this.#deps.logEnds(parkedPartition).finally(() => this.#ends.delete(parkedPartition));
+      const ends = this.#deps.logEnds(parkedPartition).finally(() => this.#ends.delete(parkedPartition));
+      asked = { askedMs: this.#deps.monotonicMs(), ends };
       this.#ends.set(parkedPartition, asked);
     }
     return asked;

@@ -114,6 +114,7 @@ async function runningEngine(
     clock,
     events,
     onCommitted: () => {},
+    onAcknowledged: () => {},
     onParkedNeeded: () => {},
     onFatal: () => {},
     onBroken: (error) => void broken.push(error),

@@ -4,7 +4,7 @@ import type { KafkaFailure, Membership, MembershipEvent } from '../kafka/port.ts
 import type { Emitter } from '../telemetry/emitter.ts';
 import { CommitSteps } from './commit-steps.ts';
 import { releaseRun, releaseWaiting } from './core/breaking.ts';
-import type { Effect, Run } from './core/effects.ts';
+import type { CommitItem, Effect, Run } from './core/effects.ts';
 import type { LiveKeys } from './core/live-keys.ts';
 import type { PartitionState, Reading } from './core/partition-state.ts';
 import type { Moment, WorkerCore } from './core/worker-core.ts';
@@ -45,6 +45,8 @@ export interface EngineDeps {
   readonly events: Emitter<WorkerEvents>;
   /** The group acknowledged that everything below is finished. */
   readonly onCommitted: (partition: number, frontier: number) => void;
+  /** The same, with what was committed. */
+  readonly onAcknowledged: (item: CommitItem) => void;
   /** Of a partition, what lies below in the parked topic is history. */
   readonly onParkedNeeded: (partition: number, parkedFrom: number) => void;
   readonly onFatal: (failure: KafkaFailure) => void;
@@ -136,6 +138,11 @@ export class WorkerEngine {
     const { core } = this.#deps;
     if (this.#broken) releaseRun(core.state, run);
     this.#tell((at) => (end.kind === 'failed' ? core.failed(at, run, end.verdict) : core.finished(at, run)));
+  }
+
+  /** The next commit speaks of these, if they still run. */
+  askForCommit(partitions: readonly PartitionState[]): void {
+    this.#tell((at) => this.#deps.core.commitAsked(at, partitions));
   }
 
   /** Nothing starts from here on. */

@@ -2,6 +2,7 @@ import type { PartsLostError } from '../errors/body-errors.ts';
 import type { ParkReason } from '../journal/journal.ts';
 import type { KafkaFailure } from '../kafka/port.ts';
 import type { StopReason, TakingNote } from './core/judge-taking.ts';
+import type { RetentionAlarm, RetentionPin, RetentionRefusal } from './retention/retention-health.ts';
 
 /** Which task an event is about. */
 export interface TaskRef {
@@ -200,6 +201,17 @@ export interface WorkerEvents {
    * since, and hooks for what came and went since wait as well.
    */
   'hook-slow': SlowHook;
+  /** Records of a topic of the queue were deleted: what is left begins at `below`. */
+  purged: { readonly topic: string; readonly partition: number; readonly below: bigint };
+  /**
+   * Records that are old enough to go stay, because something needs them. Told when that begins, and then every 10 minutes
+   * (or every `keepFinishedMs`, if that is shorter) for as long as it lasts; `health()` has what is pinned now.
+   */
+  'retention-pinned': RetentionPin;
+  /** Nothing of a topic can be deleted. Told again like `retention-pinned`. */
+  'retention-refused': RetentionRefusal;
+  /** Half of the time is over after which Kafka deletes an unfinished task. Told again like `retention-pinned`. */
+  'retention-alarm': RetentionAlarm;
   /** Something Kafka said that keylane deals with by itself. */
   problem: { readonly failure: KafkaFailure };
   /** The process stood still; nothing starts before the group has acknowledged a new commit. */

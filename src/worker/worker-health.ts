@@ -1,6 +1,7 @@
 import type { CoreState } from './core/core-state.ts';
 import type { Loss, StopReason } from './core/judge-taking.ts';
 import type { PartitionState } from './core/partition-state.ts';
+import type { RetentionHealth } from './retention/retention-health.ts';
 import type { SlowHook } from './worker-events.ts';
 
 /** How a worker is doing. Made for a health endpoint: not whether it lives, but whether it gets anywhere. */
@@ -8,7 +9,7 @@ export interface WorkerHealth {
   /**
    * - `ok`: whatever can run does
    * - `degraded`: works, but something waits: held keys, halted partitions, a type in outage, all for a task that is
-   *   tried alone, partitions for a hook that does not settle
+   *   tried alone, partitions for a hook that does not settle, deletions for what keeps them from going
    * - `stalled`: has tasks that could start and free slots, and starts nothing
    * - `starting`, `stopping`, `stopped`: as said
    */
@@ -18,6 +19,8 @@ export interface WorkerHealth {
   readonly runningCount: number;
   readonly heldKeys: number;
   readonly bufferedBytes: number;
+  /** What keeps finished tasks on disk longer than asked for, or threatens unfinished ones. */
+  readonly retention: RetentionHealth;
   readonly partitions: readonly {
     readonly partition: number;
     readonly phase: PartitionState['phase'];
@@ -32,13 +35,16 @@ export interface WorkerHealth {
 interface WorkerInside {
   readonly core?: Readonly<CoreState> | undefined;
   readonly slowHook?: SlowHook | undefined;
+  readonly retention?: RetentionHealth | undefined;
 }
+
+const NO_RETENTION: RetentionHealth = { pinned: [], refused: [], alarms: [] };
 
 const STALLED_AFTER_MS = 30_000;
 
 export function judgeHealth(
   life: 'new' | 'starting' | 'running' | 'stopping' | 'stopped',
-  { core, slowHook }: WorkerInside,
+  { core, slowHook, retention = NO_RETENTION }: WorkerInside,
   nowMs: number,
 ): WorkerHealth {
   const partitions = [...(core?.partitions.values() ?? [])];
@@ -56,6 +62,7 @@ export function judgeHealth(
   if (heldKeys > 0) reasons.push(heldKeys === 1 ? '1 key is held' : `${heldKeys} keys are held`);
   for (const [type, state] of core?.types ?? [])
     if (state.outage.down) reasons.push(`'${type}' is in outage`);
+  reasons.push(...retentionReasons(retention));
   if (slowHook !== undefined) reasons.push(`partitions wait for ${slowHook.hook}, which has not settled`);
   // With keys to start and a free slot this would look stalled, and a restart would be charged to that task.
   if (core?.suspectGate.closed === true) {
@@ -69,6 +76,7 @@ export function judgeHealth(
     runningCount: core?.runningCount ?? 0,
     heldKeys,
     bufferedBytes: partitions.reduce((sum, partition) => sum + partition.bufferedBytes, 0),
+    retention,
     partitions: partitions.map((partition) => ({
       partition: partition.partition,
       phase: partition.phase,
@@ -84,6 +92,20 @@ function wordsOf(halt: Loss | undefined): string {
 
 function haltedOf(halt: Loss | undefined): WorkerHealth['partitions'][number]['halted'] {
   return halt && { reason: halt.reason, from: BigInt(halt.from), to: BigInt(halt.to) };
+function retentionReasons({ pinned, refused, alarms }: RetentionHealth): readonly string[] {
+  // What is parked waits for an operator, and parts for what is in the queue: neither is news of its own.
+  const kept = pinned.filter(({ by }) => by.kind === 'task' || by.kind === 'group').length;
+  return [
+    ...(kept === 0 ? [] : [`what is finished is kept longer than asked for in ${partitionCount(kept)}`]),
+    ...refused.map(({ topic }) => `nothing of '${topic}' can be deleted`),
+    ...(alarms.length === 0
+      ? []
+      : [`Kafka will delete unfinished tasks of ${partitionCount(alarms.length)}`]),
+  ];
+}
+
+function partitionCount(count: number): string {
+  return count === 1 ? '1 partition' : `${count} partitions`;
 }
 
 /** Something could start, a slot is free, and nothing has moved for long. */

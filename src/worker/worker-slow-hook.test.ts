@@ -27,7 +27,7 @@ async function workerBy(clock: ManualClock, { kafka, cluster, queue }: QueueRig,
       admin: () => kafka.admin(),
       topics: () =>
         Promise.resolve({
-          queue: { name: 'q', id: undefined },
+          queue: { name: 'q', id: undefined, partitions: 1 },
           state: { name: 'q.state', partitions: 1 },
           parked: { name: 'q.parked', id: undefined, partitions: 1 },
           parts: { name: 'q.parts', id: undefined, partitions: 1 },

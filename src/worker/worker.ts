@@ -78,7 +78,8 @@ export class Worker {
 
   /** Whether the worker makes progress, and what keeps it from it. Cheap: reads memory only. */
   health(): WorkerHealth {
-    const inside = { core: this.#running?.core.state, slowHook: this.#running?.hooks.slow };
+    const { core, hooks, purger } = this.#running ?? {};
+    const inside = { core: core?.state, slowHook: hooks?.slow, retention: purger?.health };
     return judgeHealth(this.#life, inside, this.#deps.clock.monotonicMs());
   }
 
@@ -138,9 +139,11 @@ export class Worker {
     this.#move('stopping');
     await this.#started?.catch(() => {}); // start() rejects with it
     if (this.#hasEnded()) return;
+    const purged = this.#running?.purger?.stop();
     this.#running?.engine.stopping();
     await this.#running?.membership.leave();
     await this.#handlersEnd();
+    await purged;
     await this.#closeAll();
     this.#move('stopped');
     if (this.#failure === undefined) this.#finish.resolve();
@@ -164,7 +167,7 @@ export class Worker {
   async #closeAll(): Promise<void> {
     const running = this.#running;
     if (running === undefined) return;
-    await running.membership.abandon();
+    await Promise.all([running.membership.abandon(), running.purger?.stop()]);
     // The journal first: whoever waits for it waits no longer.
     await Promise.all([running.journal.close(), running.engine.close(), running.parking.close()]);
     await Promise.all([

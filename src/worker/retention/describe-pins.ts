@@ -1,0 +1,62 @@
+import type { LogEnds, TopicPartition } from '../../kafka/port.ts';
+import { KafkaRequestError } from '../../kafka/request-error.ts';
+import { endsOf, nameOf, offsetsOf } from './log-view.ts';
+import type { RetentionPin } from './retention-health.ts';
+import type { Round } from './round.ts';
+import { timesToTry } from './side-limits.ts';
+
+/** Says how old what is pinned is, at least, and how much disk it takes. Asked for only when it is told. */
+export async function describePins(
+  pins: readonly RetentionPin[],
+  round: Round,
+  keepMs: number,
+): Promise<readonly RetentionPin[]> {
+  const ages = await agesOf(pins, round, keepMs);
+  const places = pins.map(({ topic, partition }) => ({ topic, partition }));
+  const sizes = await sizesOf(places, round);
+  const ends = endsOf(sizes === undefined ? [] : await round.ask((admin) => admin.logEnds(places)));
+  return pins.map((pin) => ({
+    ...pin,
+    ageMs: ages.get(nameOf(pin)) ?? pin.ageMs,
+    bytes: sizes === undefined ? undefined : shareOf(pin, sizes.get(nameOf(pin)), ends.of(pin)),
+  }));
+}
+
+async function agesOf(
+  pins: readonly RetentionPin[],
+  { ask, brokerNowMs }: Round,
+  keepMs: number,
+): Promise<ReadonlyMap<string, number>> {
+  const ages = new Map<string, number>();
+  let open = pins;
+  for (const { multiple, timeMs } of timesToTry(brokerNowMs, keepMs)) {
+    const places = open.map(({ topic, partition }) => ({ topic, partition }));
+    const found = offsetsOf(await ask((admin) => admin.offsetsForTime(places, timeMs)));
+    open = open.filter((pin) => (found.of(pin) ?? Number.POSITIVE_INFINITY) > Number(pin.offset));
+    for (const pin of open) ages.set(nameOf(pin), keepMs * multiple);
+    if (open.length === 0) break;
+  }
+  return ages;
+}
+
+/** undefined where it may not be asked, or is not known: it is only told. */
+async function sizesOf(
+  places: readonly TopicPartition[],
+  { ask }: Round,
+): Promise<ReadonlyMap<string, number> | undefined> {
+  try {
+    return await ask((admin) => admin.logSizes(places));
+  } catch (error) {
+    if (error instanceof KafkaRequestError) return undefined;
+    throw error;
+  }
+}
+
+function shareOf(
+  { records }: RetentionPin,
+  bytes: number | undefined,
+  { start, end }: Pick<LogEnds, 'start' | 'end'>,
+): number | undefined {
+  if (bytes === undefined || end <= start) return undefined;
+  return Math.round(bytes * Math.min(1, records / (end - start)));
+}

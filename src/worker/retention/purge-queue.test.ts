@@ -1,0 +1,355 @@
+import { describe, expect, it } from 'vitest';
+import { KEEP_MS, PurgeRig, ROUND_MS } from '../../../test/support/purge-rig.ts';
+import { failures } from '../../kafka/memory/failures.ts';
+
+describe('the log of a queue', () => {
+  it('begins, in time, where all is unfinished or younger than finished tasks are kept', async () => {
+    await using rig = new PurgeRig();
+    const owner = await rig.owner();
+    rig.append('q', 0, 10);
+    owner.finish(0, 6);
+    await rig.rounds(2);
+    expect(rig.start('q')).toBe(0);
+    await rig.pass(KEEP_MS);
+    await rig.rounds();
+    expect(rig.start('q')).toBe(6);
+    expect(owner.of('purged')).toEqual([{ topic: 'q', partition: 0, below: 6n }]);
+    rig.append('q', 0, 10);
+    owner.finish(0, 20);
+    await rig.rounds();
+    expect(rig.start('q')).toBe(10); // the others were finished late, but are young
+    await rig.pass(KEEP_MS);
+    await rig.rounds();
+    expect(rig.start('q')).toBe(20);
+    expect(owner.of('problem')).toEqual([]);
+  });
+
+  it('does not begin beyond what the journal says, nor beyond what was committed', async () => {
+    await using rig = new PurgeRig();
+    const owner = await rig.owner();
+    rig.append('q', 0, 10);
+    owner.finish(0, 3);
+    owner.commit(0, 8);
+    await rig.pass(KEEP_MS * 2);
+    expect(rig.start('q')).toBe(3);
+    owner.confirm(0, 8);
+    await rig.rounds(2);
+    expect(rig.start('q')).toBe(8);
+  });
+
+  it('waits for every declared group, the slowest of all', async () => {
+    await using rig = new PurgeRig();
+    const groups = ['g', 'slow'];
+    const owner = await rig.owner({ groups });
+    rig.append('q', 0, 10);
+    owner.finish(0, 10);
+    await rig.pass(KEEP_MS * 2);
+    expect(rig.start('q')).toBe(0);
+    expect(owner.of('retention-pinned')[0]).toMatchObject({
+      topic: 'q',
+      partition: 0,
+      by: { kind: 'group', group: 'slow' },
+      records: 10,
+    });
+    const slow = await rig.owner({ group: 'slow', groups });
+    slow.finish(0, 4);
+    await rig.rounds(2);
+    expect(rig.start('q')).toBe(4);
+    await slow.purger.stop();
+    slow.finish(0, 7);
+    rig.commit('slow', 0, 5);
+    await rig.rounds(2);
+    expect(rig.start('q')).toBe(5);
+  });
+
+  it('is left alone while a group that was set back has not come to where it was', async () => {
+    await using rig = new PurgeRig();
+    const groups = ['g', 'other'];
+    const owner = await rig.owner({ groups });
+    rig.append('q', 0, 10);
+    owner.finish(0, 10);
+    const before = await rig.owner({ group: 'other', groups });
+    before.finish(0, 8);
+    await before.purger.stop();
+    rig.commit('other', 0, 3); // by an admin, and nobody has taken it since
+    await rig.pass(KEEP_MS * 2);
+    expect(rig.start('q')).toBe(3);
+    const after = await rig.owner({ group: 'other', groups });
+    after.commit(0, 9); // its CONFIRM says 3
+    await rig.rounds(3);
+    expect(rig.start('q')).toBe(3);
+    after.confirm(0, 9);
+    await rig.rounds(3);
+    expect(rig.start('q')).toBe(9);
+  });
+
+  it('is not judged by a CONFIRM that speaks of a topic that is gone', async () => {
+    await using rig = new PurgeRig();
+    const owner = await rig.owner({ groups: ['g', 'other'] });
+    rig.append('q', 0, 10);
+    owner.finish(0, 10);
+    const epoch = rig.journal({ kind: 'claim', group: 'other', partition: 0, by: 'w' });
+    const said = { epoch, frontier: 9, topicId: 'another', reason: 'taken' } as const;
+    rig.journal({ kind: 'confirm', group: 'other', partition: 0, ...said });
+    rig.commit('other', 0, 9);
+    await rig.pass(KEEP_MS * 2);
+    expect(rig.start('q')).toBe(0);
+  });
+
+  it('moves when the partition is idle, by a commit that is asked for; then nothing more is asked', async () => {
+    await using rig = new PurgeRig();
+    const owner = await rig.owner();
+    rig.append('q', 0, 10);
+    rig.append('q', 1, 10);
+    owner.finish(0, 10);
+    owner.finish(1, 10);
+    await rig.pass(KEEP_MS * 2);
+    expect([rig.start('q', 0), rig.start('q', 1)]).toEqual([10, 10]);
+    expect(owner.asked).toEqual([owner.state(0), owner.state(1)]); // in one go
+    await rig.rounds();
+    rig.asked.length = 0;
+    await rig.rounds(3);
+    // Of parts and parked tasks; settings are looked at now and then.
+    expect(rig.asked.filter((call) => call !== 'topicConfigs')).toEqual(['logEnds', 'logEnds', 'logEnds']);
+  });
+
+  it('costs few requests, however many partitions there are', async () => {
+    await using rig = new PurgeRig(768);
+    const owner = await rig.owner({ groups: ['g', 'h'] });
+    for (let partition = 0; partition < 768; partition += 1) {
+      rig.append('q', partition, 2);
+      owner.finish(partition, 1, 2);
+    }
+    await rig.rounds();
+    rig.asked.length = 0;
+    await rig.rounds();
+    expect(rig.asked).toEqual(['logEnds', 'committedOffsets', 'offsetsForTime']);
+  }, 30_000);
+
+  it('is not touched by an owner whose commit the group does not acknowledge', async () => {
+    await using rig = new PurgeRig();
+    const owner = await rig.owner();
+    owner.answers = false;
+    rig.append('q', 0, 10);
+    owner.finish(0, 10);
+    await rig.pass(KEEP_MS + ROUND_MS);
+    expect(owner.asked).toHaveLength(1);
+    owner.commits.acknowledged({
+      ...{ partition: owner.state(0), changes: owner.state(0).changes - 1, offset: 10 },
+      ...{ metadata: '', doneBelow: 10, horizon: 0 },
+    });
+    await rig.pass(15_000); // it was sent before
+    expect(rig.start('q')).toBe(0);
+    owner.answers = true;
+    await rig.rounds(6);
+    expect(rig.start('q')).toBe(10);
+  });
+
+  it.each<[why: string, what: (owner: Awaited<ReturnType<PurgeRig['owner']>>) => void]>([
+    ['was given up', (owner) => owner.state(0).move('gone')],
+    ['halted', (owner) => owner.state(0).move('halted')],
+    [
+      'has to be committed again, as its process stood still',
+      (owner) => {
+        owner.state(0).changes += 1;
+        owner.state(0).frozenUntil = owner.state(0).changes + 1;
+      },
+    ],
+    [
+      'was set back',
+      (owner) => {
+        owner.state(0).committedFrontier = 9;
+      },
+    ],
+  ])('is not touched when the partition %s before the acknowledgement', async (_why, what) => {
+    await using rig = new PurgeRig();
+    const owner = await rig.owner({ partitions: [0] });
+    owner.answers = false;
+    rig.append('q', 0, 10);
+    owner.finish(0, 10);
+    await rig.pass(KEEP_MS + ROUND_MS);
+    expect(owner.asked).toHaveLength(1);
+    what(owner);
+    owner.acknowledge(owner.state(0));
+    await rig.rounds(1);
+    expect(rig.start('q')).toBe(0);
+    expect(rig.asked).not.toContain('deleteRecords');
+  });
+
+  it('is not touched by a process that stood still between the question and the deletion', async () => {
+    await using rig = new PurgeRig();
+    const owner = await rig.owner({ partitions: [0] });
+    rig.append('q', 0, 10);
+    owner.finish(0, 10);
+    await rig.pass(KEEP_MS);
+    const { admin } = owner;
+    let answer: (() => void) | undefined;
+    owner.admin = new Proxy(admin, {
+      get: (target, name) =>
+        name === 'offsetsForTime'
+          ? (...given: Parameters<typeof admin.offsetsForTime>) =>
+              new Promise((resolve) => {
+                answer = () => resolve(admin.offsetsForTime(...given));
+              })
+          : (Reflect.get(target, name) as unknown),
+    });
+    await rig.rounds(2);
+    await rig.pass(60_000);
+    answer?.();
+    owner.admin = admin;
+    rig.asked.length = 0;
+    await rig.pass(0);
+    expect(owner.asked).toHaveLength(1);
+    expect(rig.asked).not.toContain('deleteRecords');
+    await rig.rounds(2);
+    expect(rig.start('q')).toBe(10);
+  });
+
+  it('is looked after although the clock of the worker is wrong by a year, either way', async () => {
+    for (const wallOffMs of [-365 * 86_400_000, 365 * 86_400_000]) {
+      await using rig = new PurgeRig();
+      const owner = await rig.owner({ wallOffMs });
+      rig.append('q', 0, 10);
+      owner.finish(0, 10);
+      await rig.rounds(3);
+      expect(rig.start('q')).toBe(0);
+      await rig.pass(KEEP_MS);
+      await rig.rounds();
+      expect(rig.start('q')).toBe(10);
+    }
+  });
+
+  it('stays as it is without an append of ours, or when the timestamps are those of producers', async () => {
+    await using rig = new PurgeRig();
+    const owner = await rig.owner();
+    rig.append('q', 0, 10);
+    owner.finish(0, 10);
+    rig.cluster.setTopicConfig('q', 'message.timestamp.type', 'CreateTime');
+    await rig.pass(KEEP_MS * 4);
+    expect(rig.start('q')).toBe(0);
+    expect(owner.of('retention-refused').map(({ topic }) => topic)).toContain('q');
+    expect(owner.purger.health.refused).toMatchObject([{ topic: 'q' }]);
+    rig.cluster.setTopicConfig('q', 'message.timestamp.type', 'LogAppendTime');
+    await rig.rounds(2);
+    expect(rig.start('q')).toBe(10);
+    expect(owner.purger.health.refused).toEqual([]);
+  });
+
+  it('is deleted for several workers, each of its own partitions', async () => {
+    await using rig = new PurgeRig();
+    const one = await rig.owner({ partitions: [0] });
+    const other = await rig.owner({ partitions: [1] });
+    for (const partition of [0, 1]) rig.append('q', partition, 5);
+    one.finish(0, 5);
+    other.finish(1, 4);
+    await rig.pass(KEEP_MS * 2);
+    expect([rig.start('q', 0), rig.start('q', 1)]).toEqual([5, 4]);
+    expect(one.of('purged')).toHaveLength(1);
+    expect(other.of('purged')).toHaveLength(1);
+  });
+});
+
+describe('a round', () => {
+  it('that fails is told, and the next one does its work', async () => {
+    await using rig = new PurgeRig();
+    const owner = await rig.owner();
+    rig.append('q', 0, 10);
+    owner.finish(0, 10);
+    await rig.pass(KEEP_MS);
+    for (const call of ['logEnds', 'offsetsForTime', 'deleteRecords'] as const) {
+      rig.cluster.faults.failAdmin(call, failures.unreachable);
+      await rig.rounds();
+      expect(rig.start('q')).toBe(0);
+    }
+    expect(owner.of('problem').map(({ failure }) => failure.kind)).toEqual(Array(3).fill('unreachable'));
+    await rig.rounds();
+    expect(rig.start('q')).toBe(10);
+  });
+
+  it('may meet a leader that has just moved: that partition waits for the next one', async () => {
+    await using rig = new PurgeRig();
+    const owner = await rig.owner();
+    for (const partition of [0, 1]) {
+      rig.append('q', partition, 5);
+      owner.finish(partition, 5);
+    }
+    await rig.pass(KEEP_MS);
+    rig.cluster.faults.refuseDeletion({ topic: 'q', partition: 0 }, failures.notEnoughReplicas);
+    await rig.rounds();
+    expect([rig.start('q', 0), rig.start('q', 1)]).toEqual([0, 5]);
+    await rig.rounds();
+    expect(rig.start('q', 0)).toBe(5);
+  });
+
+  it('that may not delete says so once, tries again after a while, and goes on when it may', async () => {
+    await using rig = new PurgeRig();
+    const owner = await rig.owner({ partitions: [0] });
+    rig.append('q', 0, 10);
+    owner.finish(0, 10);
+    const denied = { kind: 'authorization', code: 29, message: 'Topic authorization failed' } as const;
+    rig.cluster.faults.refuseDeletion({ topic: 'q' }, denied);
+    rig.cluster.faults.refuseDeletion({ topic: 'q' }, denied);
+    await rig.pass(KEEP_MS + ROUND_MS);
+    expect(owner.of('retention-refused')).toMatchObject([{ topic: 'q', failure: { code: 29 } }]);
+    expect(owner.purger.health.refused).toHaveLength(1);
+    await rig.rounds(3);
+    expect(rig.asked.filter((call) => call === 'deleteRecords')).toHaveLength(1);
+    await rig.rounds(1); // 10 s are over: as long as tasks are kept here
+    expect(owner.of('retention-refused')).toHaveLength(2);
+    await rig.rounds(4);
+    expect(rig.start('q')).toBe(10);
+    expect(owner.purger.health.refused).toEqual([]);
+    expect(owner.of('retention-refused')).toHaveLength(2);
+  });
+
+  it('asks nothing more once the worker stops, and has ended before that', async () => {
+    await using rig = new PurgeRig();
+    const owner = await rig.owner();
+    rig.append('q', 0, 10);
+    owner.finish(0, 10);
+    await rig.pass(KEEP_MS);
+    const { admin } = owner;
+    let answer: (() => void) | undefined;
+    owner.admin = new Proxy(admin, {
+      get: (target, name) =>
+        name === 'offsetsForTime'
+          ? (...given: Parameters<typeof admin.offsetsForTime>) =>
+              new Promise((resolve) => {
+                answer = () => resolve(admin.offsetsForTime(...given));
+              })
+          : (Reflect.get(target, name) as unknown),
+    });
+    await rig.rounds(2);
+    let stopped = false;
+    const stopping = owner.purger.stop().then(() => {
+      stopped = true;
+    });
+    await rig.pass(1);
+    expect(stopped).toBe(false);
+    rig.asked.length = 0;
+    answer?.();
+    await stopping;
+    await rig.pass(KEEP_MS);
+    expect(rig.asked).toEqual(['offsetsForTime']);
+    expect(rig.start('q')).toBe(0);
+    expect(owner.of('problem')).toEqual([]);
+  });
+
+  it('that brokers do not answer holds up the end of the worker for 5 s, and an unanswered commit not at all', async () => {
+    await using rig = new PurgeRig();
+    const owner = await rig.owner();
+    rig.append('q', 0, 10);
+    owner.finish(0, 10);
+    owner.answers = false;
+    await rig.pass(KEEP_MS + ROUND_MS);
+    expect(owner.asked).toHaveLength(1);
+    await owner.purger.stop();
+    const other = await rig.owner();
+    other.admin = new Proxy(other.admin, { get: () => () => new Promise(() => {}) });
+    await rig.rounds();
+    const stopping = other.purger.stop();
+    await rig.pass(5_000);
+    await stopping;
+    expect(rig.start('q')).toBe(0);
+  });
+});

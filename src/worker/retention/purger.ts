@@ -1,0 +1,191 @@
+import type { Clock } from '../../clock/clock.ts';
+import type { Admin, KafkaFailure } from '../../kafka/port.ts';
+import { KafkaRequestError } from '../../kafka/request-error.ts';
+import type { Retention } from '../../options/retention.ts';
+import type { Emitter } from '../../telemetry/emitter.ts';
+import type { PartitionState } from '../core/partition-state.ts';
+import type { WorkerEvents } from '../worker-events.ts';
+import { BrokerTimes } from './broker-times.ts';
+import { ReportBook } from './report-book.ts';
+import type { RetentionAlarm, RetentionHealth, RetentionPin, RetentionRefusal } from './retention-health.ts';
+import type { Findings, Round } from './round.ts';
+
+const TEN_MINUTES_MS = 600_000;
+
+/** A request to brokers that do not answer is not waited for when the worker ends: it can only delete what may go. */
+const STOP_MS = 5_000;
+
+interface PurgerDeps {
+  readonly retention: Retention;
+  /** The topics whose ages are asked for. */
+  readonly topics: readonly string[];
+  readonly round: (round: Round) => Promise<Findings>;
+  readonly brokerNowMs: () => number | undefined;
+  readonly running: () => readonly PartitionState[];
+  readonly admin: () => Promise<Admin>;
+  readonly clock: Clock;
+  readonly events: Emitter<WorkerEvents>;
+  /** Ends the wait for something that is not the cluster's answer. */
+  readonly onStop: () => void;
+}
+
+/** The worker ends: nothing more is asked. */
+class RoundOver extends Error {}
+
+/**
+ * Looks after what is finished, round by round, for as long as the worker lives: one round at a time, and none before
+ * something of ours was appended, as only the brokers' clocks count.
+ */
+export class Purger {
+  readonly #deps: PurgerDeps;
+  readonly #intervalMs: number;
+  readonly #times: BrokerTimes;
+  readonly #pins: ReportBook<RetentionPin>;
+  readonly #alarms: ReportBook<RetentionAlarm>;
+  readonly #refusals: ReportBook<RetentionRefusal>;
+  readonly #restingUntilMs = new Map<
+    string,
+    { readonly untilMs: number; readonly refusal: RetentionRefusal }
+  >();
+  readonly #repeatMs: number;
+  #timer: { clear(): void } | undefined;
+  #round: Promise<void> = Promise.resolve();
+  #stopped = false;
+  #ending: Promise<void> | undefined;
+
+  constructor(deps: PurgerDeps) {
+    this.#deps = deps;
+    const { retention } = deps;
+    const keptMs = retention.kind === 'keep-finished' ? retention.keepFinishedMs : retention.timeMs;
+    this.#intervalMs = retention.purgeIntervalMs;
+    this.#repeatMs = Math.min(TEN_MINUTES_MS, keptMs);
+    this.#times = new BrokerTimes(deps.topics, this.#repeatMs);
+    this.#pins = new ReportBook(this.#repeatMs, ({ topic, partition }) => `${topic}/${partition}`);
+    this.#alarms = new ReportBook(this.#repeatMs, ({ partition }) => String(partition));
+    this.#refusals = new ReportBook(this.#repeatMs, ({ topic }) => topic);
+  }
+
+  get health(): RetentionHealth {
+    return { pinned: this.#pins.current, refused: this.#refusals.current, alarms: this.#alarms.current };
+  }
+
+  start(): void {
+    this.#timer = this.#deps.clock.setTimer(
+      this.#intervalMs,
+      () => {
+        this.#round = this.#look().finally(() => {
+          if (!this.#stopped) this.start();
+        });
+      },
+      { background: true },
+    );
+  }
+
+  /** Nothing is asked from here on. Resolves when what is being asked has been answered, or after a while. */
+  stop(): Promise<void> {
+    this.#ending ??= this.#stop();
+    return this.#ending;
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.clear();
+    this.#deps.onStop();
+    let patience: { clear(): void } | undefined;
+    const timeUp = new Promise<void>((resolve) => {
+      patience = this.#deps.clock.setTimer(STOP_MS, resolve);
+    });
+    await Promise.race([this.#round, timeUp]);
+    patience?.clear();
+  }
+
+  async #look(): Promise<void> {
+    const { clock, brokerNowMs: asked, running, events } = this.#deps;
+    const startedMs = clock.monotonicMs();
+    const brokerNowMs = asked();
+    const partitions = running();
+    if (brokerNowMs === undefined || partitions.length === 0) {
+      this.#report([], [], startedMs);
+      this.#reportAlarms([], startedMs);
+      return;
+    }
+    try {
+      const ask = <T>(request: (admin: Admin) => Promise<T>): Promise<T> => this.#ask(request);
+      const untrusted = await this.#times.problems(ask, startedMs);
+      if (untrusted.length > 0) {
+        this.#tellRefused(untrusted, startedMs);
+        return;
+      }
+      const found = await this.#deps.round({
+        brokerNowMs,
+        startedMs,
+        partitions,
+        ask,
+        isRefused: (topic) => this.#isResting(topic, startedMs),
+        refuse: (topic, failure) => this.#rest(topic, failure, startedMs),
+      });
+      const due = this.#pins.due(found.pinned, startedMs);
+      this.#report(found.pinned, due.length === 0 ? [] : await found.describe(due), startedMs);
+      this.#reportAlarms(found.alarms, startedMs);
+      this.#tellRefused(
+        [...this.#restingUntilMs.values()].map(({ refusal }) => refusal),
+        startedMs,
+      );
+    } catch (error) {
+      if (this.#stopped) return;
+      const failure = failureOf(error);
+      if (failure.kind === 'authorization')
+        this.#tellRefused([notAllowed(this.#deps.topics[0] ?? '', failure)], startedMs);
+      else events.emit('problem', { failure });
+    }
+  }
+
+  async #ask<T>(request: (admin: Admin) => Promise<T>): Promise<T> {
+    if (this.#stopped) throw new RoundOver();
+    const admin = await this.#deps.admin();
+    if (this.#stopped) throw new RoundOver();
+    return await request(admin);
+  }
+
+  #report(found: readonly RetentionPin[], told: readonly RetentionPin[], nowMs: number): void {
+    this.#pins.note(found, told, nowMs);
+    for (const pin of told) this.#deps.events.emit('retention-pinned', pin);
+  }
+
+  #reportAlarms(found: readonly RetentionAlarm[], nowMs: number): void {
+    const due = this.#alarms.due(found, nowMs);
+    this.#alarms.note(found, due, nowMs);
+    for (const alarm of due) this.#deps.events.emit('retention-alarm', alarm);
+  }
+
+  #tellRefused(refused: readonly RetentionRefusal[], nowMs: number): void {
+    const due = this.#refusals.due(refused, nowMs);
+    this.#refusals.note(refused, due, nowMs);
+    for (const refusal of due) this.#deps.events.emit('retention-refused', refusal);
+  }
+
+  /** Asked again after a while: what is allowed may have been changed. */
+  #rest(topic: string, failure: KafkaFailure, nowMs: number): void {
+    this.#restingUntilMs.set(topic, {
+      untilMs: nowMs + this.#repeatMs,
+      refusal: notAllowed(topic, failure),
+    });
+  }
+
+  #isResting(topic: string, nowMs: number): boolean {
+    const resting = this.#restingUntilMs.get(topic);
+    if (resting === undefined) return false;
+    if (nowMs < resting.untilMs) return true;
+    this.#restingUntilMs.delete(topic);
+    return false;
+  }
+}
+
+function notAllowed(topic: string, failure: KafkaFailure): RetentionRefusal {
+  return { topic, why: `this principal may not do what deleting needs: ${failure.message}`, failure };
+}
+
+function failureOf(error: unknown): KafkaFailure {
+  if (error instanceof KafkaRequestError) return error.failure;
+  return { kind: 'other', code: undefined, message: error instanceof Error ? error.message : String(error) };
+}
