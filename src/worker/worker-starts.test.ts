@@ -60,6 +60,7 @@ describe('health', () => {
       runningCount: 0,
       heldKeys: 0,
       bufferedBytes: 0,
+      retention: { pinned: [], refused: [], alarms: [] },
       partitions: [],
     });
     const ready = many(worker, 'partition-started', 2);

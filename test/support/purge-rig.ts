@@ -6,7 +6,7 @@ import { MemoryAdmin } from '../../src/kafka/memory/memory-admin.ts';
 import { MemoryCluster } from '../../src/kafka/memory/memory-cluster.ts';
 import { MemoryReader } from '../../src/kafka/memory/memory-reader.ts';
 import type { Admin, OutgoingRecord } from '../../src/kafka/port.ts';
-import { type KeepFinished, type Retention, resolveRetention } from '../../src/options/retention.ts';
+import { type Retention, resolveRetention } from '../../src/options/retention.ts';
 import { Emitter } from '../../src/telemetry/emitter.ts';
 import { silentLogger } from '../../src/telemetry/logger.ts';
 import { PartitionState } from '../../src/worker/core/partition-state.ts';
@@ -249,11 +249,6 @@ export class OwnerRig {
   of<K extends keyof WorkerEvents>(name: K): WorkerEvents[K][] {
     return this.events.filter((one) => one.name === name).map(({ event }) => event as WorkerEvents[K]); // noted under its name
   }
-}
-
-/** Times after which things may go, for tests that count in them. */
-export function ages(): Pick<KeepFinished, 'keepFinishedMs'> & { readonly partsMs: number } {
-  return { keepFinishedMs: KEEP_MS, partsMs: KEEP_MS + UPLOAD_MS + MARGIN_MS };
 }
 
 /** Promises on their way come to their end; a memory cluster answers in microtasks. */

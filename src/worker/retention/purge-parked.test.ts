@@ -6,8 +6,21 @@ const OLD_MS = KEEP_MS + UPLOAD_MS + MARGIN_MS;
 
 function mark(epoch: number, parkedFrom: number, more: Partial<MarkEntry> = {}): MarkEntry {
   return {
-    ...{ kind: 'mark', group: 'g', partition: 0, epoch, key: 'k', scope: 'key', from: 0, parkedFrom },
-    ...{ type: '', id: '', reason: 'asked', error: '', atMs: 0, command: '', ...more },
+    kind: 'mark',
+    group: 'g',
+    partition: 0,
+    epoch,
+    key: 'k',
+    scope: 'key',
+    from: 0,
+    parkedFrom,
+    type: '',
+    id: '',
+    reason: 'asked',
+    error: '',
+    atMs: 0,
+    command: '',
+    ...more,
   };
 }
 
@@ -29,7 +42,10 @@ describe('the parked topic', () => {
     expect(rig.start('q.parked')).toBe(7);
     expect(owner.of('retention-pinned')).toMatchObject([
       {
-        ...{ topic: 'q.parked', partition: 0, offset: 7n, records: 13 },
+        topic: 'q.parked',
+        partition: 0,
+        offset: 7n,
+        records: 13,
         by: { kind: 'parked', group: 'gone', partition: 2, key: 'ä', mark: others },
       },
     ]);
@@ -39,16 +55,14 @@ describe('the parked topic', () => {
     expect(rig.start('q.parked')).toBe(12);
     rig.append('q.parked', 0, 3);
     rig.journal({
-      ...{
-        kind: 'cleared',
-        group: 'g',
-        partition: 0,
-        epoch,
-        mark: own,
-        how: 'redriven',
-        upTo: 9,
-        command: '',
-      },
+      kind: 'cleared',
+      group: 'g',
+      partition: 0,
+      epoch,
+      mark: own,
+      how: 'redriven',
+      upTo: 9,
+      command: '',
     });
     await rig.rounds();
     expect(rig.start('q.parked')).toBe(20); // what is young may be of a mark that is being written
@@ -68,16 +82,14 @@ describe('the parked topic', () => {
     const id = rig.journal(mark(epoch, 2));
     const newer = rig.journal({ kind: 'claim', group: 'g', partition: 0, by: 'next' });
     rig.journal({
-      ...{
-        kind: 'cleared',
-        group: 'g',
-        partition: 0,
-        epoch,
-        mark: id,
-        how: 'redriven',
-        upTo: 9,
-        command: '',
-      },
+      kind: 'cleared',
+      group: 'g',
+      partition: 0,
+      epoch,
+      mark: id,
+      how: 'redriven',
+      upTo: 9,
+      command: '',
     });
     await rig.pass(OLD_MS + KEEP_MS);
     expect(rig.start('q.parked')).toBe(2);

@@ -55,7 +55,10 @@ describe('parts', () => {
     expect(owner.of('retention-pinned').map(({ topic }) => topic)).toContain('q');
     await rig.pass(KEEP_MS);
     expect(owner.of('retention-pinned').findLast(({ topic }) => topic === 'q.parts')).toMatchObject({
-      ...{ partition: 0, offset: 3n, records: 2, bytes: 200 },
+      partition: 0,
+      offset: 3n,
+      records: 2,
+      bytes: 200,
       by: { kind: 'queue-partition', partition: 0 },
     });
   });
@@ -66,17 +69,15 @@ describe('parts', () => {
     const warned: number[] = [];
     expect(owner.uploads.longestMs).toBe(UPLOAD_MS);
     const header = manifestHeader(headerNames.bodyParts, {
-      ...{
-        upload: 'u',
-        partition: 0,
-        count: 1,
-        from: 0,
-        to: 0,
-        bytes: 1,
-        partBytes: 1,
-        crc: 0,
-        firstAtMs: 1,
-      },
+      upload: 'u',
+      partition: 0,
+      count: 1,
+      from: 0,
+      to: 0,
+      bytes: 1,
+      partBytes: 1,
+      crc: 0,
+      firstAtMs: 1,
       timeoutMs: UPLOAD_MS * 4,
     });
     const record = { topic: 'q', partition: 0, offset: 0, timestampMs: 0, key: null, value: Buffer.alloc(0) };

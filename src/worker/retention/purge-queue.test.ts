@@ -135,8 +135,12 @@ describe('the log of a queue', () => {
     await rig.pass(KEEP_MS + ROUND_MS);
     expect(owner.asked).toHaveLength(1);
     owner.commits.acknowledged({
-      ...{ partition: owner.state(0), changes: owner.state(0).changes - 1, offset: 10 },
-      ...{ metadata: '', doneBelow: 10, horizon: 0 },
+      partition: owner.state(0),
+      changes: owner.state(0).changes - 1,
+      offset: 10,
+      metadata: '',
+      doneBelow: 10,
+      horizon: 0,
     });
     await rig.pass(15_000); // it was sent before
     expect(rig.start('q')).toBe(0);
