@@ -92,6 +92,8 @@ function wordsOf(halt: Loss | undefined): string {
 
 function haltedOf(halt: Loss | undefined): WorkerHealth['partitions'][number]['halted'] {
   return halt && { reason: halt.reason, from: BigInt(halt.from), to: BigInt(halt.to) };
+}
+
 function retentionReasons({ pinned, refused, alarms }: RetentionHealth): readonly string[] {
   // What is parked waits for an operator, and parts for what is in the queue: neither is news of its own.
   const kept = pinned.filter(({ by }) => by.kind === 'task' || by.kind === 'group').length;
