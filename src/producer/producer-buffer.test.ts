@@ -79,6 +79,35 @@ describe('the buffer', () => {
     expect(producer.bufferedBytes).toBe(0);
   });
 
+  it('counts what a task says to hold while it is encoded, and then its record', async () => {
+    const { producer, appender, settle } = setUp({ bufferBytes: 20_000_000 });
+    let finish: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const large = (partition: number): ProducerItem => {
+      const given = task({ partition, laneKey: `k${partition}`, bytes: 100 });
+      return {
+        ...given,
+        encode: (own) => {
+          own.holds(8_000_000);
+          return gate.then(() => given.encode(own));
+        },
+      };
+    };
+    const all = producer.addMany([0, 1, 2].map(large));
+    await settle();
+    expect(producer.bufferedBytes).toBe(24_000_000); // the third was let in when 4 MB were left
+    const next = producer.add(task({ partition: 3, bytes: 100 }));
+    await settle();
+    expect(producer.bufferedBytes).toBe(24_000_000);
+    finish();
+    await settle();
+    expect(producer.bufferedBytes).toBe(400);
+    appender.ackEverything();
+    await Promise.all([all, next]);
+  });
+
   it('takes one task larger than itself when it is empty', async () => {
     const { producer, appender } = setUp({ bufferBytes: 1_000 });
     appender.ackEverything();

@@ -98,6 +98,34 @@ describe('a task with an upload', () => {
     expect(producer.bufferedBytes).toBe(0);
   });
 
+  it('takes what it may hold from the room of small tasks, which have half of it at least', async () => {
+    const { producer, appender, settle, withBody } = setUpBodies({ bufferBytes: 10_000_000 }); // 5 at once
+    const sources = [0, 1, 2, 3, 4].map(() => new FedSource());
+    const uploads = producer.addMany(
+      sources.map((source, n) => withBody(source, { laneKey: `k${n}`, partition: n })),
+    );
+    await settle();
+    let encoded = 0;
+    const small = Array.from({ length: 12 }, (_, n): ProducerItem => {
+      const given = task({ partition: 5 + n, laneKey: 'small', bytes: 900_000, sizeBytes: 900_000 });
+      const encode: ProducerItem['encode'] = (own) => {
+        encoded += 1;
+        return given.encode(own);
+      };
+      return { ...given, encode };
+    });
+    const all = producer.addMany(small);
+    await settle();
+    expect(encoded).toBe(5);
+    appender.ackEverything();
+    await all;
+    for (const source of sources) {
+      source.feed(bytes(5));
+      source.end();
+    }
+    await uploads;
+  });
+
   it('keeps no small task waiting, however many have sources that bring nothing', async () => {
     const { producer, appender, withBody } = setUpBodies();
     appender.ackEverything();
@@ -117,7 +145,7 @@ describe('a task with an upload', () => {
   });
 
   it('is one of a bounded number: of a key, a partition and the process', async () => {
-    const { producer, settle, withBody } = setUpBodies({ bufferBytes: 8_192_000 }); // 8 at once
+    const { producer, settle, withBody } = setUpBodies({ bufferBytes: 16_000_000 }); // 8 at once
     const begun: string[] = [];
     const endOf = new Map<string, () => void>();
     const noted = (id: string, laneKey: string, partition: number): ProducerItem => {
@@ -159,7 +187,7 @@ describe('a task with an upload', () => {
   });
 
   it('that is given up while it waits for others lets go what is behind it', async () => {
-    const { producer, appender, settle, withBody } = setUpBodies({ bufferBytes: 1_024_000 }); // one at once
+    const { producer, appender, settle, withBody } = setUpBodies({ bufferBytes: 2_000_000 }); // one at once
     appender.ackEverything();
     const source = new FedSource();
     const first = producer.add(withBody(source, { laneKey: 'k1' }));

@@ -34,8 +34,8 @@ const COLD_AFTER_IDLE_MS = 30 * 60_000;
 const BUSY_BYTES = 8_000_000;
 /** A partition's turn comes once per (outstanding bytes / bytes under way) round trips; waiting longer means a broker is stuck. */
 const HOLD = { roundTrips: 4, minMs: 10, maxMs: 1_000 } as const;
-/** What an upload may hold while it waits for its turn: the beginning of a stream, which may turn out to be small enough for a record. */
-const UPLOAD_BYTES = 512_000;
+/** What an upload may hold: the part that is being filled. Those on their way are in the buffer. */
+const UPLOAD_BYTES = 1_000_000;
 const RESEND = { minMs: 100, maxMs: 2_000 } as const;
 
 /**
@@ -64,7 +64,9 @@ export class Producer {
         bufferBytes: options.bufferBytes,
         partitionBytes: options.bufferBytes / 2,
         keyBytes: options.bufferBytes / 4,
+        // Half of the buffer, so that the other half is always there for small tasks.
         uploadCount: Math.max(1, Math.floor(options.bufferBytes / 2 / UPLOAD_BYTES)),
+        uploadBytes: Math.min(UPLOAD_BYTES, options.bufferBytes / 2),
         deliveryTimeoutMs: options.deliveryTimeoutMs,
         maxBatchBytes: options.maxBatchBytes,
         maxInFlightBytes: Math.max(options.maxInFlightBytes, options.maxBatchBytes),

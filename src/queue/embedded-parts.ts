@@ -32,6 +32,11 @@ export class EmbeddedParts {
     this.#onNeeded = onNeeded;
   }
 
+  /** Something of the task, which is not in the log yet, has been uploaded. */
+  hasUploaded(id: string): boolean {
+    return [...this.#tasks].some((task) => task.id === id && task.offset === undefined);
+  }
+
   /** A part of the task is in the log. */
   appended(id: string, place: Place, offset: number): void {
     const { partition } = place;

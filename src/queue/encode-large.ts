@@ -117,7 +117,7 @@ function codingOf(task: TaskToEncode, content: 'payload' | 'body'): Content['cod
 
 /** Real clusters take whatever is allowed. */
 const SMALL_CLUSTER =
-  'Embedded Kafka keeps no more than that of a partition: connect to brokers for what is larger.';
+  'Embedded Kafka keeps no more than that of a partition, and of one task either the payload in parts or the body: connect to brokers for what is larger.';
 
 interface Size {
   readonly sizeBytes: number;

@@ -5,7 +5,7 @@ import { EmbeddedRoom } from '../producer/embedded-room.ts';
 import { Producer } from '../producer/producer.ts';
 import type { ResolvedProducerOptions } from '../producer/producer-options.ts';
 import { partAppends } from '../producer/upload/part-appends.ts';
-import { Uploader } from '../producer/upload/uploader.ts';
+import { Uploader, type UploadLimits } from '../producer/upload/uploader.ts';
 import { newTaskId } from '../tasks/task-id.ts';
 import { LiveKeys } from '../worker/core/live-keys.ts';
 import { SharedBudget } from '../worker/core/shared-budget.ts';
@@ -29,6 +29,15 @@ export interface KafkaConnectionOptions {
 
 /** How long close() waits for what is being sent; beyond that its outcome is unknown. */
 const CLOSE_TIMEOUT_MS = 30_000;
+
+/**
+ * Parts on their way are in the producer's buffer and do not wait for room in it: they have a quarter of it at most. On the
+ * embedded cluster uploads of a partition never go side by side: each might wait for room that the other one has.
+ */
+function uploadLimits(bufferBytes: number, embedded: boolean): Partial<UploadLimits> {
+  const maxParts = Math.max(1, Math.min(16, Math.floor(bufferBytes / 4 / 1_000_000)));
+  return embedded ? { maxParts, slowPartMs: 2 ** 31 - 1 } : { maxParts };
+}
 
 /** What queues and workers find behind a {@link Kafka}. */
 export class KafkaConnection implements Kafka {
@@ -61,6 +70,7 @@ export class KafkaConnection implements Kafka {
       clock: this.clock,
       newId: () => newTaskId(Date.now()),
       loadLz4,
+      limits: uploadLimits(options.producer.bufferBytes, this.room !== undefined),
     });
   }
 

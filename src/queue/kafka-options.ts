@@ -8,9 +8,11 @@ interface SharedOptions {
   /** How this process is called in the brokers' logs and quotas. Kafka: client.id. Default 'keylane'. */
   readonly clientId?: string;
   /**
-   * Bytes of tasks that all workers on this connection may hold at once, read and not yet finished. Default 64 MiB.
-   * When it is full nothing more is read until some is finished. Larger: longer look-ahead and more parallel keys from a
-   * backlog; smaller: less memory.
+   * Bytes of tasks that all workers on this connection may hold at once: records that were read and are not finished, and
+   * the content of tasks that run, such as decompressed payloads and bodies (half of it at most). Default 64 MiB, at least 1 MiB.
+   * When it is full nothing more is read until some is finished, and large tasks wait for their turn; one always gets through.
+   * Larger: longer look-ahead, more parallel keys from a backlog, more large tasks at once; smaller: less memory. What is
+   * outside it, and what a container needs: docs/working.md, "Memory".
    */
   readonly budgetBytes?: number;
   readonly producer?: ProducerOptions;

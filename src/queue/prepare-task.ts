@@ -85,6 +85,7 @@ export function prepareTask(
     };
     if (body === undefined && json.length <= defaultCodecLimits.compressAboveBytes)
       return encodeTask(fields, defaultCodecLimits);
+    encoding?.holds(json.length);
     const parts = partsUse(fields, encoding, upload);
     return encodeLarge({ task: fields, body, parts });
   };

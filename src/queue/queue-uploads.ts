@@ -1,9 +1,10 @@
-import { MAX_CODEC_OVERHEAD_BYTES } from '../codec/codec-limits.ts';
+import { defaultCodecLimits, MAX_CODEC_OVERHEAD_BYTES } from '../codec/codec-limits.ts';
 import type { BodyManifest } from '../codec/manifest.ts';
 import type { PayloadStore } from '../codec/payload-store.ts';
 import { type ObjectPlace, objectKey } from '../codec/stored-object.ts';
 import { EnqueueError } from '../errors/enqueue-error.ts';
 import type { UploadStore } from '../producer/upload/stored-upload.ts';
+import { UploadError } from '../producer/upload/upload-error.ts';
 import { EmbeddedParts } from './embedded-parts.ts';
 import type { Content } from './encode-large.ts';
 import type { Receipt } from './enqueue-types.ts';
@@ -54,6 +55,12 @@ export class QueueUploads {
     const embedded = this.#embedded;
     if (embedded === undefined) return await this.#kafka.uploader.upload(job);
     const at = { queuePartition: this.#topics.partitionFor(task.key), partition: place.partition };
+    if (embedded.hasUploaded(task.id)) {
+      // It would wait for room that the first one has until the task is finished.
+      const limitBytes = defaultCodecLimits.maxRecordBytes;
+      const sizeBytes = Buffer.isBuffer(content.source) ? content.source.length : limitBytes + 1;
+      throw new UploadError({ kind: 'too-large', sizeBytes, limitBytes });
+    }
     const onPart = (offset: number): void => embedded.appended(task.id, at, offset);
     return await this.#kafka.uploader.upload({ ...job, onPart });
   }

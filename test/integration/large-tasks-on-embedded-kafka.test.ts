@@ -141,3 +141,17 @@ test('a parked body is redriven from the parked topic, beside others that have t
   expect(report.commands).toMatchObject([{ outcome: 'redriven' }]);
   expect(read.get('bad')).toBe(createHash('sha256').update(body).digest('hex'));
 });
+
+test('a task whose payload and body are both too large for its record is refused: one would wait for the room of the other', async () => {
+  const { budgetBytes, producer } = resolveKafkaOptions({ embedded: true });
+  await using kafka = new KafkaConnection(embeddedDriver(), { budgetBytes, producer });
+  await using queue = new TaskQueue({ name: 'files', tasks, kafka, logger: silentLogger });
+  const text = randomBytes(1_900_000).toString('base64');
+  const call = queue.enqueue('file', { key: 'a', text }, { body: randomBytes(2_500_000) });
+  await expect(call).rejects.toMatchObject({
+    code: 'TASK_TOO_LARGE',
+    message: expect.stringContaining('either the payload in parts or the body'),
+  });
+  // What was uploaded of it is in nobody's way.
+  await queue.enqueue('file', { key: 'a' }, { body: randomBytes(2_500_000) });
+});

@@ -44,6 +44,9 @@ export const mutants = [
   'given-up-in-outage',
   'alone-beside-others',
   'condemned-beside-others',
+  'content-half-counted',
+  'content-given-back-late',
+  'nobody-called-for-memory',
 ] as const;
 
 export type Mutant = (typeof mutants)[number];

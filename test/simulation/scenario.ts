@@ -15,6 +15,8 @@ export interface Scenario {
   readonly workers: number;
   /** Bytes; small ones make lanes drop and sweep. */
   readonly budgetBytes: number;
+  /** Some tasks hold memory beside their records. */
+  readonly contents: boolean;
   readonly concurrency: number;
   readonly commitIntervalMs: number;
   /** Chance that a failing handler gives up, and what becomes of its task. */
@@ -67,6 +69,7 @@ const varied = { variety: true, operatorRate: 0 } as const;
 const stopping = { stopRate: 0.01, operatorRate: 0 } as const;
 const failing = { outageRate: 0.02, variety: true, workers: 1, operatorRate: 0, killers: false } as const;
 const delayed = { delays: true, operatorRate: 0, killers: false } as const;
+const weighty = { contents: true, operatorRate: 0, killers: false } as const;
 const crashing = { killers: true, overtaking: false, afterGiveUp: 'parkKey', workers: 1 } as const;
 
 /** Worlds in which a mutant matters. */
@@ -124,6 +127,9 @@ const worldOf: Partial<Record<Mutant, Partial<Traits>>> = {
     endRate: 1,
   },
   'condemned-beside-others': crashing,
+  'content-half-counted': { ...weighty, concurrency: 6 },
+  'content-given-back-late': weighty,
+  'nobody-called-for-memory': weighty,
 };
 
 /** A scenario that follows from its seed alone. */
@@ -172,6 +178,7 @@ function traitsOf(seed: number): Traits {
     delays: (third >>> 5) % 3 === 0,
     stopRate: [0, 0.003, 0.01][(third >>> 9) % 3] ?? 0,
     outageRate: (third >>> 12) % 3 === 0 ? 0.02 : 0,
+    contents: (third >>> 16) % 2 === 0,
   };
 }
 

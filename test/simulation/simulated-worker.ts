@@ -2,9 +2,10 @@ import type { Effect, Run, Verdict } from '../../src/worker/core/effects.ts';
 import type { Item } from '../../src/worker/core/lane.ts';
 import { LiveKeys } from '../../src/worker/core/live-keys.ts';
 import type { PartitionState, Reading } from '../../src/worker/core/partition-state.ts';
-import { SharedBudget } from '../../src/worker/core/shared-budget.ts';
+import type { SharedBudget } from '../../src/worker/core/shared-budget.ts';
 import { SuspectGate } from '../../src/worker/core/suspect-gate.ts';
 import { type Moment, WorkerCore } from '../../src/worker/core/worker-core.ts';
+import { budgetOf, checkContents, forgetWaiting } from './contents.ts';
 import { Holds } from './holds.ts';
 import { mutateEffects, mutateItems } from './mutants.ts';
 import { beforeTick, mutateVerdict } from './outage-mutants.ts';
@@ -48,8 +49,9 @@ export class SimulatedWorker {
 
   constructor(world: World) {
     this.world = world;
-    this.budget = new SharedBudget(world.scenario.budgetBytes);
+    this.budget = budgetOf(world.scenario);
     this.core = new WorkerCore(configOf(world), this);
+    forgetWaiting(this);
     this.holds = new Holds(world);
     this.outages = new OutageWatch(world);
     this.#reports = new ReportReader(this);
@@ -250,6 +252,7 @@ export class SimulatedWorker {
         return;
       case 'start':
         world.note(effect.run.partition.partition, 'started');
+        checkContents(this, effect.run);
         world.reference.started(this, startOf(effect.run), ownerOf(effect.run));
         this.outages.started(startOf(effect.run));
         this.running.push(effect.run);

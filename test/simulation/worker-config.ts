@@ -1,5 +1,6 @@
 import type { CoreConfig } from '../../src/worker/core/core-state.ts';
 import type { Item } from '../../src/worker/core/lane.ts';
+import { toldBytes } from './contents.ts';
 import { suspectStartsOf } from './suspect-mutants.ts';
 import { PLAIN, type SimulatedType, taskIdOf, typeNamed } from './task-types.ts';
 import { mutatePolicy } from './type-mutants.ts';
@@ -14,6 +15,7 @@ export function configOf(world: World): CoreConfig {
   const typed = (recorded: string): SimulatedType => typeNamed(scenario.types, recorded);
   return {
     scope: 'q',
+    contentBytes: (item) => toldBytes(scenario, item),
     concurrency: scenario.concurrency,
     commitIntervalMs: scenario.commitIntervalMs,
     drainMs: 200,

@@ -11,6 +11,8 @@ export interface RoomLimits {
   readonly keyBytes: number;
   /** Uploads at once. A partition has half of them at most, a key a quarter. */
   readonly uploadCount: number;
+  /** What an upload may hold: the part that is being filled. */
+  readonly uploadBytes: number;
 }
 
 /**
@@ -18,8 +20,8 @@ export interface RoomLimits {
  * waits alone, then a partition, then the process. At the process's gate keys take turns. A scope that holds nothing
  * always has room for one task, however large; so whatever waits, waits for something that will end.
  *
- * A task with an upload may be here for as long as its source pleases. It takes next to no room meanwhile, and there is a
- * number of them at most: at that gate they wait among themselves.
+ * A task with an upload may be here for as long as its source pleases. There is a number of them at most: at that gate they
+ * wait among themselves. What they may hold is taken from the process's room, and from that of no key or partition.
  */
 export class BufferRoom {
   readonly limits: RoomLimits;
@@ -116,7 +118,15 @@ export class BufferRoom {
     if (!fits(lane.bytes, item.bytes, this.limits.keyBytes)) return 'key';
     if (!fits(lane.line.bytes, item.bytes, this.limits.partitionBytes)) return 'partition';
     if (item.upload && !this.#uploadFits(lane)) return 'upload';
-    return fits(this.usedBytes, item.bytes, this.limits.bufferBytes) ? 'none' : 'process';
+    return fits(this.usedBytes + this.#heldBeside(item), item.bytes, this.limits.bufferBytes)
+      ? 'none'
+      : 'process';
+  }
+
+  /** What uploads may hold. A task that is larger than what they leave does not wait for them: their sources may be slow. */
+  #heldBeside(item: Item): number {
+    const { bufferBytes, uploadBytes } = this.limits;
+    return item.bytes > bufferBytes / 2 ? 0 : this.#uploadCount * uploadBytes;
   }
 
   #uploadFits(lane: KeyLane): boolean {

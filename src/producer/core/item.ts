@@ -18,6 +18,8 @@ export interface EncodedRecord {
 export interface Encoding {
   /** Aborts when the task is given up before it is encoded, so that an upload ends with it. Made when first asked for. */
   readonly signal: AbortSignal;
+  /** Said before the first await: what is held of it in memory until it is encoded. */
+  holds(bytes: number): void;
 }
 
 /** What became of a task that is in the log. */
@@ -105,6 +107,8 @@ export class Item implements Encoding {
   /** False while an asynchronous validation runs. */
   validated: boolean;
   bytes: number;
+  /** What it has said to hold while it is encoded. */
+  heldBytes = 0;
   record: OutgoingRecord | undefined;
   /** See {@link EncodedRecord}. */
   voidAfterMs: number | undefined;
@@ -162,6 +166,10 @@ export class Item implements Encoding {
     this.#cancelling ??= new AbortController();
     if (this.#stage === 'gone') this.#cancelling.abort();
     return this.#cancelling.signal;
+  }
+
+  holds(bytes: number): void {
+    this.heldBytes = bytes;
   }
 
   /** Somebody listens for the end of its encoding. */

@@ -50,10 +50,14 @@ export class ProducerCore {
     if (item.stage === 'waiting') this.#state.room.reconsider(item.lane);
   }
 
-  /** Encoding is asynchronous: until its size is known the task counts as a whole batch. An upload's memory is the uploader's. */
+  /**
+   * Encoding is asynchronous: until its size is known the task counts as a whole batch, or as what it holds if that is more.
+   * A body that is uploaded is not in here, see the room.
+   */
   encodesLater(item: Item): void {
-    if (item.stage === 'encoding' && !item.upload)
-      this.#state.room.resize(item, Math.max(item.bytes, this.#state.config.maxBatchBytes));
+    if (item.stage !== 'encoding') return;
+    const batchBytes = item.upload ? 0 : this.#state.config.maxBatchBytes;
+    this.#state.room.resize(item, Math.max(item.bytes, item.heldBytes, batchBytes));
   }
 
   encoded(item: Item, made: EncodedRecord): void {

@@ -13,6 +13,7 @@ export interface CoreConfig {
   readonly partitionBytes: number;
   readonly keyBytes: number;
   readonly uploadCount: number;
+  readonly uploadBytes: number;
   readonly deliveryTimeoutMs: number;
   readonly maxBatchBytes: number;
   /** Batches of one partition that may be under way once it is warm. */

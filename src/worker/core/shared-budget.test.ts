@@ -66,3 +66,58 @@ describe('workers that found it closed', () => {
     expect([budget.admits(first, 1_160), budget.admits(second, 1_160)]).toEqual([false, true]);
   });
 });
+
+describe('memory for contents', () => {
+  it('waits for records for a while, and no longer than that when nothing else with content is here', () => {
+    const budget = new SharedBudget(1_000);
+    const worker = {};
+    budget.take(900);
+    expect(budget.reserve(worker, 400, 0)).toBeUndefined();
+    expect([budget.wantsRoom, budget.open, budget.roomBytes]).toEqual([true, false, 0]);
+    expect(budget.reserve(worker, 400, 900)).toBeUndefined();
+    // Nobody asks for long: nothing is kept back, and the wait counts all the same.
+    budget.admits({}, 1_950);
+    expect([budget.wantsRoom, budget.roomBytes]).toEqual([false, 100]);
+    expect(budget.reserve(worker, 400, 1_999)).toBeUndefined();
+    expect(budget.wantsRoom).toBe(true);
+    expect(budget.reserve(worker, 400, 2_000)).toEqual({ bytes: 400, light: false });
+    expect([budget.wantsRoom, budget.usedBytes]).toEqual([false, 1_300]);
+  });
+
+  it('does not go beside other contents that leave no room, however long it waits', () => {
+    const budget = new SharedBudget(1_000);
+    const first = budget.reserve({}, 300, 0);
+    const worker = {};
+    for (const nowMs of [0, 900, 1_800, 2_700, 3_600])
+      expect(budget.reserve(worker, 300, nowMs)).toBeUndefined();
+    if (first !== undefined) budget.giveBack(first);
+    expect(budget.reserve(worker, 300, 3_700)).toBeDefined();
+  });
+
+  it('leaves records half of the budget, whatever runs', () => {
+    const budget = new SharedBudget(1_000);
+    budget.reserve({}, 5_000, 0);
+    expect(budget.roomBytes).toBe(500);
+  });
+
+  it('of little is not kept from those of much, and takes more than its share only where nobody waits', () => {
+    const budget = new SharedBudget(6_400);
+    const workers = {};
+    const light = (): boolean => budget.reserve(workers, 100, 0) !== undefined;
+    expect([light(), light(), light(), light(), light()]).toEqual([true, true, true, true, true]);
+    budget.reserve({}, 2_800, 0);
+    expect(budget.reserve({}, 2_800, 0)).toBeUndefined();
+    expect(light()).toBe(false);
+  });
+
+  it('for more of what runs goes past those that wait to start, one at a time beyond the limit', () => {
+    const budget = new SharedBudget(1_000);
+    budget.reserve({}, 300, 0);
+    expect(budget.reserve({}, 300, 0)).toBeUndefined();
+    const more = budget.extend(2_000);
+    expect(more).toMatchObject({ bytes: 2_000 });
+    expect(budget.extend(2_000)).toBeUndefined();
+    if (more !== undefined) budget.giveBack(more);
+    expect([budget.usedBytes, budget.extend(10)?.bytes]).toEqual([300, 10]);
+  });
+});

@@ -17,7 +17,9 @@ interface Wanted {
   readonly who: object;
   readonly bytes: number;
   readonly sinceMs: number;
-  askedMs: number;
+  readonly askedMs: number;
+  /** It has not asked for so long that nothing is kept back for it until it comes back. */
+  forgotten: boolean;
 }
 
 /** Starts of one weight that wait. */
@@ -28,14 +30,14 @@ class Line {
 
   /** What is kept back for whoever is next. */
   get wantedBytes(): number {
-    return this.#wanted?.bytes ?? 0;
+    return this.#wanted === undefined || this.#wanted.forgotten ? 0 : this.#wanted.bytes;
   }
 
   /** Keeps memory back from now on. Returns since when. */
   want(who: object, bytes: number, nowMs: number): number {
-    if (this.#wanted?.who === who && this.#wanted.bytes === bytes) this.#wanted.askedMs = nowMs;
-    else this.#wanted = { who, bytes, sinceMs: nowMs, askedMs: nowMs };
-    return this.#wanted.sinceMs;
+    const sinceMs = this.#wanted?.who === who ? this.#wanted.sinceMs : nowMs;
+    this.#wanted = { who, bytes, sinceMs, askedMs: nowMs, forgotten: false };
+    return sinceMs;
   }
 
   wantNothing(who: object): void {
@@ -43,7 +45,7 @@ class Line {
   }
 
   forget(nowMs: number): void {
-    if (this.#wanted !== undefined && nowMs - this.#wanted.askedMs > FORGET_MS) this.#wanted = undefined;
+    if (this.#wanted !== undefined && nowMs - this.#wanted.askedMs > FORGET_MS) this.#wanted.forgotten = true;
   }
 }
 

@@ -10,6 +10,7 @@ export const config = {
   partitionBytes: 120,
   keyBytes: 80,
   uploadCount: 3,
+  uploadBytes: 30,
   deliveryTimeoutMs: 1_000_000,
   maxBatchBytes: 50,
   maxInFlightCount: 3,
