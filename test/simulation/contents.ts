@@ -8,7 +8,7 @@ import type { SimulatedWorker } from './simulated-worker.ts';
 const shares = [0, 0, 0, 0.01, 0.1, 0.25, 0.4, 1.5] as const;
 
 /** What a start of a task holds beside its record. */
-export function contentBytesOf({ contents, budgetBytes, seed }: Scenario, { offset, record }: Item): number {
+function contentBytesOf({ contents, budgetBytes, seed }: Scenario, { offset, record }: Item): number {
   if (!contents) return 0;
   const mixed = Math.imul(offset * 131 + record.partition * 7 + seed, 0x9e3779b1) >>> 0;
   return Math.floor((shares[(mixed >>> 8) % shares.length] ?? 0) * budgetBytes);
