@@ -3,6 +3,11 @@ import { OperatorRig } from '../../test/support/operator-rig.ts';
 import { OptionsError } from '../errors/options-error.ts';
 import { LossRefusedError } from '../errors/parked-errors.ts';
 
+/** The owner of partition 0 says how far it has come. */
+function state(rig: OperatorRig, frontier: number, topicId = idOf(rig, 'q')): void {
+  rig.write(0, { kind: 'confirm', epoch: rig.epoch(0), frontier, topicId, reason: 'periodic' });
+}
+
 function idOf(rig: OperatorRig, topic: string): string {
   return rig.rig.cluster.topics.get(topic)?.id ?? '';
 }
@@ -37,6 +42,7 @@ describe('pending.acceptLoss', () => {
   ])('refuses what cannot be lost: %s', async (_what, given, reason, text) => {
     await using rig = await OperatorRig.open();
     await rig.rig.enqueue('a', 'a');
+    state(rig, 1);
     const error: unknown = await rig.queue.pending.acceptLoss(given).then(
       () => 'it was taken',
       (thrown: unknown) => thrown,
@@ -52,13 +58,7 @@ describe('pending.acceptLoss', () => {
   });
 
   it.each<[string, (rig: OperatorRig) => void]>([
-    [
-      'what was confirmed',
-      (rig) => {
-        const epoch = rig.epoch(0);
-        rig.write(0, { kind: 'confirm', epoch, frontier: 7, topicId: '', reason: 'periodic' });
-      },
-    ],
+    ['what was confirmed', (rig) => state(rig, 7)],
     ['what was read', (rig) => void rig.write(0, { kind: 'truncated', epoch: rig.epoch(0), from: 2, to: 7 })],
     [
       'what is committed',
@@ -73,12 +73,20 @@ describe('pending.acceptLoss', () => {
   ])('takes an offset beyond the end of a log that had more: up to %s', async (_what, was) => {
     await using rig = await OperatorRig.open();
     await rig.rig.enqueue('a', 'a');
+    state(rig, 1);
     was(rig);
     await rig.queue.pending.acceptLoss({ partition: 0, below: 7n });
     await expect(rig.queue.pending.acceptLoss({ partition: 0, below: 8n })).rejects.toThrow(
       'it goes up to 7',
     );
     expect(rig.commands()).toHaveLength(1);
+  });
+
+  it('takes any offset of a topic that is gone', async () => {
+    await using rig = await OperatorRig.open();
+    state(rig, 7, 'gone');
+    await rig.queue.pending.acceptLoss({ partition: 0, below: 8n });
+    expect(rig.commands()).toMatchObject([{ verb: { below: 8, topicId: idOf(rig, 'q') } }]);
   });
 
   it('takes offsets as bigints', async () => {

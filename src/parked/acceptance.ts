@@ -28,17 +28,22 @@ export async function acceptanceOf(
     control.logEnds(name, partition),
     journal.look(about.signal, () => journal.state(partition)),
   ]);
-  // A log that was cut off, or a topic that was recreated, ends before what had been read or finished.
-  let last = Math.max(end, told.newestConfirm?.frontier ?? 0, told.truncated?.to ?? 0);
-  if (below > BigInt(last)) {
-    const [committed] = await asked.committedOffsets(about.group, [{ topic: name, partition }]);
-    last = Math.max(last, committed?.offset ?? 0);
+  const topicId = found.get(name)?.id ?? '';
+  const { newestConfirm, truncated } = told;
+  // Offsets of a topic that is gone have nothing to do with the end of this one.
+  if (newestConfirm === undefined || newestConfirm.topicId === topicId) {
+    // A log that was cut off ends before what had been read or finished.
+    let last = Math.max(end, newestConfirm?.frontier ?? 0, truncated?.to ?? 0);
+    if (below > BigInt(last)) {
+      const [committed] = await asked.committedOffsets(about.group, [{ topic: name, partition }]);
+      last = Math.max(last, committed?.offset ?? 0);
+    }
+    if (below > BigInt(last)) throw new LossRefusedError(queue, about, { end: last });
   }
-  if (below > BigInt(last)) throw new LossRefusedError(queue, about, { end: last });
   return {
     name: 'accept-loss',
     below: Number(below),
-    topicId: found.get(name)?.id ?? '',
+    topicId,
     statePin: found.get(known.state.name)?.id ?? '',
   };
 }

@@ -18,6 +18,8 @@ interface IoDeps {
 /** What taking a partition reads and writes. Every method rejects when anything of it failed. */
 export class PartitionIo {
   readonly #deps: IoDeps;
+  /** Kafka's id of the state topic that the journal is read of. */
+  #journalPin: string | undefined;
 
   constructor(deps: IoDeps) {
     this.#deps = deps;
@@ -64,6 +66,10 @@ export class PartitionIo {
     ]);
     const topicId = topics.get(this.#deps.topic)?.id ?? '';
     const statePin = topics.get(this.#deps.stateTopic)?.id ?? '';
+    if (await this.#isAnother(statePin)) {
+      // Perhaps our claims are in the one that is gone: they are made once more.
+      throw new Error(`the state topic '${this.#deps.stateTopic}' was made anew`);
+    }
     // Only now: what the committed offset speaks of was in the journal before it was committed.
     const lastWords = await this.#lastWords(partitions);
     const findings = new Map<PartitionState, TakingFinding>();
@@ -85,6 +91,15 @@ export class PartitionIo {
       }),
     );
     return findings;
+  }
+
+  /** Whether the journal was read of a state topic that is gone; then it is read of this one from now on. */
+  async #isAnother(statePin: string): Promise<boolean> {
+    const known = this.#journalPin;
+    this.#journalPin = statePin;
+    if (known === undefined || known === statePin) return false;
+    await this.#deps.journal.startOver();
+    return true;
   }
 
   async #lastWords(partitions: readonly PartitionState[]): Promise<ReadonlyMap<PartitionState, number>> {
@@ -116,12 +131,14 @@ export class PartitionIo {
     // The ends first: those of a new topic are never taken for those of the old one.
     const ends = await this.logEnds(partitions);
     const topics = await admin.describeTopics([topic, stateTopic]);
+    const pin = topics.get(stateTopic)?.id;
+    if (pin !== undefined) await this.#isAnother(pin); // or nobody hears what operators say to that
     const seen = new Map<PartitionState, Omit<LogSeen, 'readTo'>>();
     for (const partition of partitions) {
       const log = ends.find((one) => one.partition === partition.partition);
       if (log === undefined) continue;
       const topicId = topics.get(topic)?.id ?? partition.topicId;
-      const statePin = topics.get(stateTopic)?.id ?? partition.statePin;
+      const statePin = pin ?? partition.statePin;
       seen.set(partition, { start: log.start, end: log.end, topicId, statePin });
     }
     return seen;

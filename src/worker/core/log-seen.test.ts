@@ -89,12 +89,12 @@ describe('a log that was looked at', () => {
   });
 
   it.each([
-    [{ topicId: 'other' }, 'topic-recreated'],
-    [{ statePin: 'other' }, 'state-topic-lost'],
-  ])('stops it when a topic is another one: %j', (log, reason) => {
+    [{ topicId: 'other' }, 'topic-recreated', 1],
+    [{ statePin: 'other' }, 'state-topic-lost', 5],
+  ])('stops it when a topic is another one: %j', (log, reason, to) => {
     const { rig, partition } = holding('memory');
     look(rig, partition, log);
-    expect(halts(rig)).toEqual([{ reason, from: 1, to: 1 }]);
+    expect(halts(rig)).toEqual([{ reason, from: 1, to }]);
   });
 
   it('stops it when it ends before what was read, and that is seen twice; the journal is told', () => {

@@ -17,12 +17,14 @@ export interface LogSeen {
 export function logSeen(core: CoreState, partition: PartitionState, log: LogSeen): void {
   if (partition.phase !== 'running') return;
   const frontier = frontierOf(partition);
+  const { nextOffset } = partition;
   if (log.topicId !== partition.topicId) {
     halt(core, partition, { reason: 'topic-recreated', from: frontier, to: frontier });
   } else if (log.statePin !== partition.statePin) {
-    halt(core, partition, { reason: 'state-topic-lost', from: frontier, to: frontier });
+    // What runs may end and be committed: as far as anything was read.
+    halt(core, partition, { reason: 'state-topic-lost', from: frontier, to: nextOffset });
   } else if (log.end < log.readTo && partition.endsEarly) {
-    halt(core, partition, { reason: 'data-loss', from: log.end, to: log.readTo, truncated: true });
+    halt(core, partition, { reason: 'data-loss', from: log.end, to: nextOffset, truncated: true });
   } else if (frontier < log.start && isMissing(partition, log.start)) {
     haltLost(core, partition, log.start);
   }

@@ -213,3 +213,45 @@ describe('the journal', () => {
     expect(broken).toEqual([]);
   });
 });
+
+describe('a state topic that was made anew', () => {
+  const claim: JournalEntry = { kind: 'claim', group: 'g', partition: 3, by: 'w' };
+
+  it('is read from its start: nothing of the one that is gone counts, and what comes is told', async () => {
+    const reader = new StateReader();
+    const told: string[] = [];
+    const journal = journalOn(reader, { onEntry: ({ kind, offset }) => told.push(`${kind} ${offset}`) });
+    const epoch = await journal.append(claim);
+    await journal.append({
+      kind: 'confirm',
+      group: 'g',
+      partition: 3,
+      epoch,
+      frontier: 9,
+      topicId: '',
+      reason: 'taken',
+    });
+    expect(await journal.historyUpTo(3, 1)).toMatchObject({ newestConfirm: { frontier: 9 } });
+    expect(journal.brokerNowMs()).toBeDefined();
+    reader.log.length = 0;
+    await journal.startOver();
+    expect(journal.brokerNowMs()).toBeUndefined();
+    reader.push({ ...claim, by: 'another' });
+    reader.readable();
+    await settled();
+    expect(told).toEqual(['claim 0', 'confirm 1', 'claim 0']);
+    expect(await journal.historyUpTo(3, 0)).toMatchObject({ claims: new Set([0]), newestConfirm: undefined });
+    await journal.close();
+  });
+
+  it('makes whoever waits for an entry of the old one ask again', async () => {
+    const reader = new StateReader();
+    const journal = journalOn(reader);
+    await journal.append(claim);
+    await journal.historyUpTo(3, 0);
+    const waiting = journal.historyUpTo(3, 5);
+    await journal.startOver();
+    await expect(waiting).rejects.toThrow('could not be read up to offset 5');
+    await journal.close();
+  });
+});

@@ -31,7 +31,9 @@ export class StateJournal {
   readonly #newId: () => string;
   readonly #onEntry: (entry: WrittenEntry) => void;
   readonly #onBroken: (error: unknown) => void;
-  readonly #fold: GroupsFold;
+  #fold: GroupsFold;
+  /** How often it was begun anew. */
+  #starts = 0;
   /** State partitions that are being followed, with the offset that was reached. */
   readonly #reached = new Map<number, number>();
   readonly #waiting = new Set<() => void>();
@@ -127,6 +129,22 @@ export class StateJournal {
     return this.#fold.lowestNeeded(includes);
   }
 
+  /**
+   * The state topic is another one: what was read is of a journal that is gone. What there is now is read from its start;
+   * whoever waits for an entry is told to ask again.
+   */
+  async startOver(): Promise<void> {
+    const followed = [...this.#reached.keys()];
+    await this.#reader.unassign(followed.map((partition) => ({ topic: this.#topic, partition })));
+    // Only now: what had been fetched of the old one is in.
+    this.#fold = new GroupsFold(this.#group);
+    this.#starts += 1;
+    this.#reached.clear();
+    this.#anchor = undefined;
+    this.#wake();
+    await Promise.all(followed.map((partition) => this.#follow(partition)));
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#wake();
@@ -134,15 +152,13 @@ export class StateJournal {
   }
 
   async #readUpTo(statePartition: number, offset: number): Promise<void> {
-    if (!this.#reached.has(statePartition)) {
-      this.#reached.set(statePartition, 0);
-      await this.#follow(statePartition);
-    }
+    if (!this.#reached.has(statePartition)) await this.#follow(statePartition);
     void this.#poll();
     await this.#untilReached(statePartition, offset);
   }
 
   async #follow(statePartition: number): Promise<void> {
+    this.#reached.set(statePartition, 0);
     try {
       await this.#reader.assign([{ topic: this.#topic, partition: statePartition, offset: 0 }]);
     } catch (error) {
@@ -153,8 +169,9 @@ export class StateJournal {
 
   async #untilReached(statePartition: number, offset: number): Promise<void> {
     const deadlineMs = this.#clock.monotonicMs() + READ_TIMEOUT_MS;
-    while ((this.#reached.get(statePartition) ?? 0) <= offset) {
-      if (this.#closed || this.#clock.monotonicMs() >= deadlineMs) {
+    const starts = this.#starts;
+    while (starts !== this.#starts || (this.#reached.get(statePartition) ?? 0) <= offset) {
+      if (this.#closed || starts !== this.#starts || this.#clock.monotonicMs() >= deadlineMs) {
         throw new Error(`the state topic '${this.#topic}' could not be read up to offset ${offset}`);
       }
       await this.#nextProgress(deadlineMs);

@@ -2,7 +2,7 @@ import type { LogSeen } from '../core/log-seen.ts';
 import type { PartitionState } from '../core/partition-state.ts';
 
 /** How often the logs of all partitions that are worked on are looked at. */
-const LOOK_MS = 20_000;
+const LOOK_MS = 10_000;
 /** Not sooner after a look than this, whatever a reader meets. */
 const SOONEST_MS = 1_000;
 

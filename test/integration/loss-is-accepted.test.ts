@@ -1,0 +1,262 @@
+import { randomUUID } from 'node:crypto';
+import {
+  connectKafka,
+  defineTask,
+  type Kafka,
+  silentLogger,
+  TaskQueue,
+  type Worker,
+  type WorkerEvents,
+} from 'keylane';
+import { afterAll, expect, it } from 'vitest';
+import { z } from 'zod';
+import { clusterAdmin } from '../faults/cluster-admin.ts';
+import { kafkaBrokers } from '../support/kafka/shared.ts';
+
+const tasks = {
+  work: defineTask({
+    schema: z.object({ key: z.string(), n: z.number(), text: z.string() }),
+    key: ({ key }) => key,
+  }),
+};
+const PARTITIONS = 2;
+const WAIT = { waitMs: 60_000 };
+
+const admin = clusterAdmin(kafkaBrokers());
+afterAll(() => admin.close());
+
+interface Process {
+  readonly kafka: Kafka;
+  readonly queue: TaskQueue<typeof tasks>;
+}
+
+/** A connection of its own, like another process. */
+function newProcess(name: string): Process {
+  const kafka = connectKafka({ brokers: kafkaBrokers(), budgetBytes: 16 * 1024 * 1024 });
+  const queue = new TaskQueue({
+    name,
+    tasks,
+    kafka,
+    topic: { partitions: PARTITIONS },
+    logger: silentLogger,
+  });
+  return { kafka, queue };
+}
+
+async function end(...processes: readonly Process[]): Promise<void> {
+  for (const { kafka, queue } of processes) {
+    await queue.close();
+    await kafka.close();
+  }
+}
+
+function next<K extends keyof WorkerEvents>(
+  worker: Worker,
+  name: K,
+  fits: (event: WorkerEvents[K]) => boolean = () => true,
+): Promise<WorkerEvents[K]> {
+  return new Promise((resolve) => {
+    const off = worker.on(name, (event) => {
+      if (!fits(event)) return;
+      off();
+      resolve(event);
+    });
+  });
+}
+
+/** A key in each partition. */
+async function keysOf({ queue }: Process): Promise<[string, string]> {
+  const found: (string | undefined)[] = [];
+  for (let i = 0; found[0] === undefined || found[1] === undefined; i += 1) {
+    const { partition } = await queue.enqueue('work', { key: `first ${i}`, n: -1, text: '' });
+    found[partition] ??= `first ${i}`;
+  }
+  return [found[0], found[1]];
+}
+
+async function enqueue(
+  { queue }: Process,
+  key: string,
+  numbers: readonly number[],
+  text = '',
+): Promise<void> {
+  await Promise.all(numbers.map((n) => queue.enqueue('work', { key, n, text })));
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, i) => from + i);
+}
+
+it('records that are deleted under a running worker stop their partition alone, until that is accepted', async () => {
+  const name = `loss-${randomUUID()}`;
+  const process = newProcess(name);
+  const [lossy, other] = await keysOf(process);
+  const seen = new Map<string, number[]>([
+    [lossy, []],
+    [other, []],
+  ]);
+  let release: () => void = () => {};
+  const blocked = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const handle = async ({ key, n }: { key: string; n: number }): Promise<void> => {
+    if (key === lossy && n === 0) await blocked;
+    seen.get(key)?.push(n);
+  };
+  try {
+    const worker = process.queue.worker({ work: handle }, { commitIntervalMs: 50, logger: silentLogger });
+    const begun = next(worker, 'task-started', ({ key, attempt }) => key === lossy && attempt === 1);
+    await worker.start();
+    await begun;
+    // More than the process may hold: the rest is not read yet.
+    const text = 'x'.repeat(400_000);
+    await enqueue(process, lossy, range(0, 200), text);
+    const halted = next(worker, 'partition-halted');
+    const [log] = await admin.logs(name, PARTITIONS);
+    const gone = (log?.end ?? 0) - 10;
+    await admin.deleteRecords(name, 0, gone);
+    const { partition, reason, from, to } = await halted;
+    expect({ partition, reason, to }).toEqual({ partition: 0, reason: 'data-loss', to: BigInt(gone) });
+    expect(from).toBeLessThan(to);
+    release();
+    expect(worker.health()).toMatchObject({
+      status: 'degraded',
+      partitions: expect.arrayContaining([
+        expect.objectContaining({ partition: 0, halted: { reason, from, to } }),
+      ]),
+    });
+    await enqueue(process, other, [1]);
+    await next(worker, 'committed', (event) => event.partition === 1);
+    expect(seen.get(other)).toContain(1);
+
+    const { pending } = process.queue;
+    expect(await pending.acceptLoss({ partition: 0, below: to - 1n, ...WAIT })).toMatchObject({
+      outcome: 'not-enough',
+    });
+    await expect(pending.acceptLoss({ partition: 0, below: to + 1_000n })).rejects.toMatchObject({
+      code: 'LOSS_REFUSED',
+    });
+    const started = next(worker, 'partition-started');
+    const note = next(worker, 'partition-note');
+    expect(await pending.acceptLoss({ partition: 0, below: to, by: 'test', ...WAIT })).toMatchObject({
+      outcome: 'accepted',
+    });
+    expect(await note).toMatchObject({ note: { kind: 'loss-accepted', by: 'test' } });
+    expect(await started).toMatchObject({ partition: 0, offset: to });
+    const last = next(
+      worker,
+      'task-finished',
+      (event) => event.key === lossy && event.offset === BigInt(gone + 10),
+    );
+    await enqueue(process, lossy, [1_000]);
+    await last;
+    expect(seen.get(lossy)?.slice(-11)).toEqual([...range(190, 200), 1_000]);
+    expect(await pending.acceptLoss({ partition: 0, below: to, ...WAIT })).toMatchObject({
+      outcome: 'nothing-lost',
+    });
+    expect(worker.health().status).toBe('ok');
+  } finally {
+    release();
+    await end(process);
+  }
+});
+
+it.each(['consumer', 'classic'] as const)(
+  'a topic that is made anew under a running worker is worked on from its start, once that is accepted (%s)',
+  async (protocol) => {
+    const name = `anew-${randomUUID()}`;
+    const [process, later] = [newProcess(name), newProcess(name)];
+    const [first] = await keysOf(process);
+    const seen: number[] = [];
+    const worker = process.queue.worker(
+      { work: ({ n }) => void seen.push(n) },
+      { commitIntervalMs: 50, rebalance: { protocol }, logger: silentLogger },
+    );
+    try {
+      await worker.start();
+      await enqueue(process, first, range(0, 20));
+      await next(worker, 'committed', ({ partition, offset }) => partition === 0 && offset >= 20n);
+      const halts = [0, 1].map((partition) =>
+        next(worker, 'partition-halted', (event) => event.partition === partition),
+      );
+      await admin.deleteTopic(name);
+      await enqueue(later, first, range(100, 110)); // whoever needs it makes it anew
+      seen.length = 0;
+      for (const halted of halts) {
+        const { partition, reason, to } = await halted;
+        expect(reason).toBe('topic-recreated');
+        const receipt = await later.queue.pending.acceptLoss({ partition, below: to, ...WAIT });
+        expect([partition, receipt.outcome]).toEqual([partition, 'accepted']);
+      }
+      const last = next(worker, 'task-finished', ({ offset }) => offset === 10n);
+      await enqueue(later, first, [110]);
+      await last;
+      expect(seen).toEqual(range(100, 111));
+    } finally {
+      await end(process, later);
+    }
+  },
+);
+
+it('a state topic that is made anew under a running worker halts all, and work goes on where it was', async () => {
+  const name = `state-${randomUUID()}`;
+  const [process, later] = [newProcess(name), newProcess(name)];
+  const [first] = await keysOf(process);
+  const seen: number[] = [];
+  const worker = process.queue.worker(
+    { work: ({ n }) => void seen.push(n) },
+    { commitIntervalMs: 50, logger: silentLogger },
+  );
+  try {
+    await worker.start();
+    await enqueue(process, first, range(0, 20));
+    await next(worker, 'committed', ({ partition, offset }) => partition === 0 && offset >= 20n);
+    const halts = [0, 1].map((partition) =>
+      next(worker, 'partition-halted', (event) => event.partition === partition),
+    );
+    await admin.deleteTopic(`${name}.state`);
+    await later.queue.pending.holds(); // whoever needs it makes it anew
+    seen.length = 0;
+    for (const halted of halts) {
+      const { partition, reason, to } = await halted;
+      expect(reason).toBe('state-topic-lost');
+      const receipt = await later.queue.pending.acceptLoss({ partition, below: to, ...WAIT });
+      expect([partition, receipt.outcome]).toEqual([partition, 'accepted']);
+    }
+    const last = next(worker, 'task-finished', ({ key }) => key === first);
+    await enqueue(later, first, [20]);
+    await last;
+    expect(seen).toEqual([20]);
+  } finally {
+    await end(process, later);
+  }
+});
+
+it("a group's offsets that are gone are no loss: the journal knows where it was", async () => {
+  const name = `offsets-${randomUUID()}`;
+  const process = newProcess(name);
+  const [first] = await keysOf(process);
+  const seen: number[] = [];
+  const options = { commitIntervalMs: 50, logger: silentLogger };
+  const newWorker = (): Worker => process.queue.worker({ work: ({ n }) => void seen.push(n) }, options);
+  try {
+    const before = newWorker();
+    await before.start();
+    await enqueue(process, first, range(0, 20));
+    await next(before, 'committed', ({ partition, offset }) => partition === 0 && offset >= 20n);
+    await before.stop();
+    await admin.untilEmpty(name, 30_000);
+    await admin.deleteOffsets(name, name, PARTITIONS);
+    seen.length = 0;
+    const after = newWorker();
+    const note = next(after, 'partition-note', ({ partition }) => partition === 0);
+    const finished = next(after, 'task-finished');
+    await after.start();
+    expect(await note).toMatchObject({ note: { kind: 'committed-offset-missing' } });
+    await enqueue(process, first, [20]);
+    await finished;
+    expect(seen).toEqual([20]);
+  } finally {
+    await end(process);
+  }
+});
