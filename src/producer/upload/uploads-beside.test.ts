@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest';
+import { bytes, FedSource, setUpUploads, upload } from '../../../test/support/upload-rig.ts';
+
+describe('uploads beside each other', () => {
+  it('go one after the other in a partition, and at once in others', async () => {
+    const { uploader, parts, settle } = setUpUploads();
+    const all = [
+      uploader.upload(upload(bytes(100))),
+      uploader.upload(upload(bytes(100))),
+      uploader.upload(upload(bytes(100), { partition: 1 })),
+      uploader.upload(upload(bytes(100), { topic: 'other.parts' })),
+    ];
+    await settle();
+    expect(parts.calls.map(({ place }) => place.upload).toSorted()).toEqual(
+      ['u1', 'u3', 'u4'].flatMap((id) => [id, id, id, id]),
+    );
+    parts.ackEverything();
+    await Promise.all(all);
+    expect(parts.logs.get('q.parts/0')).toEqual([...Array(10).fill('u1'), ...Array(10).fill('u2')]);
+  });
+
+  it('wait no longer than a second for a slow source, whose parts then go between', async () => {
+    const { uploader, parts, clock, settle } = setUpUploads();
+    parts.ackEverything();
+    const slow = new FedSource();
+    const fast = new FedSource();
+    const all = [uploader.upload(upload(slow)), uploader.upload(upload(fast))];
+    slow.feed(bytes(10));
+    fast.feed(bytes(10));
+    await clock.advance(999);
+    expect(parts.logs.get('q.parts/0')).toEqual(['u1']);
+    await clock.advance(1);
+    expect(parts.logs.get('q.parts/0')).toEqual(['u1', 'u2']);
+    slow.feed(bytes(10));
+    await settle();
+    fast.feed(bytes(10));
+    await settle();
+    fast.end();
+    slow.end();
+    expect(await Promise.all(all)).toMatchObject([
+      { count: 2, from: 0, to: 2 },
+      { count: 2, from: 1, to: 3 },
+    ]);
+  });
+
+  it('a slow one does not let two go at once', async () => {
+    const { uploader, parts, clock } = setUpUploads();
+    parts.ackEverything();
+    const sources = [new FedSource(), new FedSource(), new FedSource()];
+    const all = sources.map((source) => uploader.upload(upload(source)));
+    await clock.advance(1_000);
+    expect(sources.map(({ askedCount }) => askedCount)).toEqual([1, 1, 0]);
+    sources[0]?.feed(bytes(10));
+    sources[0]?.end();
+    await all[0];
+    await clock.advance(500);
+    expect(sources.map(({ askedCount }) => askedCount > 0)).toEqual([true, true, false]);
+    await clock.advance(500);
+    for (const source of sources.slice(1)) {
+      source.feed(bytes(1));
+      source.end();
+    }
+    await Promise.all(all);
+  });
+
+  it('are bounded in the process; who waits for a partition keeps no one from another', async () => {
+    const { uploader, parts, settle } = setUpUploads({ limits: { maxUploads: 2 } });
+    const all = [0, 0, 0, 1, 2].map((partition) => uploader.upload(upload(bytes(10), { partition })));
+    await settle();
+    expect(parts.calls.map(({ place }) => place.partition)).toEqual([0, 1]);
+    parts.ackEverything();
+    expect(await Promise.all(all)).toHaveLength(5);
+  });
+
+  it('go on beside slow ones, however many: whose source brings nothing keeps no place in the process', async () => {
+    const { uploader, parts, clock, settle } = setUpUploads({ limits: { maxUploads: 2 } });
+    parts.ackEverything();
+    const slow = [new FedSource(), new FedSource()];
+    const all = slow.map((source, partition) => uploader.upload(upload(source, { partition })));
+    const fast = uploader.upload(upload(bytes(30), { partition: 2 }));
+    await clock.advance(999);
+    expect(parts.logs.get('q.parts/2')).toBeUndefined();
+    await clock.advance(1);
+    expect(await fast).toMatchObject({ count: 3 });
+    const newer = [new FedSource(), new FedSource()];
+    const two = newer.map((source, at) => uploader.upload(upload(source, { partition: 3 + at })));
+    await settle();
+    for (const source of slow) {
+      source.feed(bytes(15));
+      source.end();
+    }
+    expect(await Promise.all(all)).toMatchObject([{ count: 2 }, { count: 2 }]); // they need none to go on
+    const last = uploader.upload(upload(bytes(10), { partition: 5 }));
+    await settle();
+    expect(parts.logs.get('q.parts/5')).toBeUndefined(); // nor have they given one back twice
+    await clock.advance(1_000);
+    await last;
+    for (const source of newer) {
+      source.feed(bytes(1));
+      source.end();
+    }
+    await Promise.all(two);
+  });
+
+  it('share what may be on its way at once', async () => {
+    const { uploader, parts, settle } = setUpUploads({ limits: { maxParts: 5 } });
+    const all = [0, 1, 2].map((partition) => uploader.upload(upload(bytes(100), { partition })));
+    await settle();
+    expect(parts.calls.length).toBeLessThanOrEqual(7);
+    expect(new Set(parts.calls.map(({ place }) => place.partition)).size).toBe(3);
+    parts.ackEverything();
+    await Promise.all(all);
+  });
+
+  it('leave no timer behind', async () => {
+    const { uploader, parts, clock } = setUpUploads();
+    parts.ackEverything();
+    await uploader.upload(upload(bytes(100)));
+    expect(clock.pendingCount).toBe(0);
+  });
+});
