@@ -35,10 +35,15 @@ function unfinished(key: string, offset: number, more: Partial<CommitState['lane
   return { hash: keyHash(key), offset, attempts: 0, firstFailedAtMs: undefined, starts: 0, ...more };
 }
 
-function wentThrough(...more: readonly Phase[]): PartitionState {
+/** The first phase is the one that it begins with. */
+function wentBy(way: readonly Phase[]): PartitionState {
   const partition = new PartitionState(7);
-  for (const phase of ['inspecting', 'taking', 'confirming', ...more] as const) partition.move(phase);
+  for (const phase of way.slice(1)) partition.move(phase);
   return partition;
+}
+
+function wentThrough(...more: readonly Phase[]): PartitionState {
+  return wentBy(['claiming', 'inspecting', 'taking', 'confirming', ...more]);
 }
 
 describe('the life of a partition', () => {
@@ -55,12 +60,6 @@ describe('the life of a partition', () => {
     ['claiming', 'inspecting', 'taking', 'confirming', 'gone'],
     ['claiming', 'inspecting', 'taking', 'confirming', 'running', 'gone'],
   ];
-
-  function wentBy(way: readonly Phase[]): PartitionState {
-    const partition = new PartitionState(7);
-    for (const phase of way.slice(1)) partition.move(phase);
-    return partition;
-  }
 
   it.each(ways)('may go by %s, %s, %s, %s, %s', (...way) => {
     expect(wentBy(way).phase).toBe(way.at(-1));
