@@ -5,7 +5,8 @@
  */
 import { type CodecLimits, defaultCodecLimits } from '../src/codec/codec-limits.ts';
 import { combineCrc32c, crc32c } from '../src/codec/crc32c.ts';
-import { decodeBody, encodeTask, readHead, readType } from '../src/codec/envelope.ts';
+import { encodeTask } from '../src/codec/envelope.ts';
+import { decodeBody, readHead, readType } from '../src/codec/read-record.ts';
 import type { IncomingRecord } from '../src/kafka/port.ts';
 
 const sizes = [1_000, 10_000, 100_000, 256_000, 512_000, 850_000];

@@ -8,9 +8,10 @@ import type { IncomingRecord, OutgoingRecord } from '../kafka/port.ts';
 import { defaultCodecLimits } from './codec-limits.ts';
 import { Decoding, partEncoding } from './coding.ts';
 import { crc32c } from './crc32c.ts';
-import { decodeBody, type EncodedTask, encodeTask, readHead, type TaskToEncode } from './envelope.ts';
+import { type EncodedTask, encodeTask, type TaskToEncode } from './envelope.ts';
 import { encodePart, readPartContent, readPartHead } from './part.ts';
 import { codecSet, isCodecName, type PayloadCodec } from './payload-codec.ts';
+import { decodeBody, readHead } from './read-record.ts';
 
 const keys = testKeys('k1', 'k2');
 const aes = aesCodec(keys);

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { IncomingRecord } from '../kafka/port.ts';
 import { type CodecLimits, defaultCodecLimits } from './codec-limits.ts';
-import { decodeBody, type EncodedTask, encodeTask, type RecordHead, readHead, readType } from './envelope.ts';
+import { type EncodedTask, encodeTask } from './envelope.ts';
+import { decodeBody, type RecordHead, readHead, readType } from './read-record.ts';
 
 const task = {
   id: '01923456-789a-7abc-8def-0123456789ab',

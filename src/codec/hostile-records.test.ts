@@ -3,9 +3,10 @@ import { expect, test } from 'vitest';
 import { RecordUndecodableError } from '../errors/task-errors.ts';
 import type { IncomingRecord, RecordHeader } from '../kafka/port.ts';
 import { type CodecLimits, defaultCodecLimits } from './codec-limits.ts';
-import { decodeBody, encodeTask, readHead } from './envelope.ts';
+import { encodeTask } from './envelope.ts';
 import { loadLz4 } from './lz4.ts';
 import { measureFrame } from './lz4-frame.ts';
+import { decodeBody, readHead } from './read-record.ts';
 
 const limits: CodecLimits = { ...defaultCodecLimits, compressAboveBytes: 100 };
 const lz4 = await loadLz4();

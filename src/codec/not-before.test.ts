@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
 import type { IncomingRecord } from '../kafka/port.ts';
 import { defaultCodecLimits } from './codec-limits.ts';
-import { encodeTask, readHead } from './envelope.ts';
+import { encodeTask } from './envelope.ts';
 import { readNotBefore } from './not-before.ts';
+import { readHead } from './read-record.ts';
 
 async function recordOf(notBeforeMs?: number): Promise<IncomingRecord> {
   const task = { id: 'i', type: 't', version: 1, payload: 1, key: 'i', enqueuedAtMs: 5, notBeforeMs };

@@ -4,16 +4,9 @@ import { RecordUndecodableError } from '../errors/task-errors.ts';
 import type { IncomingRecord } from '../kafka/port.ts';
 import { payloadJson } from './body.ts';
 import { defaultCodecLimits } from './codec-limits.ts';
-import {
-  decodeBody,
-  type EncodedTask,
-  encodeTask,
-  type PayloadReading,
-  type RecordHead,
-  readHead,
-  type TaskToEncode,
-} from './envelope.ts';
+import { type EncodedTask, encodeTask, type TaskToEncode } from './envelope.ts';
 import { type BodyManifest, manifestHeader } from './manifest.ts';
+import { decodeBody, type PayloadReading, type RecordHead, readHead } from './read-record.ts';
 
 const manifest: BodyManifest = {
   upload: 'upload-1',

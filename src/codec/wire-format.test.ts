@@ -5,11 +5,12 @@ import type { IncomingRecord, OutgoingRecord } from '../kafka/port.ts';
 import { defaultCodecLimits } from './codec-limits.ts';
 import { Decoding, partEncoding } from './coding.ts';
 import { combineCrc32c, crc32c } from './crc32c.ts';
-import { decodeBody, encodeTask, readHead, type TaskToEncode } from './envelope.ts';
+import { encodeTask, type TaskToEncode } from './envelope.ts';
 import { type BodyManifest, partLength } from './manifest.ts';
 import { encodePart, readPartContent, readPartHead } from './part.ts';
 import { murmur2, partitionOf } from './partition.ts';
 import { codecSet } from './payload-codec.ts';
+import { decodeBody, readHead } from './read-record.ts';
 
 /** A record, its bytes in hex. */
 interface HexRecord {

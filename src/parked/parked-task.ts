@@ -1,10 +1,10 @@
 import { untilAborted } from '../clock/until-aborted.ts';
 import { defaultCodecLimits } from '../codec/codec-limits.ts';
 import { Decoding, type PartDecoding } from '../codec/coding.ts';
-import { decodeBody, type RecordHead, readHead } from '../codec/envelope.ts';
 import type { BodyManifest } from '../codec/manifest.ts';
 import type { ParkedCopy } from '../codec/parked-copy.ts';
 import type { CodecSet } from '../codec/payload-codec.ts';
+import { decodeBody, type RecordHead, readHead } from '../codec/read-record.ts';
 import { PartsLostError } from '../errors/body-errors.ts';
 import { isCodecMissing } from '../errors/codec-errors.ts';
 import { isControlError } from '../errors/control-errors.ts';

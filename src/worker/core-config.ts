@@ -1,5 +1,5 @@
-import { readHead } from '../codec/envelope.ts';
 import { readNotBefore } from '../codec/not-before.ts';
+import { readHead } from '../codec/read-record.ts';
 import type { Retention } from '../options/retention.ts';
 import type { TaskRegistry } from '../tasks/task-registry.ts';
 import { HORIZON_MAX } from './core/commit-metadata.ts';

@@ -1,4 +1,4 @@
-import { readHead } from '../codec/envelope.ts';
+import { readHead } from '../codec/read-record.ts';
 import { PartsLostError } from '../errors/body-errors.ts';
 import type { Emitter } from '../telemetry/emitter.ts';
 import type { CoreReport, Run } from './core/effects.ts';

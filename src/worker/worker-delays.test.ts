@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { many, QueueRig, Signal } from '../../test/support/queue-rig.ts';
-import { readHead } from '../codec/envelope.ts';
 import { readNotBefore } from '../codec/not-before.ts';
+import { readHead } from '../codec/read-record.ts';
 import { TaskQueue } from '../queue/task-queue.ts';
 import { defineTask } from '../tasks/define-task.ts';
 import { silentLogger } from '../telemetry/logger.ts';

@@ -8,7 +8,7 @@ describe.each([
   ['parts are lost', 'data-loss', 1],
   ['codec or key is not here', 'codec-missing', 0],
 ] as const)('a task whose %s', (_, reason, lossCount) => {
-  const miss = (at: ParkedRig): void => at.rig.end(at.rig.runOf('k'), { kind: 'hold', reason, error });
+  const miss = (at: ParkedRig): unknown => at.rig.end(at.rig.runOf('k'), { kind: 'hold', reason, error });
 
   it('holds its key, counts no try, and is tried again when it is released', () => {
     const at = new ParkedRig();

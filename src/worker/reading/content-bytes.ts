@@ -1,7 +1,7 @@
 import { defaultCodecLimits } from '../../codec/codec-limits.ts';
-import { type RecordHead, readHead } from '../../codec/envelope.ts';
 import { headerNames } from '../../codec/header-names.ts';
 import type { BodyManifest } from '../../codec/manifest.ts';
+import { type RecordHead, readHead } from '../../codec/read-record.ts';
 import type { IncomingRecord } from '../../kafka/port.ts';
 import { type BodyKind, MAX_BYTES_BODY_BYTES } from '../../tasks/task-body.ts';
 import { windowBytes } from './part-source.ts';

@@ -1,4 +1,4 @@
-import { readType } from '../../codec/envelope.ts';
+import { readType } from '../../codec/read-record.ts';
 import type { IncomingRecord } from '../../kafka/port.ts';
 import type { Item } from '../core/lane.ts';
 

@@ -1,4 +1,4 @@
-import type { RecordHead } from '../../codec/envelope.ts';
+import type { RecordHead } from '../../codec/read-record.ts';
 import type { TaskBody, TaskBytes } from '../../tasks/task-body.ts';
 import { deriveTaskId } from '../../tasks/task-id.ts';
 import type { Logger } from '../../telemetry/logger.ts';

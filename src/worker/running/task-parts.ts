@@ -1,7 +1,7 @@
 import { Decoding, type PartDecoding } from '../../codec/coding.ts';
-import type { RecordHead } from '../../codec/envelope.ts';
 import { type BodyManifest, isVoid } from '../../codec/manifest.ts';
 import type { CodecSet } from '../../codec/payload-codec.ts';
+import type { RecordHead } from '../../codec/read-record.ts';
 import { RecordUndecodableError } from '../../errors/task-errors.ts';
 import type { IncomingRecord } from '../../kafka/port.ts';
 import { type BodyKind, MAX_BYTES_BODY_BYTES } from '../../tasks/task-body.ts';

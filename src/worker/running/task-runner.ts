@@ -1,9 +1,9 @@
 import type { Clock } from '../../clock/clock.ts';
 import { defaultCodecLimits } from '../../codec/codec-limits.ts';
-import { decodeBody, type RecordHead, readHead } from '../../codec/envelope.ts';
 import type { BodyManifest } from '../../codec/manifest.ts';
 import { type CodecSet, codecSet } from '../../codec/payload-codec.ts';
 import type { StoreSet } from '../../codec/payload-store.ts';
+import { decodeBody, type RecordHead, readHead } from '../../codec/read-record.ts';
 import { CodecMissingError } from '../../errors/codec-errors.ts';
 import { RetryLaterError, TaskAbortedError, type TaskAbortReason } from '../../errors/control-errors.ts';
 import { StoreMissingError } from '../../errors/store-errors.ts';
