@@ -109,6 +109,13 @@ export type { TopicProblem } from './topics/topic-problem.ts';
 export { TopicsRefusedError } from './topics/topics-refused-error.ts';
 export type { AfterGiveUp, RateLimit } from './worker/core/type-policy.ts';
 export type { RevokeReason } from './worker/partition-hooks.ts';
+export type {
+  PinnedBy,
+  RetentionAlarm,
+  RetentionHealth,
+  RetentionPin,
+  RetentionRefusal,
+} from './worker/retention/retention-health.ts';
 export type { FailureVerdict } from './worker/running/classify.ts';
 export type { TaskContext, WorkerMiddleware } from './worker/running/task-context.ts';
 export type { RetryOptions, TypeOptions } from './worker/type-options.ts';
