@@ -60,7 +60,7 @@ export class Purger {
     this.#intervalMs = retention.purgeIntervalMs;
     this.#repeatMs = Math.min(TEN_MINUTES_MS, keptMs);
     this.#times = new BrokerTimes(deps.topics, this.#repeatMs);
-    this.#pins = new ReportBook(this.#repeatMs, ({ topic, partition }) => `${topic}/${partition}`);
+    this.#pins = new ReportBook(this.#repeatMs, ({ topic, partition }) => `${topic}/${partition}`, mergePins);
     this.#alarms = new ReportBook(this.#repeatMs, ({ partition }) => String(partition));
     this.#refusals = new ReportBook(this.#repeatMs, ({ topic }) => topic);
   }
@@ -179,6 +179,12 @@ export class Purger {
     this.#restingUntilMs.delete(topic);
     return false;
   }
+}
+
+/** How old and how large it is was asked for when it was told. */
+function mergePins(told: RetentionPin, now: RetentionPin): RetentionPin {
+  if (told.offset !== now.offset || told.by.kind !== now.by.kind) return now;
+  return { ...now, ageMs: Math.max(told.ageMs, now.ageMs), bytes: told.bytes };
 }
 
 function notAllowed(topic: string, failure: KafkaFailure): RetentionRefusal {

@@ -5,11 +5,18 @@
 export class ReportBook<T> {
   readonly #repeatMs: number;
   readonly #nameOf: (what: T) => string;
+  readonly #merge: (told: T, now: T) => T;
   #known = new Map<string, { readonly what: T; readonly toldAtMs: number }>();
 
-  constructor(repeatMs: number, nameOf: (what: T) => string) {
+  /** `merge`: what is still there now, with what is only known of it from when it was told. */
+  constructor(
+    repeatMs: number,
+    nameOf: (what: T) => string,
+    merge: (told: T, now: T) => T = (_told, now) => now,
+  ) {
     this.#repeatMs = repeatMs;
     this.#nameOf = nameOf;
+    this.#merge = merge;
   }
 
   /** Those of all there is now that are to be told. */
@@ -28,13 +35,14 @@ export class ReportBook<T> {
       found.map((what) => {
         const name = this.#nameOf(what);
         const now = toldOf.get(name);
-        const toldAtMs = now === undefined ? (before.get(name)?.toldAtMs ?? nowMs) : nowMs;
-        return [name, { what: now ?? before.get(name)?.what ?? what, toldAtMs }];
+        if (now !== undefined) return [name, { what: now, toldAtMs: nowMs }];
+        const known = before.get(name);
+        if (known === undefined) return [name, { what, toldAtMs: nowMs }];
+        return [name, { what: this.#merge(known.what, what), toldAtMs: known.toldAtMs }];
       }),
     );
   }
 
-  /** In the words in which it was told. */
   get current(): readonly T[] {
     return [...this.#known.values()].map(({ what }) => what);
   }

@@ -45,6 +45,13 @@ describe('what pins records', () => {
     const health = judgeHealth('running', { retention: owner.purger.health }, 0);
     expect(health).toMatchObject({ status: 'degraded', retention: { pinned: [{ topic: 'q' }] } });
     expect(health.reasons).toEqual(['what is finished is kept longer than asked for in 1 partition']);
+    owner.finish(0, 6, 20); // another task now
+    open(owner.state(), 6, 'other');
+    await rig.rounds(1);
+    expect(owner.of('retention-pinned')).toHaveLength(2);
+    expect(owner.purger.health.pinned).toMatchObject([
+      { by: { key: 'other' }, offset: 6n, bytes: undefined },
+    ]);
     owner.finish(0, 20);
     await rig.rounds(2);
     expect(owner.purger.health.pinned).toEqual([]);
