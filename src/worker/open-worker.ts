@@ -1,93 +1,32 @@
-import type { Clock } from '../clock/clock.ts';
 import { defaultCodecLimits } from '../codec/codec-limits.ts';
-import type { CodecSet } from '../codec/payload-codec.ts';
-import type { StoreSet } from '../codec/payload-store.ts';
 import { WorkerStuckError } from '../errors/worker-errors.ts';
-import type {
-  Admin,
-  KafkaDriver,
-  KafkaFailure,
-  LogEnds,
-  Membership,
-  Reader,
-  TopicPartition,
-} from '../kafka/port.ts';
-import type { Retention } from '../options/retention.ts';
-import type { TaskRegistry } from '../tasks/task-registry.ts';
+import type { KafkaFailure, Membership, Reader } from '../kafka/port.ts';
 import type { Emitter } from '../telemetry/emitter.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { bothReaders } from './both-readers.ts';
 import { chooseProtocol } from './choose-protocol.ts';
-import type { LiveKeys } from './core/live-keys.ts';
-import type { SharedBudget } from './core/shared-budget.ts';
-import type { SuspectGate } from './core/suspect-gate.ts';
 import { WorkerCore } from './core/worker-core.ts';
 import { coreConfig } from './core-config.ts';
-import { type AppendState, StateJournal } from './journal/state-journal.ts';
+import { StateJournal } from './journal/state-journal.ts';
 import { ObjectPurge } from './object-purge.ts';
-import { ParkedObjects } from './parked-objects.ts';
-import { ParkedParts } from './parked-parts.ts';
-import { type AppendParked, ParkingIo } from './parking-io.ts';
+import { logEnds, openParking } from './open-parking.ts';
+import type { ParkingIo } from './parking-io.ts';
 import { PartitionHooks } from './partition-hooks.ts';
 import { PartitionIo } from './partition-io.ts';
 import { BudgetWindows } from './reading/budget-windows.ts';
-import { ParkedFeed } from './reading/parked-feed.ts';
 import { PartsFeed } from './reading/parts-feed.ts';
 import { SweepFeed } from './reading/sweep-feed.ts';
 import { TailFeed } from './reading/tail-feed.ts';
 import { taskRef } from './report-events.ts';
 import { FreshCommits } from './retention/fresh-commits.ts';
-import { needlessAfterMs, openPurger } from './retention/open-purger.ts';
+import { openPurger } from './retention/open-purger.ts';
 import type { Purger } from './retention/purger.ts';
-import type { Enqueuer } from './running/handler-context.ts';
-import type { AnyHandler, ResolvedHandler } from './running/handler-map.ts';
+import type { ResolvedHandler } from './running/handler-map.ts';
 import { type ActiveTask, TaskRunner } from './running/task-runner.ts';
+import type { WorkerDeps } from './worker-deps.ts';
 import { WorkerEngine } from './worker-engine.ts';
 import type { WorkerEvents } from './worker-events.ts';
 import type { ResolvedWorkerOptions } from './worker-options.ts';
-
-/** What a worker is made of, given by its queue. */
-export interface WorkerDeps {
-  readonly queue: string;
-  /** All groups that work on the queue. */
-  readonly groups: readonly string[];
-  readonly retention: Retention;
-  readonly registry: TaskRegistry;
-  /** What tasks are read with. */
-  readonly codecs: CodecSet;
-  /** Where large payloads and bodies may be. */
-  readonly stores: StoreSet;
-  readonly handlers: Readonly<Record<string, AnyHandler>>;
-  readonly enqueuer: Enqueuer;
-  readonly driver: () => Promise<KafkaDriver>;
-  readonly admin: () => Promise<Admin>;
-  /** Makes sure of the queue's topics, and says what they are. */
-  readonly topics: () => Promise<WorkerTopics>;
-  readonly appendState: (topic: string) => AppendState;
-  readonly appendParked: (topic: string) => AppendParked;
-  readonly budget: SharedBudget;
-  readonly liveKeys: LiveKeys;
-  readonly suspectGate: SuspectGate;
-  readonly clock: Clock;
-  readonly newId: () => string;
-  readonly workerName: string;
-  readonly onCommitted: (partition: number, frontier: number) => void;
-  /** Of a queue partition, what lies below that offset of this partition of the parked topic is history. */
-  readonly onParkedNeeded: (parked: TopicPartition, from: number) => void;
-}
-
-export interface WorkerTopics {
-  readonly queue: { readonly name: string; readonly id: string | undefined; readonly partitions: number };
-  readonly state: { readonly name: string; readonly partitions: number };
-  readonly parked: WorkerTopic;
-  readonly parts: WorkerTopic;
-}
-
-interface WorkerTopic {
-  readonly name: string;
-  readonly id: string | undefined;
-  readonly partitions: number;
-}
 
 /** Everything that exists only while a worker runs. */
 export interface Running {
@@ -218,7 +157,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     journal,
   });
   const hooks = new PartitionHooks(options, clock, events);
-  const parking = newParking(parts, { topics, core, journal, partsFeed, open });
+  const parking = openParking(parts, { topics, core, journal, partsFeed, open });
   const commits = new FreshCommits((partitions) => engine.askForCommit(partitions), clock);
   const purging = openPurger({
     ...deps,
@@ -284,54 +223,6 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
   };
 }
 
-function newParking(
-  { deps, group }: WorkerParts,
-  {
-    topics,
-    core,
-    journal,
-    partsFeed,
-    open,
-  }: {
-    readonly topics: WorkerTopics;
-    readonly core: WorkerCore;
-    readonly journal: StateJournal;
-    readonly partsFeed: PartsFeed;
-    readonly open: (role: 'parked') => Promise<Reader>;
-  },
-): ParkingIo {
-  const { clock, appendParked, retention } = deps;
-  const { parked } = topics;
-  const endsOf = (partition: number): Promise<LogEnds> => logEnds(deps, { topic: parked.name, partition });
-  const feed = new ParkedFeed({
-    group,
-    topic: parked.name,
-    openReader: () => open('parked'),
-    logEnds: ({ partition }) => endsOf(partition),
-    clock,
-  });
-  const append = appendParked(parked.name);
-  return new ParkingIo({
-    group,
-    topic: parked,
-    journal,
-    append,
-    parts: new ParkedParts({
-      feed: partsFeed,
-      append,
-      clock,
-      objects: new ParkedObjects({ stores: deps.stores, append, queue: deps.queue, topicId: parked.id }),
-    }),
-    appendAgain: appendParked(topics.queue.name),
-    feed,
-    logEnds: endsOf,
-    taskId: core.state.config.taskId,
-    wallMs: () => clock.wallMs(),
-    monotonicMs: () => clock.monotonicMs(),
-    markWithinMs: needlessAfterMs(retention),
-  });
-}
-
 function newRunner(
   { deps, options, handlers, events, logger, onStuck }: WorkerParts,
   parts: PartsFeed,
@@ -370,12 +261,6 @@ function newRunner(
       if (options.stuck.action === 'stop') onStuck(new WorkerStuckError(ref, abortedMs));
     },
   });
-}
-
-async function logEnds({ admin }: WorkerDeps, place: TopicPartition): Promise<LogEnds> {
-  const [ends] = await (await admin()).logEnds([place]);
-  if (ends === undefined) throw new Error(`the log ends of ${place.topic} were not told`);
-  return ends;
 }
 
 /** What ended after its partition was given up is void: it will run again. */

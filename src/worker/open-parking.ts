@@ -1,0 +1,66 @@
+import type { LogEnds, Reader, TopicPartition } from '../kafka/port.ts';
+import type { WorkerCore } from './core/worker-core.ts';
+import type { StateJournal } from './journal/state-journal.ts';
+import { ParkedObjects } from './parked-objects.ts';
+import { ParkedParts } from './parked-parts.ts';
+import { ParkingIo } from './parking-io.ts';
+import { ParkedFeed } from './reading/parked-feed.ts';
+import type { PartsFeed } from './reading/parts-feed.ts';
+import { needlessAfterMs } from './retention/open-purger.ts';
+import type { WorkerDeps, WorkerTopics } from './worker-deps.ts';
+
+/** What parks tasks and redrives them. */
+export function openParking(
+  { deps, group }: { readonly deps: WorkerDeps; readonly group: string },
+  {
+    topics,
+    core,
+    journal,
+    partsFeed,
+    open,
+  }: {
+    readonly topics: WorkerTopics;
+    readonly core: WorkerCore;
+    readonly journal: StateJournal;
+    readonly partsFeed: PartsFeed;
+    readonly open: (role: 'parked') => Promise<Reader>;
+  },
+): ParkingIo {
+  const { clock, appendParked, retention } = deps;
+  const { parked } = topics;
+  const endsOf = (partition: number): Promise<LogEnds> => logEnds(deps, { topic: parked.name, partition });
+  const feed = new ParkedFeed({
+    group,
+    topic: parked.name,
+    openReader: () => open('parked'),
+    logEnds: ({ partition }) => endsOf(partition),
+    clock,
+  });
+  const append = appendParked(parked.name);
+  return new ParkingIo({
+    group,
+    topic: parked,
+    journal,
+    append,
+    parts: new ParkedParts({
+      feed: partsFeed,
+      append,
+      clock,
+      objects: new ParkedObjects({ stores: deps.stores, append, queue: deps.queue, topicId: parked.id }),
+    }),
+    appendAgain: appendParked(topics.queue.name),
+    feed,
+    logEnds: endsOf,
+    taskId: core.state.config.taskId,
+    wallMs: () => clock.wallMs(),
+    monotonicMs: () => clock.monotonicMs(),
+    markWithinMs: needlessAfterMs(retention),
+  });
+}
+
+/** The ends of one log. */
+export async function logEnds({ admin }: WorkerDeps, place: TopicPartition): Promise<LogEnds> {
+  const [ends] = await (await admin()).logEnds([place]);
+  if (ends === undefined) throw new Error(`the log ends of ${place.topic} were not told`);
+  return ends;
+}
