@@ -5,6 +5,7 @@ const benches: Readonly<Record<string, () => Promise<{ readonly run: Bench }>>> 
   enqueue: () => import('./enqueue.ts'),
   consume: () => import('./consume.ts'),
   large: () => import('./large.ts'),
+  mixed: () => import('./mixed.ts'),
 };
 
 type Bench = (cluster: Awaited<ReturnType<typeof benchCluster>>) => Promise<void>;
