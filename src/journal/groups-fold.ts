@@ -45,15 +45,17 @@ export class GroupsFold {
   }
 
   /**
-   * Of these queue partitions and all groups, declared or not: the mark whose copies may lie lowest in the parked topic.
-   * Undefined when nothing parked is needed any more.
+   * Of all groups, declared or not, and of each partition of the parked topic: the mark whose copies may lie lowest there.
+   * Where nothing parked is needed any more there is none. `parkedPartition` says where a queue partition's copies are.
    */
-  lowestNeeded(includes: (partition: number) => boolean): NeededMark | undefined {
-    let lowest: NeededMark | undefined;
+  lowestNeeded(parkedPartition: (partition: number) => number): ReadonlyMap<number, NeededMark> {
+    const lowest = new Map<number, NeededMark>();
     for (const [group, fold] of [[this.#group, this.#own] as const, ...this.#others]) {
       for (const [partition, { id, key, parkedFrom }] of fold.needed()) {
-        if (!includes(partition) || parkedFrom >= (lowest?.parkedFrom ?? Number.POSITIVE_INFINITY)) continue;
-        lowest = { group, partition, id, key, parkedFrom };
+        const where = parkedPartition(partition);
+        const known = lowest.get(where);
+        if (known !== undefined && known.parkedFrom <= parkedFrom) continue;
+        lowest.set(where, { group, partition, id, key, parkedFrom });
       }
     }
     return lowest;

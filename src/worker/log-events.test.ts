@@ -23,3 +23,34 @@ it('what operators hold is written down, by key or type and partition', () => {
     'warn: operators hold keys or types of partition 4; their tasks wait',
   ]);
 });
+
+it('what keeps records that are finished, or threatens unfinished ones, is written down with who it is', () => {
+  const events = new Emitter<WorkerEvents>((error) => {
+    throw error;
+  });
+  const lines: string[] = [];
+  const note = (level: string) => (line: string) => void lines.push(`${level}: ${line}`);
+  logEvents(events, { ...silentLogger, warn: note('warn'), error: note('error') });
+  const pin = { topic: 'q', partition: 3, offset: 7n, records: 5, ageMs: 9, bytes: undefined };
+  const task = { kind: 'task', group: 'g', partition: 3, offset: 7n } as const;
+  events.emit('retention-pinned', { ...pin, by: { ...task, key: 'a' } });
+  events.emit('retention-pinned', { ...pin, by: { ...task, key: undefined } });
+  events.emit('retention-pinned', { ...pin, by: { kind: 'group', group: 'h' } });
+  events.emit('retention-pinned', {
+    ...pin,
+    by: { kind: 'parked', group: 'g', partition: 27, key: 'b', mark: 4 },
+  });
+  events.emit('retention-pinned', { ...pin, by: { kind: 'queue-partition', partition: 27 } });
+  events.emit('retention-refused', { topic: 'q', why: 'it may not', failure: undefined });
+  events.emit('retention-alarm', { partition: 3, offset: 7n, key: 'a', ageMs: 500, timeMs: 1_000 });
+  const kept = 'warn: q/3 keeps 5 records longer than asked for:';
+  expect(lines).toEqual([
+    `${kept} group 'g' has not finished the task at 3/7, of key 'a'`,
+    `${kept} group 'g' has not finished the task at 3/7`,
+    `${kept} group 'h' is declared and has never worked there`,
+    `${kept} key 'b' is parked for group 'g'`,
+    `${kept} partition 27 of the queue has tasks that may need them`,
+    'warn: nothing of q can be deleted: it may not',
+    'error: Kafka deletes the oldest unfinished task of partition 3 when it is 1000 ms old, and half of that is over',
+  ]);
+});

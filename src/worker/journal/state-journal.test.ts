@@ -154,8 +154,12 @@ describe('the journal', () => {
     expect(journal.settledConfirm('g', 3)).toEqual({ epoch, frontier: 7, topicId: 't' });
     expect(journal.settledConfirm('other', 3)).toEqual({ epoch: 2, frontier: 5, topicId: 't' });
     expect(journal.settledConfirm('third', 3)).toBeUndefined();
-    expect(journal.lowestNeeded(() => true)).toMatchObject({ group: 'other', partition: 3, parkedFrom: 11 });
-    expect(journal.lowestNeeded((partition) => partition !== 3)).toBeUndefined();
+    expect(journal.lowestNeeded((partition) => partition % 2).get(1)).toMatchObject({
+      group: 'other',
+      partition: 3,
+      parkedFrom: 11,
+    });
+    expect(journal.lowestNeeded((partition) => partition % 2).size).toBe(1);
   });
 
   it('does not take a topic that ends before what was read for the one it followed', async () => {

@@ -125,8 +125,8 @@ export class StateJournal {
   }
 
   /** See {@link GroupsFold.lowestNeeded}; as far as was read. */
-  lowestNeeded(includes: (partition: number) => boolean): NeededMark | undefined {
-    return this.#fold.lowestNeeded(includes);
+  lowestNeeded(parkedPartition: (partition: number) => number): ReadonlyMap<number, NeededMark> {
+    return this.#fold.lowestNeeded(parkedPartition);
   }
 
   /**

@@ -63,6 +63,34 @@ describe('parts', () => {
     });
   });
 
+  it('stay when the log of a queue partition moves while it is being asked about', async () => {
+    await using rig = new PurgeRig();
+    const owner = await rig.owner({ partitions: [0] });
+    rig.append('q.parts', 0, 3);
+    rig.append('q', 0, 2);
+    owner.finish(0, 0, 2);
+    await rig.pass(OLD_MS);
+    const { admin } = owner;
+    // Somebody else deletes the old task, and a newer one is there, between the two questions.
+    let asked = 0;
+    owner.admin = new Proxy(admin, {
+      get: (target, name) =>
+        name === 'offsetsForTime'
+          ? (...given: Parameters<typeof admin.offsetsForTime>) => {
+              asked += 1;
+              if (asked === 3) rig.cluster.deleteRecords({ topic: 'q', partition: 0 }, 2);
+              return admin.offsetsForTime(...given);
+            }
+          : (Reflect.get(target, name) as unknown),
+    });
+    rig.append('q', 0, 1);
+    await rig.rounds();
+    expect(rig.start('q')).toBe(2);
+    expect(rig.start('q.parts')).toBe(0); // what was read of the log and what was answered do not fit
+    await rig.rounds(1);
+    expect(rig.start('q.parts')).toBe(3);
+  });
+
   it('are kept as long as a producer says whose uploads take longer than declared', async () => {
     await using rig = new PurgeRig();
     const owner = await rig.owner();

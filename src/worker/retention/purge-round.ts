@@ -230,11 +230,13 @@ export class PurgeRounds {
   ): readonly Deletion[] {
     const { topics, journal, retention } = this.#deps;
     const { name, partitions } = topics.parked;
-    if (sideTimeMs <= 0) return [];
-    return filled.flatMap((place) => {
+    const parked = filled.filter(({ topic }) => topic === name);
+    if (sideTimeMs <= 0 || parked.length === 0) return [];
+    const lowest = journal.lowestNeeded((served) => served % partitions);
+    return parked.flatMap((place) => {
       const owner = ownerOf(round, place);
-      if (place.topic !== name || owner === undefined) return [];
-      const needed = journal.lowestNeeded((served) => served % partitions === place.partition);
+      if (owner === undefined) return [];
+      const needed = lowest.get(place.partition);
       const log = ends.of(place);
       const { below, pinned: pin } = parkedLimit(log, old.of(place), needed?.parkedFrom);
       if (pin !== undefined && needed !== undefined) {
