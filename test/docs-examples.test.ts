@@ -40,8 +40,9 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'keylane-docs-'));
   await mkdir(join(folder, 'node_modules'));
   await symlink(root, join(folder, 'node_modules/keylane'));
-  await symlink(join(root, 'node_modules/zod'), join(folder, 'node_modules/zod'));
-  await symlink(join(root, 'node_modules/@types'), join(folder, 'node_modules/@types'));
+  await mkdir(join(folder, 'node_modules/@aws-sdk'));
+  for (const name of ['zod', '@types', '@aws-sdk/client-s3'])
+    await symlink(join(root, 'node_modules', name), join(folder, 'node_modules', name));
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
   for (const page of compiledPages) await writeExamples(page);
 });

@@ -34,6 +34,7 @@ class Rig {
         if (start === undefined) throw new Error('not now');
         return { ...place, start, end: 1_000 };
       },
+      intervalMs: MINUTE_MS,
       clock: this.clock,
       logger,
     });

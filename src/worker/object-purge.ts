@@ -4,9 +4,6 @@ import { type ObjectPlace, objectPrefix, objectsBelow } from '../codec/stored-ob
 import type { LogEnds, TopicPartition } from '../kafka/port.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
-/** How often the logs are looked at. */
-const INTERVAL_MS = 60_000;
-
 /** Whether or not a log's start has moved, what lies below is looked for again: an upload that was given up may end late. */
 const LOOK_AGAIN_MS = 3_600_000;
 
@@ -29,6 +26,8 @@ interface ObjectPurgeDeps {
   /** Partitions of the queue that this worker has now. */
   readonly owned: () => Iterable<{ readonly partition: number; readonly phase: string }>;
   readonly logEnds: (place: TopicPartition) => Promise<LogEnds>;
+  /** How often the logs are looked at. */
+  readonly intervalMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -69,7 +68,7 @@ export class ObjectPurge {
 
   #later(): void {
     if (this.#isClosed) return;
-    this.#timer = this.#deps.clock.setTimer(INTERVAL_MS, () => {
+    this.#timer = this.#deps.clock.setTimer(this.#deps.intervalMs, () => {
       this.#running = this.#round().finally(() => this.#later());
     });
   }

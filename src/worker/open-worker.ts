@@ -201,6 +201,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     topics,
     owned: () => core.state.partitions.values(),
     logEnds: (place) => logEnds(deps, place),
+    intervalMs: deps.retention.purgeIntervalMs,
     clock,
     logger: parts.logger,
   });

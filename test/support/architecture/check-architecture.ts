@@ -10,8 +10,8 @@ const LAYERS = [
   ['kafka'],
   ['kafka/confluent', 'kafka/platformatic', 'kafka/memory'],
   ['tasks', 'codec', 'telemetry', 'journal'],
-  ['producer', 'worker', 'parked', 'topics', 'store'],
-  ['queue', 'index.ts'],
+  ['producer', 'worker', 'parked', 'topics'],
+  ['queue', 'store', 'index.ts'],
   ['testing', 'cli', 'board'],
 ] as const;
 
@@ -21,6 +21,7 @@ const NEIGHBOURS: readonly (readonly [from: string, to: string])[] = [
   ['codec', 'tasks'],
   ['codec', 'journal'],
   ['index.ts', 'queue'],
+  ['index.ts', 'store'],
 ];
 
 const ADAPTERS: readonly string[] = ['kafka/confluent', 'kafka/platformatic', 'kafka/memory'];

@@ -1,15 +1,15 @@
 import { execFile } from 'node:child_process';
-import { access, cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { askForCoordinator } from './ask-broker.ts';
 import { BrokerProcess } from './broker-process.ts';
 import { SECRET, USER } from './credentials.ts';
 import { locked } from './file-lock.ts';
 import { freePorts } from './free-ports.ts';
+import { CACHE, classPathOf, exists, fetchJars, javaCommand } from './maven.ts';
 
 const run = promisify(execFile);
 
@@ -19,7 +19,12 @@ const KAFKA_VERSION = '4.4.0';
 /** Kafka logs through slf4j 1.7 and brings no binding; this is the one its own distribution uses. */
 const LOG4J_VERSION = '2.25.5';
 
-const CACHE = fileURLToPath(new URL('../../../.cache/', import.meta.url));
+/** Said when there is none. */
+const WANTED = {
+  what: 'No real Kafka for the tests',
+  instead:
+    'Either set KAFKA_BROKERS=host:port,... to a cluster for tests (docker compose up gives one), or install',
+};
 
 const FORMATTED = 'formatted';
 const ARCHIVE = 'classes.jsa';
@@ -39,25 +44,9 @@ export interface KafkaJars {
   readonly classArchive: string | undefined;
 }
 
-/** Says in plain words why there is no real Kafka on this machine. */
-class KafkaUnavailableError extends Error {
-  constructor(what: string, cause?: unknown) {
-    super(
-      `No real Kafka for the tests: ${what}\n` +
-        'Either set KAFKA_BROKERS=host:port,... to a cluster for tests (docker compose up gives one), or install ' +
-        'Java 17 or newer and Maven:\n' +
-        '  Debian, Ubuntu:  apt-get install openjdk-17-jdk-headless maven\n' +
-        '  Fedora:          dnf install java-21-openjdk-headless maven\n' +
-        '  macOS:           brew install openjdk maven',
-      { cause },
-    );
-    this.name = 'KafkaUnavailableError';
-  }
-}
-
 /** Fetches the jars on first use and keeps them in `.cache/`; safe when several processes come first at once. */
 export async function kafkaJars(): Promise<KafkaJars> {
-  const java = await javaCommand();
+  const java = await javaCommand(WANTED);
   const home = join(CACHE, `apache-kafka-${KAFKA_VERSION}`);
   if (!(await exists(join(home, COMPLETE)))) {
     await mkdir(CACHE, { recursive: true });
@@ -69,67 +58,18 @@ export async function kafkaJars(): Promise<KafkaJars> {
   return { java, classPath: await classPathOf(home), formattedData: join(home, FORMATTED), classArchive };
 }
 
-async function javaCommand(): Promise<string> {
-  const home = process.env['JAVA_HOME'];
-  const java = home === undefined || home === '' ? 'java' : join(home, 'bin', 'java');
-  const { stderr } = await run(java, ['-version']).catch((error: unknown) => {
-    throw new KafkaUnavailableError(`\`${java} -version\` does not run.`, error);
-  });
-  const major = Number(/version "(\d+)/.exec(stderr)?.[1] ?? 0);
-  if (major < 17)
-    throw new KafkaUnavailableError(`Java is too old (${stderr.split('\n')[0]}); brokers need 17.`);
-  return java;
-}
-
-async function classPathOf(home: string): Promise<string> {
-  const lib = join(home, 'lib');
-  const jars = (await readdir(lib)).filter((name) => name.endsWith('.jar')).sort();
-  return jars.map((name) => join(lib, name)).join(delimiter);
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}
-
 /** Everything is made where it stays: the JVM takes the archive only for jars at the same place. */
 async function install(java: string, home: string): Promise<void> {
   await rm(home, { recursive: true, force: true });
   await mkdir(home, { recursive: true });
-  const pom = join(home, 'pom.xml');
-  await writeFile(pom, POM);
-  const goal = 'org.apache.maven.plugins:maven-dependency-plugin:3.7.1:copy-dependencies';
-  const options = [
-    '-B',
-    '-q',
-    '-f',
-    pom,
-    goal,
-    `-DoutputDirectory=${join(home, 'lib')}`,
-    '-DincludeScope=runtime',
-  ];
-  await run('mvn', options, { maxBuffer: 2 ** 26 }).catch((error: unknown) => {
-    const output = outputOf(error);
-    throw new KafkaUnavailableError(
-      output === undefined
-        ? '`mvn` does not run.'
-        : `Maven could not fetch its jars:\n${output.slice(-2000)}`,
-      error,
-    );
-  });
+  await fetchJars(home, WANTED, [
+    `org.apache.kafka:kafka_2.13:${KAFKA_VERSION}`,
+    `org.apache.logging.log4j:log4j-slf4j-impl:${LOG4J_VERSION}`,
+  ]);
   const classPath = await classPathOf(home);
   await format(java, classPath, home);
   await recordClasses(java, classPath, home);
   await writeFile(join(home, COMPLETE), '');
-}
-
-function outputOf(error: unknown): string | undefined {
-  if (typeof error !== 'object' || error === null) return undefined;
-  const stdout = 'stdout' in error && typeof error.stdout === 'string' ? error.stdout : '';
-  const stderr = 'stderr' in error && typeof error.stderr === 'string' ? error.stderr : '';
-  return stdout + stderr === '' ? undefined : stdout + stderr;
 }
 
 /** Runs Kafka's own format tool once, with the SCRAM user in it, and keeps what it wrote. */
@@ -181,23 +121,3 @@ function loneBroker(port: number, controllerPort: number, data: string): string 
 
 /** Only names the throw-away cluster that is formatted here; every started cluster gets its own. */
 const CLUSTER_ID = 'MkU3OEVBNTcwNTJENDM2Qk';
-
-const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>keylane</groupId>
-  <artifactId>kafka-for-tests</artifactId>
-  <version>1</version>
-  <dependencies>
-    <dependency>
-      <groupId>org.apache.kafka</groupId>
-      <artifactId>kafka_2.13</artifactId>
-      <version>${KAFKA_VERSION}</version>
-    </dependency>
-    <dependency>
-      <groupId>org.apache.logging.log4j</groupId>
-      <artifactId>log4j-slf4j-impl</artifactId>
-      <version>${LOG4J_VERSION}</version>
-    </dependency>
-  </dependencies>
-</project>
-`;

@@ -1,0 +1,177 @@
+import {
+  AbortMultipartUploadCommand,
+  type CompletedPart,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  type S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import { PartBuffers } from '../producer/upload/part-buffers.ts';
+import { Places } from '../producer/upload/places.ts';
+import { gather, type Piece } from './gather.ts';
+import { keepTrying } from './keep-trying.ts';
+import { isOver, mayPass } from './s3-errors.ts';
+
+/** A server that is down, or started again, is waited for so long. */
+const TRY_MS = 60_000;
+
+/** One request with a part: the slowest link that is of use sends one in less. */
+const PART_MS = 60_000;
+
+/** S3 may take minutes to put the parts together. */
+const COMPLETE_MS = 300_000;
+
+/** What was begun is taken back, as far as that is done in so long. */
+const TAKE_BACK_MS = 5_000;
+
+interface S3UploadsOptions {
+  readonly client: S3Client;
+  readonly bucket: string;
+  readonly partBytes: number;
+  readonly maxParts: number;
+}
+
+/** What the uploads to one bucket share: the memory of their parts, and how many of those are sent at once. */
+export class S3Uploads {
+  readonly client: S3Client;
+  readonly bucket: string;
+  readonly partBytes: number;
+  readonly buffers = new PartBuffers();
+  readonly places: Places;
+
+  constructor({ client, bucket, partBytes, maxParts }: S3UploadsOptions) {
+    this.client = client;
+    this.bucket = bucket;
+    this.partBytes = partBytes;
+    this.places = new Places(maxParts);
+  }
+}
+
+/** Writes one object: in one request when it is small, else in parts, each sent again for a while when that fails. */
+export class S3Upload {
+  readonly #shared: S3Uploads;
+  readonly #where: { readonly Bucket: string; readonly Key: string };
+  /** Aborted with the first failure. */
+  readonly #failing = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #open = new Set<Promise<void>>();
+  readonly #parts: CompletedPart[] = [];
+  #bytes = 0;
+
+  constructor(shared: S3Uploads, key: string, signal: AbortSignal) {
+    this.#shared = shared;
+    this.#where = { Bucket: shared.bucket, Key: key };
+    this.#signal = AbortSignal.any([signal, this.#failing.signal]);
+  }
+
+  async run(content: AsyncIterable<Uint8Array>): Promise<void> {
+    const { buffers, partBytes } = this.#shared;
+    const end = buffers.use();
+    let uploadId: string | undefined;
+    try {
+      for await (const piece of gather(content, partBytes, buffers)) {
+        this.#signal.throwIfAborted();
+        if (uploadId === undefined && piece.isLast) {
+          await this.#putWhole(piece);
+          return;
+        }
+        uploadId ??= await this.#begin();
+        await this.#send(piece, uploadId);
+      }
+      await Promise.all(this.#open);
+      this.#signal.throwIfAborted();
+      if (uploadId !== undefined) await this.#complete(uploadId);
+    } catch (error) {
+      this.#failing.abort(error);
+      await Promise.all(this.#open); // they never reject, and are aborted
+      if (uploadId !== undefined) await this.#takeBack(uploadId);
+      throw this.#failing.signal.reason;
+    } finally {
+      end();
+    }
+  }
+
+  async #putWhole({ bytes, memory }: Piece): Promise<void> {
+    const leave = await this.#shared.places.enter(this.#signal);
+    try {
+      await this.#try(PART_MS, (abortSignal) =>
+        this.#shared.client.send(new PutObjectCommand({ ...this.#where, Body: bytes }), { abortSignal }),
+      );
+    } finally {
+      leave();
+      this.#shared.buffers.giveBack(memory);
+    }
+  }
+
+  async #begin(): Promise<string> {
+    const { UploadId } = await this.#try(PART_MS, (abortSignal) =>
+      this.#shared.client.send(new CreateMultipartUploadCommand(this.#where), { abortSignal }),
+    );
+    if (UploadId === undefined) throw new Error('the store began an upload and gave it no id');
+    return UploadId;
+  }
+
+  /** Resolves when it is on its way. */
+  async #send({ bytes, memory }: Piece, UploadId: string): Promise<void> {
+    const { client, places, buffers } = this.#shared;
+    const leave = await places.enter(this.#signal);
+    this.#bytes += bytes.length;
+    const PartNumber = this.#parts.push({}); // from 1
+    const command = { ...this.#where, UploadId, PartNumber, Body: bytes };
+    const sent = this.#try(PART_MS, (abortSignal) =>
+      client.send(new UploadPartCommand(command), { abortSignal }),
+    )
+      .then(
+        ({ ETag, ChecksumCRC32, ChecksumCRC32C, ChecksumCRC64NVME, ChecksumSHA1, ChecksumSHA256 }) => {
+          // Those that the client has made and the store confirmed are wanted again at the end.
+          const checksums = {
+            ChecksumCRC32,
+            ChecksumCRC32C,
+            ChecksumCRC64NVME,
+            ChecksumSHA1,
+            ChecksumSHA256,
+          };
+          this.#parts[PartNumber - 1] = { PartNumber, ETag, ...checksums };
+        },
+        (error: unknown) => this.#failing.abort(error),
+      )
+      .finally(() => {
+        this.#open.delete(sent);
+        leave();
+        buffers.giveBack(memory);
+      });
+    this.#open.add(sent);
+  }
+
+  async #complete(UploadId: string): Promise<void> {
+    const command = { ...this.#where, UploadId, MultipartUpload: { Parts: this.#parts } };
+    try {
+      await this.#try(COMPLETE_MS, (abortSignal) =>
+        this.#shared.client.send(new CompleteMultipartUploadCommand(command), { abortSignal }),
+      );
+    } catch (error) {
+      if (!isOver(error) || !(await this.#isThere())) throw error;
+      // An earlier try has done it, and its answer was lost.
+    }
+  }
+
+  async #isThere(): Promise<boolean> {
+    const { ContentLength } = await this.#try(PART_MS, (abortSignal) =>
+      this.#shared.client.send(new HeadObjectCommand(this.#where), { abortSignal }),
+    );
+    return ContentLength === this.#bytes;
+  }
+
+  /** What is left then, the bucket's rule for incomplete uploads deletes. */
+  async #takeBack(UploadId: string): Promise<void> {
+    const abortSignal = AbortSignal.timeout(TAKE_BACK_MS);
+    const command = new AbortMultipartUploadCommand({ ...this.#where, UploadId });
+    await this.#shared.client.send(command, { abortSignal }).catch(() => {});
+  }
+
+  #try<T>(eachMs: number, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return keepTrying(act, { forMs: TRY_MS, eachMs, signal: this.#signal, mayPass });
+  }
+}
