@@ -23,13 +23,13 @@ export class GroupsFold {
     this.#own = new JournalFold(group);
   }
 
-  /** The entry, if it is one of the own group and was not added before. */
-  add(offset: number, value: Buffer): WrittenEntry | undefined {
+  /** The entry, if it is one of the own group and was not added before. `writtenAtMs`: by the brokers' clocks. */
+  add(offset: number, value: Buffer, writtenAtMs?: number): WrittenEntry | undefined {
     const entry = decodeEntry(value.toString('utf8'));
     if (entry === undefined) return undefined;
-    if (entry.group === this.#group) return this.#own.addEntry(offset, entry);
+    if (entry.group === this.#group) return this.#own.addEntry(offset, entry, writtenAtMs);
     const thinned = thin(entry);
-    if (thinned !== undefined) this.#other(entry.group).addEntry(offset, thinned);
+    if (thinned !== undefined) this.#other(entry.group).addEntry(offset, thinned, writtenAtMs);
     return undefined;
   }
 
@@ -38,10 +38,14 @@ export class GroupsFold {
     return this.#own.history(partition, upTo);
   }
 
-  /** The newest confirmation of a group, as far as nothing that is yet to come can make it void. */
-  settledConfirm(group: string, partition: number): JournalHistory['newestConfirm'] {
+  /** See {@link PartitionJournal.settledConfirm}. */
+  settledConfirm(
+    group: string,
+    partition: number,
+    openBeforeMs = Number.NEGATIVE_INFINITY,
+  ): JournalHistory['newestConfirm'] {
     const fold = group === this.#group ? this.#own : this.#others.get(group);
-    return fold?.settledConfirm(partition);
+    return fold?.settledConfirm(partition, openBeforeMs);
   }
 
   /**

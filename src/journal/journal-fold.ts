@@ -18,14 +18,14 @@ export class JournalFold {
   }
 
   /** The entry of this group, if it was not added before. */
-  addEntry(offset: number, entry: JournalEntry): WrittenEntry | undefined {
+  addEntry(offset: number, entry: JournalEntry, writtenAtMs?: number): WrittenEntry | undefined {
     let journal = this.#journals.get(entry.partition);
     if (journal === undefined) {
       journal = new PartitionJournal();
       this.#journals.set(entry.partition, journal);
     }
     const written = Object.assign(entry, { offset });
-    return journal.add(written) ? written : undefined;
+    return journal.add(written, writtenAtMs) ? written : undefined;
   }
 
   /** See {@link PartitionJournal.history}. */
@@ -34,8 +34,8 @@ export class JournalFold {
   }
 
   /** See {@link PartitionJournal.settledConfirm}. */
-  settledConfirm(partition: number): JournalHistory['newestConfirm'] {
-    return this.#journals.get(partition)?.settledConfirm;
+  settledConfirm(partition: number, openBeforeMs: number): JournalHistory['newestConfirm'] {
+    return this.#journals.get(partition)?.settledConfirm(openBeforeMs);
   }
 
   /** See {@link PartitionJournal.needed}; of all partitions that were spoken of. */

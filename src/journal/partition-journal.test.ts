@@ -56,6 +56,56 @@ describe('a journal that is folded as it is read', () => {
   });
 });
 
+describe('the newest confirmation that lasts', () => {
+  const NOT_YET = Number.NEGATIVE_INFINITY;
+
+  /** A claim that is confirmed, another one that never is, and two more confirmations of the first. */
+  function withStray(): PartitionJournal {
+    const journal = new PartitionJournal();
+    journal.add(claim(0));
+    journal.add(confirm(1, 0, 5), 1_000);
+    journal.add(claim(2));
+    journal.add(confirm(3, 0, 9), 2_000);
+    journal.add(confirm(4, 0, 12), 3_000);
+    return journal;
+  }
+
+  it('is one that no claim can make void any more', () => {
+    const journal = new PartitionJournal();
+    journal.add(claim(0));
+    journal.add(confirm(1, 0, 5), 1_000);
+    expect(journal.settledConfirm(NOT_YET)?.frontier).toBe(5);
+    journal.add(confirm(2, 0, 7), 2_000);
+    expect(journal.settledConfirm(NOT_YET)?.frontier).toBe(7);
+    expect(withStray().settledConfirm(NOT_YET)?.frontier).toBe(5);
+  });
+
+  it('is in time one behind a claim that nobody confirms', () => {
+    const journal = withStray();
+    const frontierAt = (openBeforeMs: number) => journal.settledConfirm(openBeforeMs)?.frontier;
+    expect([1_500, 2_000, 2_001, 3_000, 3_001].map(frontierAt)).toEqual([5, 5, 9, 9, 12]);
+  });
+
+  it('is never one that has been made void', () => {
+    const journal = withStray();
+    journal.add(claim(5));
+    journal.add(confirm(6, 2, 6), 4_000);
+    expect(journal.settledConfirm(3_500)?.frontier).toBe(5);
+    expect(journal.settledConfirm(4_001)).toMatchObject({ epoch: 2, frontier: 6 });
+    journal.add(confirm(7, 5, 8), 5_000);
+    expect(journal.settledConfirm(NOT_YET)).toMatchObject({ epoch: 5, frontier: 8 });
+  });
+
+  it('is none of unknown age', () => {
+    const journal = new PartitionJournal();
+    journal.add(claim(0));
+    journal.add(confirm(1, 0, 5));
+    journal.add(claim(2));
+    journal.add(confirm(3, 0, 9));
+    expect(journal.settledConfirm(Number.MAX_SAFE_INTEGER)?.frontier).toBe(5);
+  });
+});
+
 describe('a fold of many journals', () => {
   it('keeps groups and partitions apart', () => {
     fc.assert(
@@ -87,7 +137,7 @@ function claim(offset: number): WrittenEntry {
   return { kind: 'claim', group: 'g', partition: 0, by: 'w', offset };
 }
 
-function confirm(offset: number, epoch: number): WrittenEntry {
-  const said = { frontier: 0, topicId: '', reason: 'taken' } as const;
+function confirm(offset: number, epoch: number, frontier = 0): WrittenEntry {
+  const said = { frontier, topicId: '', reason: 'taken' } as const;
   return { kind: 'confirm', group: 'g', partition: 0, epoch, ...said, offset };
 }

@@ -21,28 +21,46 @@ export class PartitionJournal {
   readonly #settled = new JournalSummary();
   /** What follows. */
   #open: WrittenEntry[] = [];
+  /** Of the confirmations among it: when they were written, by the brokers' clocks. */
+  #writtenAtMs = new Map<number, number>();
   /** The newest claim among it; without one there is nothing open. */
   #openClaim: number | undefined;
   #nextOffset = 0;
 
-  /** False for an entry that was added before. */
-  add(entry: WrittenEntry): boolean {
+  /** False for an entry that was added before. `writtenAtMs`: by the brokers' clocks; left out, it is not known. */
+  add(entry: WrittenEntry, writtenAtMs = Number.POSITIVE_INFINITY): boolean {
     if (entry.offset < this.#nextOffset) return false;
     this.#nextOffset = entry.offset + 1;
     if (entry.kind === 'claim') this.#openClaim = entry.offset;
     this.#open.push(entry);
+    if (entry.kind === 'confirm') this.#writtenAtMs.set(entry.offset, writtenAtMs);
     const settles =
       this.#openClaim === undefined || (entry.kind === 'confirm' && entry.epoch === this.#openClaim);
     if (!settles) return true;
     this.#settled.addAll(this.#open);
     this.#open = [];
+    this.#writtenAtMs.clear();
     this.#openClaim = undefined;
     return true;
   }
 
-  /** The newest confirmation, as far as nothing that is yet to come can make it void. */
-  get settledConfirm(): JournalHistory['newestConfirm'] {
-    return this.#settled.newestConfirm;
+  /**
+   * The newest confirmation, as far as nothing that is yet to come can make it void. One that only a claim could make void
+   * which was there before it, and has not been confirmed since, counts once it was written before `openBeforeMs`. Such
+   * claims stay: they are of workers that were expelled from their group and did not know it yet. What is stated after
+   * one would not count until the partition has a new owner.
+   */
+  settledConfirm(openBeforeMs: number): JournalHistory['newestConfirm'] {
+    const settled = this.#settled.newestConfirm;
+    const old = [...this.#writtenAtMs].filter(([, writtenAtMs]) => writtenAtMs < openBeforeMs);
+    if (old.length === 0) return settled;
+    const offsets = new Set(old.map(([offset]) => offset));
+    const epoch = this.history(Number.POSITIVE_INFINITY).newestConfirmedEpoch;
+    for (const entry of this.#open.toReversed()) {
+      if (entry.kind !== 'confirm' || entry.epoch !== epoch || !offsets.has(entry.offset)) continue;
+      return { epoch: entry.epoch, frontier: entry.frontier, topicId: entry.topicId };
+    }
+    return settled;
   }
 
   /**

@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import { systemClock } from '../clock/clock.ts';
 import { type CodecSet, codecSet } from '../codec/payload-codec.ts';
 import { type StoreSet, storeSet } from '../codec/payload-store.ts';
 import { EnqueueError } from '../errors/enqueue-error.ts';
@@ -239,7 +238,7 @@ export class TaskQueue<T extends TaskMap> {
         budget: this.#kafka.budget,
         liveKeys: this.#kafka.liveKeys,
         suspectGate: this.#kafka.suspectGate,
-        clock: systemClock,
+        clock: this.#kafka.clock,
         newId: () => newTaskId(Date.now()),
         workerName: `${hostname()}-${process.pid}-${workerCount}`,
         onCommitted: (partition, frontier) => {

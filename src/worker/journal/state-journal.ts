@@ -120,8 +120,8 @@ export class StateJournal {
   }
 
   /** See {@link GroupsFold.settledConfirm}; as far as was read. */
-  settledConfirm(group: string, partition: number): JournalHistory['newestConfirm'] {
-    return this.#fold.settledConfirm(group, partition);
+  settledConfirm(group: string, partition: number, openBeforeMs?: number): JournalHistory['newestConfirm'] {
+    return this.#fold.settledConfirm(group, partition, openBeforeMs);
   }
 
   /** See {@link GroupsFold.lowestNeeded}; as far as was read. */
@@ -203,7 +203,10 @@ export class StateJournal {
         if (records.length === 0) return;
         for (const record of records) {
           this.#reached.set(record.partition, record.offset + 1);
-          const entry = record.value === null ? undefined : this.#fold.add(record.offset, record.value);
+          const entry =
+            record.value === null
+              ? undefined
+              : this.#fold.add(record.offset, record.value, record.timestampMs);
           if (entry !== undefined) this.#onEntry(entry);
         }
         this.#wake();

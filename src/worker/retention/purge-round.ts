@@ -194,12 +194,14 @@ export class PurgeRounds {
     partitions: readonly PartitionState[],
     places: readonly TopicPartition[],
   ): Promise<(owner: PartitionState) => readonly GroupProgress[]> {
-    const { group: own, groups, journal } = this.#deps;
+    const { group: own, groups, journal, retention } = this.#deps;
+    // Whoever claimed a partition and has not confirmed it for so long does not come back to it.
+    const openBeforeMs = round.brokerNowMs - retention.keepFinishedMs;
     const confirmed = new Map(
       partitions.map((owner) => [
         owner,
         groups.map((group) => {
-          const found = journal.settledConfirm(group, owner.partition);
+          const found = journal.settledConfirm(group, owner.partition, openBeforeMs);
           return found?.topicId === owner.topicId ? found.frontier : undefined;
         }),
       ]),

@@ -1,0 +1,32 @@
+import { expect, it } from 'vitest';
+import { mutants } from './mutants.ts';
+import { runSchedule, type Schedule } from './schedule.ts';
+
+const RUNS = 25;
+const MOST_RUNS = 1_000;
+
+it('nothing goes that a group still needs, and all that none needs does', { timeout: 120_000 }, async () => {
+  const sums: Record<string, number> = {};
+  for (let seed = 1; seed <= RUNS; seed += 1) {
+    const { violations, counts } = await runSchedule(seed);
+    expect({ seed, violations }).toEqual({ seed, violations: [] });
+    for (const [name, count] of Object.entries(counts)) sums[name] = (sums[name] ?? 0) + count;
+  }
+  // Runs that exercised nothing prove nothing.
+  const least = { tasks: 1_000, runs: 2_500, purges: 100, setBack: 20, obeyed: 20, crashes: 30, freezes: 30 };
+  const missing = Object.entries(least).filter(([name, count]) => (sums[name] ?? 0) < count);
+  expect({ missing, sums }).toEqual({ missing: [], sums });
+});
+
+it.each(Object.entries(mutants))(
+  'is found when it %s',
+  { timeout: 300_000 },
+  async (_name, { around, found }) => {
+    let failed: Schedule | undefined;
+    for (let seed = 1; seed <= MOST_RUNS && failed === undefined; seed += 1) {
+      const schedule = await runSchedule(seed, around);
+      if (schedule.violations.length > 0) failed = schedule;
+    }
+    expect(failed?.violations).toContainEqual(expect.stringMatching(found));
+  },
+);
