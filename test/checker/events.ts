@@ -84,6 +84,10 @@ export type WorkerEvent =
   | { readonly event: 'halted'; readonly partition: number; readonly reason: string }
   /** The worker said that it parked this key, from the task at this offset on, or that task alone. */
   | ({ readonly event: 'parked' } & ParkedPlace)
+  /** The process found offsets that somebody had set back, and runs tasks again from there on. */
+  | { readonly event: 'rewind-obeyed'; readonly partition: number; readonly offset: number }
+  /** The worker said that this task's record came too late to count, and was not run. */
+  | { readonly event: 'task-void'; readonly id: string; readonly partition: number; readonly offset: number }
   /** What the process holds, what its readers have handed to it since it began, and how long it stood still lately. */
   | {
       readonly event: 'gauge';

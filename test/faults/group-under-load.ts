@@ -65,7 +65,8 @@ export async function startGroup(
 }
 
 export interface LoadPlan {
-  readonly keys: number;
+  /** Or how many. */
+  readonly keys: readonly string[] | number;
   readonly everyMs: number;
   /** It goes on until so many tasks are acknowledged, however slow the machine is. */
   readonly atLeast: number;
@@ -81,17 +82,23 @@ export class SteadyLoad {
   constructor(world: World, producer: Child, plan: LoadPlan) {
     this.#world = world;
     this.#atLeast = plan.atLeast;
-    const keys = Array.from({ length: plan.keys }, (_, i) => `key-${i}`);
+    const keys =
+      typeof plan.keys === 'number' ? Array.from({ length: plan.keys }, (_, i) => `key-${i}`) : plan.keys;
     this.#running = this.#run(producer, { keys, everyMs: plan.everyMs });
     this.#running.catch(() => undefined);
   }
 
   /** Resolves when the last round is enqueued, and all of it finished. */
   async end(quietMs = QUIET_MS): Promise<void> {
+    await this.stop();
+    await drain(this.#world, quietMs);
+  }
+
+  /** Resolves when the last round is enqueued. */
+  async stop(): Promise<void> {
     await this.#world.until('enough enqueued', (view) => view.acked.size >= this.#atLeast, ENOUGH_MS);
     this.#isOver = true;
     await this.#running;
-    await drain(this.#world, quietMs);
   }
 
   async #run(producer: Child, order: ProducerOrder): Promise<void> {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
+import { defaultCodecLimits } from '../../src/codec/codec-limits.ts';
 import type { PayloadPrint } from '../checker/events.ts';
 import { SeededRandom } from '../checker/seeded-random.ts';
 import { type ContentKind, chunksOf, type LargeContent } from '../support/large-content.ts';
@@ -22,6 +23,23 @@ export function contentOf({ seed, minBytes, maxBytes, kinds }: BodyPlan, call: n
 
 export function streamOf(content: LargeContent): Readable {
   return Readable.from(chunksOf(content), { objectMode: false });
+}
+
+/** The first part comes at once, and the rest bit by bit, the last of it after this time. */
+export function slowStreamOf(content: LargeContent, ms: number): Readable {
+  return Readable.from(slowly(content, ms), { objectMode: false });
+}
+
+async function* slowly(content: LargeContent, ms: number): AsyncGenerator<Buffer, void> {
+  const atOnce = defaultCodecLimits.maxRecordBytes;
+  let given = 0;
+  let from = performance.now();
+  for await (const chunk of chunksOf(content)) {
+    given += chunk.length;
+    if (given <= atOnce) from = performance.now();
+    else await wait(from + (ms * (given - atOnce)) / (content.bytes - atOnce) - performance.now());
+    yield chunk;
+  }
 }
 
 /** What identifies the content: by reading it, and without keeping other things of the process waiting. */

@@ -16,8 +16,10 @@ import { outage } from './scenarios/outage.ts';
 import { parallelKeys } from './scenarios/parallel-keys.ts';
 import { parkKill } from './scenarios/park-kill.ts';
 import { poisonTask } from './scenarios/poison.ts';
+import { retention } from './scenarios/retention.ts';
 import { staticMember } from './scenarios/static-member.ts';
 import { tornUploads } from './scenarios/torn-uploads.ts';
+import { uploadLifecycle } from './scenarios/upload-lifecycle.ts';
 import { workerKill } from './scenarios/worker-kill.ts';
 import { zombie } from './scenarios/zombie.ts';
 
@@ -44,6 +46,8 @@ const scenarios: readonly Scenario[] = [
   manyParked,
   largeTasks,
   tornUploads,
+  retention,
+  uploadLifecycle,
 ];
 
 const SHOWN_PER_KIND = 8;

@@ -86,6 +86,12 @@ export interface ProducerOrder {
   readonly everyMs: number;
   /** The tasks have bodies of so many bytes, whatever the settings say. */
   readonly bodyBytes?: number;
+  /** A body's first part comes at once, and the rest of it bit by bit in this time. */
+  readonly bodyMs?: number;
+  /** The records of tasks are held back for so long, on their way to the brokers. */
+  readonly holdMs?: number;
+  /** Of each call; default: the queue's. */
+  readonly timeoutMs?: number;
 }
 
 /** What a worker process may be told. */

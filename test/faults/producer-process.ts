@@ -1,10 +1,12 @@
+import type { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { EnqueueError } from '../../src/errors/enqueue-error.ts';
 import type { Receipt } from '../../src/queue/enqueue-types.ts';
 import type { PayloadPrint } from '../checker/events.ts';
 import { EventLog } from './event-log.ts';
 import { startGauges } from './gauges.ts';
-import { type BodyPlan, contentOf, printOfBody, streamOf } from './large-body.ts';
+import { heldDriver } from './held-driver.ts';
+import { type BodyPlan, contentOf, printOfBody, slowStreamOf, streamOf } from './large-body.ts';
 import { type ProducerOrder, type ProducerSettings, readSettings } from './process-settings.ts';
 import { openWorkQueue } from './queue-under-test.ts';
 import { PayloadMaker, printOf } from './work-payload.ts';
@@ -18,7 +20,8 @@ process.on('unhandledRejection', (error) => {
 });
 process.on('disconnect', () => process.exit(71));
 
-const { queue, close } = openWorkQueue(settings, (driver) => driver);
+const holding = { ms: 0 };
+const { queue, close } = openWorkQueue(settings, (driver) => heldDriver(driver, settings.queue, holding));
 const payloads = new PayloadMaker(settings.payloads);
 let calls = 0;
 const open = new Set<Promise<void>>();
@@ -34,23 +37,25 @@ interface Prepared {
 
 const randomBodies: BodyPlan = { seed: settings.payloads.seed, minBytes: 0, maxBytes: 0, kinds: ['random'] };
 
-function hasBodies({ bodyBytes }: { readonly bodyBytes?: number | undefined }): boolean {
+function hasBodies({ bodyBytes }: ProducerOrder): boolean {
   return settings.bodies !== undefined || bodyBytes !== undefined;
 }
 
-async function prepare(key: string, bodyBytes: number | undefined): Promise<Prepared> {
+async function prepare(key: string, order: ProducerOrder): Promise<Prepared> {
   calls += 1;
   const call = calls;
   const id = `${settings.life}-${call}`;
+  const { bodyBytes, bodyMs, timeoutMs } = order;
+  const options = timeoutMs === undefined ? { id } : { id, timeoutMs };
   const { bodies = randomBodies } = settings;
-  if (!hasBodies({ bodyBytes })) {
+  if (!hasBodies(order)) {
     const payload = payloads.make(key, call);
-    return { call, id, key, print: printOf(payload), enqueue: () => queue.enqueue('work', payload, { id }) };
+    return { call, id, key, print: printOf(payload), enqueue: () => queue.enqueue('work', payload, options) };
   }
   const content = { ...contentOf(bodies, call), ...(bodyBytes === undefined ? {} : { bytes: bodyBytes }) };
   const print = await printOfBody(streamOf(content));
-  const enqueue = (): Promise<Receipt> =>
-    queue.enqueue('blob', { key, call }, { id, body: streamOf(content) });
+  const body = (): Readable => (bodyMs === undefined ? streamOf(content) : slowStreamOf(content, bodyMs));
+  const enqueue = (): Promise<Receipt> => queue.enqueue('blob', { key, call }, { ...options, body: body() });
   return { call, id, key, print, enqueue };
 }
 
@@ -71,19 +76,20 @@ function carryOutCall({ call: number, id, key, print, enqueue }: Prepared): void
   open.add(call);
 }
 
-async function prepareAll({ keys, bodyBytes }: ProducerOrder): Promise<Prepared[]> {
+async function prepareAll(order: ProducerOrder): Promise<Prepared[]> {
   const all: Prepared[] = [];
-  for (const key of keys) all.push(await prepare(key, bodyBytes));
+  for (const key of order.keys) all.push(await prepare(key, order));
   return all;
 }
 
 async function carryOut(order: ProducerOrder): Promise<void> {
-  const { keys, everyMs, bodyBytes } = order;
+  const { keys, everyMs, holdMs } = order;
+  holding.ms = holdMs ?? 0;
   // Bodies take long to be made twice: not while others are on their way.
   const prepared = hasBodies(order) ? await prepareAll(order) : undefined;
   for (const [index, key] of keys.entries()) {
     while (open.size >= settings.window) await Promise.race(open);
-    carryOutCall(prepared?.[index] ?? (await prepare(key, bodyBytes)));
+    carryOutCall(prepared?.[index] ?? (await prepare(key, order)));
     if (everyMs > 0) await wait(everyMs);
   }
   await Promise.all(open);

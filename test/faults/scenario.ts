@@ -1,5 +1,6 @@
 import { keyHash } from '../../src/worker/core/key-hash.ts';
 import { type CheckOptions, type CheckReport, checkEvents } from '../checker/check-history.ts';
+import type { LogEvent } from '../checker/events.ts';
 import { checkVacuity, type Minimum } from '../checker/vacuity.ts';
 import type { KafkaCluster } from '../support/kafka/cluster.ts';
 import type { EngineMutant } from './engine-mutants.ts';
@@ -45,7 +46,7 @@ export interface Scenario {
 }
 
 /** Kafka records carry the key in UTF-8, and lanes are named by the record's bytes. */
-function laneOf(key: string): string {
+export function laneOf(key: string): string {
   return keyHash(Buffer.from(key, 'utf8').toString('latin1'));
 }
 
@@ -55,6 +56,13 @@ export interface Played {
   readonly problems: string[];
 }
 
+interface Rules {
+  readonly minimum: Minimum;
+  readonly check?: Omit<CheckOptions, 'laneOf'>;
+  /** Default: `checkEvents`. */
+  readonly judge?: (events: readonly LogEvent[], options: CheckOptions) => CheckReport;
+}
+
 /**
  * Opens a world, plays in it, ends every process, and checks what they wrote. What the play throws is a problem like a
  * violation is, and does not keep the logs from being checked.
@@ -62,7 +70,7 @@ export interface Played {
 export async function play(
   options: ScenarioOptions,
   world: WorldOptions,
-  rules: { readonly minimum: Minimum; readonly check?: Omit<CheckOptions, 'laneOf'> },
+  rules: Rules,
   script: (world: World) => Promise<void>,
 ): Promise<Played> {
   const opened = await World.open(world);
@@ -75,7 +83,7 @@ export async function play(
     problems.push(`did not come to its end: ${error instanceof Error ? error.message : String(error)}`);
   } finally {
     const events = opened.events();
-    report = checkEvents(events, { laneOf, ...rules.check });
+    report = (rules.judge ?? checkEvents)(events, { laneOf, ...rules.check });
     problems.push(...report.violations.map((v) => `${v.property}: ${v.text}`));
     problems.push(
       ...checkVacuity(report.figures, rules.minimum).map((text) => `exercised too little: ${text}`),

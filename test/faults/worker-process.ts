@@ -81,6 +81,13 @@ function observe(observed: Worker): void {
   observed.on('key-parked', ({ partition, offset, key, reason }) =>
     log.write({ event: 'parked', partition, offset: Number(offset), key, reason }),
   );
+  observed.on('partition-note', ({ partition, note }) => {
+    if (note.kind === 'rewind-obeyed') log.write({ event: 'rewind-obeyed', partition, offset: note.offset });
+  });
+  observed.on('task-void', ({ id, partition, offset }) =>
+    log.write({ event: 'task-void', id, partition, offset: Number(offset) }),
+  );
+  observed.on('data-loss', ({ id, error }) => fail(`parts of ${id} are lost`, error));
   observed.on('outage-began', () => log.write({ event: 'outage', began: true }));
   observed.on('outage-ended', () => log.write({ event: 'outage', began: false }));
   observed.on('key-held', ({ key, reason, error }) => fail(`key ${key} is held for ${reason}`, error));

@@ -12,7 +12,7 @@ import { SimulatedProcess } from './simulated-process.ts';
 export const GROUPS = ['a', 'b'] as const;
 export type GroupName = (typeof GROUPS)[number];
 
-export const KEEP_MS = 2_000;
+const KEEP_MS = 2_000;
 /** What is finished is purged every second. Of the time that it is kept, whoever sets offsets back needs this much. */
 const SET_BACK_MS = 800;
 const SESSION_MS = 1_500;
