@@ -1,5 +1,7 @@
+import { getEventListeners } from 'node:events';
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
+import { types } from 'node:util';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { LargeTasksRig } from '../../test/support/large-tasks-rig.ts';
@@ -130,4 +132,24 @@ it('a signal that is aborted before, or after, changes nothing but what it must'
   const [head] = rig.heads();
   if (head?.body?.kind !== 'parts') throw new Error('it is not in parts');
   expect((await rig.content(head.body.manifest)).equals(content)).toBe(true);
+});
+
+/** What a signal keeps: listeners, and signals made of it. */
+function keptBy(signal: AbortSignal): number {
+  const own = Object.getOwnPropertySymbols(signal).map((name) => Reflect.get(signal, name));
+  const sets = own.filter((value) => types.isSet(value)).reduce((sum, { size }) => sum + size, 0);
+  return sets + getEventListeners(signal, 'abort').length;
+}
+
+it('a signal that outlives its calls keeps nothing of them', async () => {
+  await using rig = new LargeTasksRig();
+  const { signal } = new AbortController();
+  for (const bytes of [10, 600_000, 10]) {
+    const body = Readable.from([Buffer.alloc(bytes)], { objectMode: false });
+    await rig.large.enqueue('video', { key: 'a' }, { body, signal });
+  }
+  const failing = Readable.from(['text']);
+  await failureOf(rig.large.enqueue('video', { key: 'a' }, { body: failing, signal }));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(keptBy(signal)).toBe(0);
 });

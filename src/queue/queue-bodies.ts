@@ -24,33 +24,47 @@ export async function encodeAlone(
   }
 }
 
+interface OpenCall {
+  readonly cutting: AbortController;
+  readonly stopListening: () => void;
+}
+
 /** Bodies that are being enqueued: their sources may bring something or not, for as long as they please. */
 export class QueueBodies {
-  readonly #open = new Map<OpenBody, AbortController>();
+  readonly #open = new Map<OpenBody, OpenCall>();
 
   /** The signal for its call: aborts with the caller's, and when it is cut off. */
   signalFor(body: OpenBody | undefined, signal: AbortSignal | undefined): AbortSignal | undefined {
     if (body === undefined || body.isEnded) return signal;
     const cutting = new AbortController();
-    this.#open.set(body, cutting);
-    return signal === undefined ? cutting.signal : AbortSignal.any([signal, cutting.signal]);
+    const onAbort = (): void => cutting.abort(signal?.reason);
+    // Not by AbortSignal.any: a signal that outlives its calls, as a process's own does, would keep something of each.
+    if (signal?.aborted === true) onAbort();
+    else signal?.addEventListener('abort', onAbort, { once: true });
+    this.#open.set(body, { cutting, stopListening: () => signal?.removeEventListener('abort', onAbort) });
+    return cutting.signal;
   }
 
   /** Sees what becomes of its task. */
   follow(body: OpenBody | undefined, answer: Promise<unknown>): void {
     if (body === undefined) return;
     answer.then(
-      () => this.#open.delete(body),
+      () => this.#end(body),
       (error: unknown) => {
-        this.#open.delete(body);
+        this.#end(body);
         body.destroy(error); // whatever it failed of, it will not be read any more
       },
     );
   }
 
+  #end(body: OpenBody): void {
+    this.#open.get(body)?.stopListening();
+    this.#open.delete(body);
+  }
+
   /** Ends those that were not read to their end. The others wait for Kafka alone. */
   cutOff(reason: Error): void {
-    for (const [body, cutting] of this.#open) {
+    for (const [body, { cutting }] of this.#open) {
       if (!body.isEnded) cutting.abort(reason);
     }
   }
