@@ -9,7 +9,7 @@ export interface ProducerOptions {
   /**
    * Bytes of tasks the producer holds at most, from the moment they are encoded until Kafka has confirmed them, and 1 MB for
    * each upload of a body. When it is full, `enqueue` waits. One partition takes at most half of it, one key a quarter, uploads
-   * half; one task always has room. Parts of bodies that are on their way do not wait: they may go beyond it by a quarter.
+   * half; one task always has room. Parts of bodies that are on their way do not wait for it: they may be a quarter of it beside it.
    *
    * Default 64 MB. Kafka: buffer.memory (there 32 MB). Smaller: less memory, and sooner waiting when a broker fails. Larger:
    * rides out longer stalls; all of it is of unknown outcome when the process dies.

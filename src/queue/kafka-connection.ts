@@ -31,7 +31,7 @@ export interface KafkaConnectionOptions {
 const CLOSE_TIMEOUT_MS = 30_000;
 
 /**
- * Parts on their way are in the producer's buffer and do not wait for room in it: they have a quarter of it at most. On the
+ * Parts on their way do not wait for room in the producer's buffer: they have a quarter as much beside it at most. On the
  * embedded cluster uploads of a partition never go side by side: each might wait for room that the other one has.
  */
 function uploadLimits(bufferBytes: number, embedded: boolean): Partial<UploadLimits> {
@@ -44,13 +44,18 @@ export class KafkaConnection implements Kafka {
   readonly driver: KafkaDriver;
   readonly clock: Clock;
   readonly producer: Producer;
+  /**
+   * For parts, with a client of its own once there are any: brokers answer the requests of a connection one after the other, so
+   * small tasks would wait behind each part, and what is under way of parts would hold back batches of small tasks.
+   */
+  readonly #partsProducer: Producer;
   readonly uploader: Uploader;
   readonly budget: SharedBudget;
   readonly liveKeys = new LiveKeys();
   readonly suspectGate = new SuspectGate();
   /** Only on the embedded cluster, which would evict unfinished tasks. */
   readonly room: EmbeddedRoom | undefined;
-  #appender: Promise<Appender> | undefined;
+  readonly #appenders = new Map<'tasks' | 'parts', Promise<Appender>>();
   #admin: Promise<Admin> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -59,14 +64,17 @@ export class KafkaConnection implements Kafka {
     this.clock = options.clock ?? systemClock;
     this.budget = new SharedBudget(options.budgetBytes);
     this.room = driver.embedded === undefined ? undefined : new EmbeddedRoom(driver.embedded.partitionBytes);
-    this.producer = new Producer({
-      appender: () => this.#openAppender(),
-      clock: this.clock,
-      options: options.producer,
-      room: this.room,
-    });
+    const producerOf = (what: 'tasks' | 'parts'): Producer =>
+      new Producer({
+        appender: () => this.#openAppender(what),
+        clock: this.clock,
+        options: options.producer,
+        room: this.room,
+      });
+    this.producer = producerOf('tasks');
+    this.#partsProducer = producerOf('parts');
     this.uploader = new Uploader({
-      append: partAppends(this.producer),
+      append: partAppends(this.#partsProducer),
       clock: this.clock,
       newId: () => newTaskId(Date.now()),
       loadLz4,
@@ -92,18 +100,27 @@ export class KafkaConnection implements Kafka {
     return this.close();
   }
 
-  #openAppender(): Promise<Appender> {
-    this.#appender ??= this.driver.appender().catch((error: unknown) => {
-      this.#appender = undefined;
+  #openAppender(what: 'tasks' | 'parts'): Promise<Appender> {
+    const known = this.#appenders.get(what);
+    if (known !== undefined) return known;
+    const opened = this.driver.appender().catch((error: unknown) => {
+      this.#appenders.delete(what);
       throw error;
     });
-    return this.#appender;
+    this.#appenders.set(what, opened);
+    return opened;
   }
 
   async #close(): Promise<void> {
     await this.producer.close({ timeoutMs: CLOSE_TIMEOUT_MS });
-    const appender = await this.#appender?.catch(() => undefined);
-    await appender?.close({ timeoutMs: 5_000 });
+    // No task is left that could have parts; what failed has ended its own.
+    await this.#partsProducer.close({ timeoutMs: 1_000 });
+    await Promise.all(
+      [...this.#appenders.values()].map(async (opened) => {
+        const appender = await opened.catch(() => undefined);
+        await appender?.close({ timeoutMs: 5_000 });
+      }),
+    );
     const admin = await this.#admin?.catch(() => undefined);
     await admin?.close();
     await this.driver.close();
