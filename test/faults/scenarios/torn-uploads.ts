@@ -164,10 +164,10 @@ const oneOfEach: ProducerOrder = {
   timeoutMs: QUIET_MS,
 };
 
-/** It is connected: kills are to hit uploads. */
+/** It is connected, with the client for parts too: kills are to hit uploads. */
 async function startedProducer(world: World): Promise<Child> {
   const producer = await world.spawnProducer();
-  await world.enqueue(producer, { keys: ['first'], everyMs: 0, bodyBytes: 10 });
+  await world.enqueue(producer, { keys: ['first'], everyMs: 0, bodyBytes: MIN_BYTES });
   return producer;
 }
 
