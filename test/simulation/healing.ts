@@ -10,6 +10,7 @@ export function heal(world: World): void {
   for (let key = 0; key < world.scenario.partitions; key += 1)
     world.reference.append(key, { key: `key-${key}`, type: PLAIN });
   world.operators.releaseAll();
+  world.operators.acceptAll();
   drain(world);
   checkEnd(world);
   if (!world.isClean) return;
@@ -33,7 +34,9 @@ function drain(world: World): void {
     if (world.scenario.longPauses > 0 && round % 20 === 19) world.passQuarterOfAnHour();
     if (round > 10 && isDrained(world)) return;
     // What was released and not committed is held again by the next owner.
-    if (round % 200 === 199) world.operators.releaseAll();
+    if (round % 200 !== 199) continue;
+    world.operators.releaseAll();
+    world.operators.acceptAll(); // what was noticed only now
   }
 }
 

@@ -47,6 +47,10 @@ export const mutants = [
   'content-half-counted',
   'content-given-back-late',
   'nobody-called-for-memory',
+  'loss-unseen-by-owners',
+  'loss-unnoticed',
+  'accepted-by-nobody',
+  'loss-passed-over',
 ] as const;
 
 export type Mutant = (typeof mutants)[number];

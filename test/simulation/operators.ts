@@ -10,6 +10,8 @@ export class Operators {
   readonly #skipped = new Set<string>();
   readonly #discarded = new Set<string>();
   readonly #discardedMarks = new Set<number>();
+  /** By command: what they have accepted to be lost. */
+  readonly #accepted = new Map<string, { readonly partition: number; readonly below: number }>();
 
   constructor(world: World) {
     this.#world = world;
@@ -58,6 +60,36 @@ export class Operators {
         below,
       });
     }
+  }
+
+  /** Somebody accepts what is lost in a partition, or less than that, or where nothing is. */
+  acceptSome(): void {
+    const { random, scenario, losses } = this.#world;
+    const partition = random.below(scenario.partitions);
+    const start = losses.startOf(partition);
+    this.#acceptLoss(partition, random.chance(0.7) ? start : random.below(start + 1));
+  }
+
+  /** Everything that is lost. */
+  acceptAll(): void {
+    this.#eachPartition((partition) => {
+      const start = this.#world.losses.startOf(partition);
+      if (start > (this.#world.committed.get(partition)?.offset ?? 0)) this.#acceptLoss(partition, start);
+    });
+  }
+
+  #acceptLoss(partition: number, below: number): void {
+    this.#accepted.set(`c${this.#commands}`, { partition, below });
+    this.#command(partition, '', { name: 'accept-loss', below, topicId: 't', statePin: 's' });
+  }
+
+  /** Whether this command accepts so much. */
+  haveAccepted(
+    partition: number,
+    { command, to }: { readonly command: string; readonly to: number },
+  ): boolean {
+    const accepted = this.#accepted.get(command);
+    return accepted?.partition === partition && accepted.below >= to;
   }
 
   /** Whether somebody wants this task dropped. */

@@ -45,6 +45,8 @@ export class PartitionTruth {
   overtaken = false;
   /** The last commit stored: under which epoch, where, and how many tasks it says to be finished. */
   stored: { readonly epoch: number; readonly offset: number; readonly doneCount: number } | undefined;
+  /** Where the log starts since somebody deleted records, and since when in the journal. */
+  loss: { readonly start: number; readonly since: number } | undefined;
   isCommitted: (offset: number) => boolean = () => false;
 
   constructor(partition: number) {

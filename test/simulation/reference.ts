@@ -82,6 +82,7 @@ export class Reference {
     truth.userOf.set(epoch, state);
     // A replaced worker that does not know it yet goes on under its old epoch: void, and held to nothing but its own order.
     if (epoch >= truth.newestEpoch) {
+      this.#checkLoss(truth, start, epoch);
       this.#checkOrder(truth, start, aside);
       // Whoever has a parked task redriven wants it now.
       if (!aside && (task?.notBeforeMs ?? 0) > this.#sight.nowMs())
@@ -181,6 +182,29 @@ export class Reference {
     if (why.epoch < truth.newestEpoch) return;
     if (!why.asked) this.fail(`${partition}@${offset} was dropped and nobody had asked for it`);
     truth.settle(offset);
+  }
+
+  /** Records below an offset are gone. Who claims the partition from here on finds that. */
+  deleted(partition: number, start: number, journalEnd: number): void {
+    this.#of(partition).loss = { start, since: journalEnd };
+  }
+
+  /** An owner goes on behind what is lost, as somebody has accepted. */
+  lossAccepted(partition: number, from: number, to: number): void {
+    const truth = this.#of(partition);
+    for (let offset = from; offset < to; offset += 1) if (!truth.isSettled(offset)) truth.settle(offset);
+  }
+
+  #checkLoss(truth: PartitionTruth, start: Start, epoch: number): void {
+    const { loss } = truth;
+    if (loss === undefined || epoch < loss.since) return; // it may not know yet
+    const gone = truth
+      .open()
+      .find(({ offset }) => offset < loss.start && !this.#parked.isCopied(truth, offset));
+    if (gone === undefined) return;
+    this.fail(
+      `P13 loss: ${nameOf(start)} started although ${nameOf(gone)} is gone and nobody has accepted that`,
+    );
   }
 
   /** A process is no more. */

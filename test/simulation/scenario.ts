@@ -51,6 +51,8 @@ export interface Scenario {
   readonly slowAnswers: number;
   /** Chance that in a step a quarter of an hour passes. */
   readonly longPauses: number;
+  /** Chance that in a step somebody deletes records that are not done. */
+  readonly lossRate: number;
   readonly mutant: Mutant;
 }
 
@@ -70,6 +72,7 @@ const stopping = { stopRate: 0.01, operatorRate: 0 } as const;
 const failing = { outageRate: 0.02, variety: true, workers: 1, operatorRate: 0, killers: false } as const;
 const delayed = { delays: true, operatorRate: 0, killers: false } as const;
 const weighty = { contents: true, operatorRate: 0, killers: false } as const;
+const losing = { lossRate: 0.006, operatorRate: 0 } as const;
 const crashing = { killers: true, overtaking: false, afterGiveUp: 'parkKey', workers: 1 } as const;
 
 /** Worlds in which a mutant matters. */
@@ -127,6 +130,10 @@ const worldOf: Partial<Record<Mutant, Partial<Traits>>> = {
     endRate: 1,
   },
   'condemned-beside-others': crashing,
+  'loss-unseen-by-owners': losing,
+  'loss-unnoticed': losing,
+  'accepted-by-nobody': losing,
+  'loss-passed-over': losing,
   'content-half-counted': { ...weighty, concurrency: 6 },
   'content-given-back-late': weighty,
   'nobody-called-for-memory': weighty,
@@ -178,6 +185,7 @@ function traitsOf(seed: number): Traits {
     delays: (third >>> 5) % 3 === 0,
     stopRate: [0, 0.003, 0.01][(third >>> 9) % 3] ?? 0,
     outageRate: (third >>> 12) % 3 === 0 ? 0.02 : 0,
+    lossRate: (third >>> 19) % 4 === 0 ? 0.004 : 0,
     contents: (third >>> 16) % 2 === 0,
   };
 }

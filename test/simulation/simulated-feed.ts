@@ -74,6 +74,7 @@ export class SimulatedFeed {
     const position = world.random.take([...this.#live.values()]);
     if (position === undefined || this.#paused.has(position.reading.partition.partition)) return;
     const count = Math.min(wantedCount(), 1 + world.random.below(6));
+    if (position.at < world.losses.startOf(position.reading.partition.partition)) return; // silent
     const records = world.reference
       .log(position.reading.partition.partition)
       .slice(position.at, position.at + count);

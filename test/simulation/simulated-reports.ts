@@ -15,12 +15,12 @@ export class ReportReader {
     world.count(`report ${report.kind}`);
     switch (report.kind) {
       case 'partition-halted': {
-        const { partition, reason, from, to } = report;
-        world.reference.fail(
-          `partition ${partition} was halted for ${reason} [${from}, ${to}) without cause`,
-        );
+        world.losses.checkHalt(report.partition, report);
         return;
       }
+      case 'partition-note':
+        if (report.note.kind === 'loss-accepted') world.losses.accepted(report.partition, report.note);
+        return;
       case 'parked':
         world.note(report.partition, report.reason === 'crash-loop' ? 'condemned' : 'parked');
         return;

@@ -3,6 +3,7 @@ import type { CommitOutcome } from '../../src/kafka/port.ts';
 import type { CommitItem, Effect } from '../../src/worker/core/effects.ts';
 import type { TakingFinding } from '../../src/worker/core/judge-taking.ts';
 import type { PartitionState } from '../../src/worker/core/partition-state.ts';
+import { mutateLoss } from './loss-mutants.ts';
 import { isNotSent, mutateFinding, mutateOutcomes } from './mutants.ts';
 import type { SimulatedWorker } from './simulated-worker.ts';
 import type { SimulatedEvent } from './transitions.ts';
@@ -85,16 +86,17 @@ export class SimulatedTaking {
     const { world } = this.#worker;
     const number = partition.partition;
     this.#worker.followTo(partition.epoch);
-    return mutateFinding(this.#worker, {
+    const finding: TakingFinding = {
       epoch: partition.epoch,
       committed: world.committed.get(number),
       history: foldJournal(world.history(number, partition.epoch)),
       lastWord: world.truth(number).lastWord,
-      logStart: 0,
+      logStart: world.losses.startOf(number),
       logEnd: world.reference.log(number).length,
       topicId: 't',
       statePin: 's',
-    });
+    };
+    return mutateLoss(this.#worker, mutateFinding(this.#worker, finding));
   }
 
   #confirm({ partition, frontier, reason }: Extract<Effect, { kind: 'confirm' }>): void {

@@ -127,6 +127,25 @@ export class SimulatedWorker {
     this.noteAll('ticked');
     beforeTick(this);
     this.tell((core, at) => core.tick(at));
+    if (this.world.scenario.lossRate > 0 && this.world.random.chance(0.15)) this.#lookAtLogs();
+  }
+
+  #lookAtLogs(): void {
+    if (this.world.scenario.mutant === 'loss-unnoticed') return;
+    for (const partition of this.core.state.partitions.values()) {
+      const number = partition.partition;
+      const start = this.world.losses.startOf(number);
+      const end = this.world.reference.log(number).length;
+      const log = { start, end, topicId: 't', statePin: 's', readTo: partition.nextOffset };
+      this.later(() =>
+        this.tell((core, at) => {
+          core.logSeen(at, partition, log);
+          // A reader is silent where there is nothing any more.
+          if (partition.sweep !== undefined && partition.sweep.at < start)
+            core.sweepStalled(at, partition, start);
+        }),
+      );
+    }
   }
 
   revoke(partitions: readonly number[]): void {
@@ -275,7 +294,7 @@ export class SimulatedWorker {
   }
 
   #checkGap({ partition, of, found }: Extract<Effect, { kind: 'check-gap' }>): void {
-    const log = { start: 0, found };
+    const log = { start: this.world.losses.startOf(partition.partition), found };
     this.later(() =>
       this.hear(partition, ['gap checked', 'late records'], (at) => {
         if (of === 'tail') this.core.gapChecked(at, partition, log);

@@ -13,6 +13,10 @@ export function stepOnce(world: World): void {
     enqueue(world);
     return;
   }
+  if (scenario.lossRate > 0) {
+    if (random.chance(scenario.lossRate)) world.losses.happen();
+    if (random.chance(0.02)) world.operators.acceptSome();
+  }
   if (random.chance(scenario.operatorRate)) {
     world.operators.act();
     return;

@@ -63,6 +63,10 @@ export const simulatedEvents = [
   'redriven',
   'redrive failed',
   'parked discarded',
+  // what is lost
+  'records deleted',
+  'halted',
+  'loss accepted',
   // operators and suspects
   'commanded',
   'heard command',

@@ -9,6 +9,7 @@ import type { CommitOutcome } from '../../src/kafka/port.ts';
 import type { CommitItem } from '../../src/worker/core/effects.ts';
 import { SeededRandom } from '../checker/seeded-random.ts';
 import { Group } from './group.ts';
+import { Losses } from './losses.ts';
 import { Operators } from './operators.ts';
 import { ParkedLog } from './parked-log.ts';
 import { Reference } from './reference.ts';
@@ -33,6 +34,7 @@ export class World {
   readonly group: Group;
   readonly transitions = new Transitions();
   readonly operators = new Operators(this);
+  readonly losses: Losses;
   readonly journal: WrittenEntry[] = [];
   readonly parked = new ParkedLog();
   readonly committed = new Map<number, Stored>();
@@ -60,6 +62,7 @@ export class World {
     this.trace = trace;
     this.scenario = scenario;
     this.random = new SeededRandom(scenario.seed);
+    this.losses = new Losses(this);
     this.reference = new Reference(scenario.partitions, {
       history: (partition) => this.truth(partition),
       types: scenario.types,
