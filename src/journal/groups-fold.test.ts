@@ -70,6 +70,15 @@ describe('what all groups need', () => {
     expect(fold.lowestNeeded(half).get(0)).toMatchObject({ group: 'g', parkedFrom: 30 });
   });
 
+  it('tells of entries of the own group only, and passes over what is none', () => {
+    const fold = new GroupsFold('g');
+    const claim = { kind: 'claim', partition: 0, by: 'w' } as const;
+    const given = [encodeEntry({ ...claim, group: 'h' }), 'no entry', encodeEntry({ ...claim, group: 'g' })];
+    const told = given.map((text, offset) => fold.add(offset, Buffer.from(text)));
+    expect(told.map((entry) => entry?.offset)).toEqual([undefined, undefined, 2]);
+    expect(fold.history(0, 2).claims).toEqual(new Set([2]));
+  });
+
   it('does not believe the end of a mark, nor a frontier, while a newer claim may make them void', () => {
     const fold = new GroupsFold('g');
     own(fold, 0, 'other', 20);

@@ -89,10 +89,15 @@ describe('a commit', () => {
     const given = rig.take(0);
     rig.settle();
     rig.tell((core, at) => core.lost(at, [0]));
-    rig.tell((core, at) => core.commitAsked(at, [given, halted]));
-    rig.pass(1_000);
-    expect([halted.phase, given.phase]).toEqual(['halted', 'gone']);
-    expect(rig.core.state.commitUnderWay).toBe(false);
+    const leaving = rig.take(2);
+    rig.records(leaving, [itemOf(0, 'a')]);
+    rig.settle();
+    rig.tell((core, at) => core.revoked(at, 1, [2]));
+    const partitions = [given, halted, leaving];
+    const before = partitions.map(({ changes }) => changes);
+    rig.tell((core, at) => core.commitAsked(at, partitions));
+    expect(partitions.map(({ phase }) => phase)).toEqual(['gone', 'halted', 'draining']);
+    expect(partitions.map(({ changes }) => changes)).toEqual(before);
   });
 
   it('is built anew after an error, and waits longer each time', () => {
