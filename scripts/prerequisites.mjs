@@ -45,7 +45,7 @@ const NEEDS = {
     others: 'install the development packages of zlib and OpenSSL 3',
   },
   java: {
-    what: 'Java 17 or newer (the tests run real Kafka brokers; KAFKA_BROKERS=host:port,... names others instead)',
+    what: 'Java 17 or newer (the tests run real Kafka brokers, but for those that KAFKA_BROKERS=host:port,... names, and an S3-compatible server)',
     isThere: () => javaVersion() >= 17,
     packages: {
       apt: ['openjdk-17-jdk-headless'],
@@ -57,7 +57,7 @@ const NEEDS = {
     others: 'install a JDK of version 17 or newer so that `java` is on the PATH',
   },
   maven: {
-    what: 'Maven (fetches the jars of those brokers)',
+    what: 'Maven (fetches their jars)',
     isThere: () => works('mvn', ['--version']),
     packages: { apt: ['maven'], dnf: ['maven'], apk: ['maven'], pacman: ['maven'], brew: ['maven'] },
     others: 'install Apache Maven so that `mvn` is on the PATH',
