@@ -32,3 +32,19 @@ it('sends a frame only when it pays', () => {
   const gauge = new CompressionGauge();
   expect([gauge.pays(1_000, 875), gauge.pays(1_000, 876)]).toEqual([true, false]);
 });
+
+it('takes a sample of a large part, out of its middle', () => {
+  const gauge = new CompressionGauge();
+  const content = Buffer.alloc(900_000);
+  content.fill(1, 300_000, 600_000);
+  expect(gauge.sampleOf(content)?.length).toBe(65_536);
+  expect(new Set(gauge.sampleOf(content))).toEqual(new Set([1]));
+  expect(gauge.sampleOf(Buffer.alloc(200_000))).toBeUndefined();
+});
+
+it('tries no part whose sample saves nothing, and counts it as one that did not pay', () => {
+  const gauge = new CompressionGauge();
+  expect([gauge.promises(100, 97), gauge.shouldTry()]).toEqual([true, true]);
+  expect([gauge.promises(100, 98), gauge.shouldTry()]).toEqual([false, true]);
+  expect([gauge.promises(100, 98), gauge.shouldTry()]).toEqual([false, false]);
+});

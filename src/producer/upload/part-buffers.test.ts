@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { PartBuffers } from './part-buffers.ts';
 
@@ -25,15 +27,27 @@ describe('the buffers of parts', () => {
     expect(taken).not.toBe(piece);
   });
 
-  it('are let go of when nobody uses any', () => {
+  it('are still there for the next one after nobody has used any', () => {
     const buffers = new PartBuffers();
     const [first, second] = [buffers.use(), buffers.use()];
     const kept = buffers.take(10);
     buffers.giveBack(kept);
     first();
-    expect(buffers.take(10)).toBe(kept);
-    buffers.giveBack(kept);
     second();
-    expect(buffers.take(10)).not.toBe(kept);
+    buffers.use();
+    expect(buffers.take(10)).toBe(kept);
+  });
+
+  it('are let go of when nobody uses any and the memory is reclaimed', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void; // so it says there
+    const buffers = new PartBuffers();
+    const end = buffers.use();
+    const kept = new WeakRef(buffers.take(1_000_000));
+    buffers.giveBack(kept.deref() ?? Buffer.alloc(0));
+    end();
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+    expect(kept.deref()).toBeUndefined();
   });
 });

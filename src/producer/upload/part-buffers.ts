@@ -5,6 +5,11 @@
 export class PartBuffers {
   readonly #made = new WeakSet<Buffer>();
   #free: Buffer[] = [];
+  /**
+   * What was free when nobody used any: for the next upload, unless the memory is reclaimed first. New buffers are memory
+   * outside of V8's heap, and a few of them make it collect garbage.
+   */
+  #left: WeakRef<Buffer>[] = [];
   #usersCount = 0;
 
   /** A buffer with anything in it. */
@@ -25,9 +30,10 @@ export class PartBuffers {
   /** Buffers are kept for as long as anyone uses them. Returns what is to be called at the end. */
   use(): () => void {
     this.#usersCount += 1;
+    this.#free.push(...this.#left.splice(0).flatMap((left) => left.deref() ?? []));
     return () => {
       this.#usersCount -= 1;
-      if (this.#usersCount === 0) this.#free = [];
+      if (this.#usersCount === 0) this.#left = this.#free.splice(0).map((free) => new WeakRef(free));
     };
   }
 }

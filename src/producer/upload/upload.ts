@@ -143,6 +143,9 @@ export class Upload {
   async #frameOf(content: Buffer): Promise<Buffer | undefined> {
     if (this.#job.compress === 'never' || !this.#gauge.shouldTry()) return undefined;
     const lz4 = await this.#deps.loadLz4();
+    const sample = this.#gauge.sampleOf(content);
+    if (sample !== undefined && !this.#gauge.promises(sample.length, lz4.compressFrameSync(sample).length))
+      return undefined;
     // On this thread, some 2 ms: what the pool's threads allocate and this one lets go of stays with them, hundreds of MB
     // when bodies are uploaded one after the other.
     const frame = lz4.compressFrameSync(content, { contentChecksum: true });
