@@ -18,6 +18,10 @@ const CHUNK_BYTES = 64 * 1024;
 const RECORD_BYTES = BODY_BYTES + 1_000_000;
 const PRODUCE_GOAL = 1.3;
 const CONSUME_GOAL = 1.5;
+/** A worker's reader keeps what it has fetched ahead for a second: each run is to fetch all that it reads. */
+const REST_MS = 1_500;
+/** Bodies of each size that are read at once. */
+const SEVERAL = 4;
 
 const tasks = {
   file: defineTask({ schema: z.object({ key: z.string() }), key: ({ key }) => key, body: 'stream' }),
@@ -76,15 +80,81 @@ export async function run(cluster: BenchCluster): Promise<void> {
 
     const reading = await readTasks(queue);
     const bareRead: Contestant = { name: bareWrite.name, run: () => readRecord(consumer, topic) };
-    const ourRead: Contestant = { name: ourWrite.name, run: reading.next };
+    const ourRead: Contestant = {
+      name: ourWrite.name,
+      prepare: () => new Promise((resolve) => setTimeout(resolve, REST_MS)),
+      run: reading.next,
+    };
     console.log(`consume (goal ${CONSUME_GOAL})`);
     report([bareRead.name, ourRead.name], await compare(bareRead, ourRead, options), megabytes);
     await reading.stop();
+    for (const partitions of [1, SEVERAL]) await readSeveral(kafka, `${topic}-${partitions}`, partitions);
   } finally {
     await new Promise<void>((resolve) => consumer.disconnect(() => resolve()));
     await producer.close();
     await queue.close();
   }
+}
+
+/** The same bodies read one after the other, and four at once. */
+async function readSeveral(
+  kafka: ReturnType<typeof connectKafka>,
+  name: string,
+  partitions: number,
+): Promise<void> {
+  const pairs = Number(process.env['BENCH_PAIRS'] ?? 6);
+  const groups = Array.from({ length: 2 * (pairs + 1) }, (_, at) => `${name}-${at}`);
+  const queue = new TaskQueue({ name, tasks, kafka, topic: { partitions }, groups, logger: silentLogger });
+  const content = randomBytes(BODY_BYTES);
+  for (let at = 0; at < 2 * SEVERAL; at += 1) {
+    const body = Readable.from(chunksOf(content), { objectMode: false });
+    await queue.enqueue('file', { key: `key-${at}` }, { body });
+  }
+  const megabytes = (2 * SEVERAL * BODY_BYTES) / 1e6;
+  console.log(`${2 * SEVERAL} bodies in up to ${partitions} partition(s) of the parts topic`);
+  const reading = (concurrency: number): Contestant => ({
+    name: `keylane, ${concurrency} at once`,
+    run: () => readAllOf(queue, { group: groups.pop() ?? name, concurrency, count: 2 * SEVERAL }),
+  });
+  const [alone, several] = [reading(1), reading(SEVERAL)];
+  const options = { pairs, brokerCpuMs: () => undefined };
+  report([alone.name, several.name], await compare(alone, several, options), megabytes);
+  await queue.close();
+}
+
+/** From the worker's start on. */
+async function readAllOf(
+  queue: TaskQueue<typeof tasks>,
+  {
+    group,
+    concurrency,
+    count,
+  }: { readonly group: string; readonly concurrency: number; readonly count: number },
+): Promise<void> {
+  let left = count;
+  let finish: () => void = () => {};
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const worker = queue.worker(
+    {
+      file: async (_payload, { body }) => {
+        await readThrough(body);
+        left -= 1;
+        if (left === 0) finish();
+      },
+    },
+    { group, concurrency, logger: silentLogger },
+  );
+  await worker.start();
+  await finished;
+  await worker.stop();
+}
+
+async function readThrough(body: AsyncIterable<unknown>): Promise<void> {
+  let bytes = 0;
+  for await (const chunk of body) bytes += (chunk as Buffer).length; // it has no encoding
+  if (bytes !== BODY_BYTES) throw new Error(`a body of ${bytes} bytes`);
 }
 
 function* chunksOf(content: Buffer): Generator<Buffer> {
@@ -111,9 +181,7 @@ async function readTasks(queue: TaskQueue<typeof tasks>): Promise<Reading> {
         allowed = new Promise((resolve) => {
           allow = resolve;
         });
-        let bytes = 0;
-        for await (const chunk of body) bytes += (chunk as Buffer).length; // it has no encoding
-        if (bytes !== BODY_BYTES) throw new Error(`a body of ${bytes} bytes`);
+        await readThrough(body);
         finish();
       },
     },
@@ -144,8 +212,8 @@ async function bareConsumer(brokers: readonly string[]): Promise<NativeConsumer>
       // The record after it is not to be on its way when the next turn begins.
       'queued.min.messages': 1,
       'queued.max.messages.kbytes': 1,
+      // By default it would now and then wait a second before it fetches.
       'fetch.queue.backoff.ms': 1,
-      'fetch.wait.max.ms': 10,
     },
     undefined,
   );

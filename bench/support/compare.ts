@@ -1,6 +1,8 @@
 /** One side of a comparison: moves the same bytes as the other, and resolves when all are through. */
 export interface Contestant {
   readonly name: string;
+  /** Before each run, and not measured. */
+  prepare?(): Promise<void>;
   run(): Promise<void>;
 }
 
@@ -50,8 +52,8 @@ export async function compare(
   const ofSecond: Measured[] = [];
   for (let pair = 0; pair <= options.pairs; pair += 1) {
     const firstLeads = pair % 2 === 0;
-    const leader = await measure(() => (firstLeads ? first : second).run(), options.brokerCpuMs);
-    const follower = await measure(() => (firstLeads ? second : first).run(), options.brokerCpuMs);
+    const leader = await prepared(firstLeads ? first : second, options.brokerCpuMs);
+    const follower = await prepared(firstLeads ? second : first, options.brokerCpuMs);
     if (pair === 0) continue;
     const [a, b] = firstLeads ? [leader, follower] : [follower, leader];
     ofFirst.push(a);
@@ -59,6 +61,11 @@ export async function compare(
     ratios.push(a.seconds / b.seconds);
   }
   return { ratios, first: ofFirst, second: ofSecond };
+}
+
+async function prepared(contestant: Contestant, brokerCpuMs: () => number | undefined): Promise<Measured> {
+  await contestant.prepare?.();
+  return measure(() => contestant.run(), brokerCpuMs);
 }
 
 export function median(values: readonly number[]): number {
