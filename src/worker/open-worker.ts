@@ -61,11 +61,14 @@ interface WorkerParts {
 
 const MIB = 1024 * 1024;
 
-/** The clients below. */
+/**
+ * The clients below. Batches have up to 1 MB, and those that a fetch cuts off come again: 100 KB tasks came 1.29 times with
+ * fetches of 1 MiB, 1.19 times with 2, 1.17 with 4 and some 50 MB more in memory.
+ */
 const READERS = {
-  tail: { prefetchBytes: 16 * MIB },
-  sweep: { prefetchBytes: 4 * MIB },
-  parked: { prefetchBytes: 4 * MIB },
+  tail: { prefetchBytes: 16 * MIB, partitionFetchBytes: 2 * MIB },
+  sweep: { prefetchBytes: 4 * MIB, partitionFetchBytes: 2 * MIB },
+  parked: { prefetchBytes: 4 * MIB, partitionFetchBytes: 2 * MIB },
   // Four parts of the usual size a fetch, whole: with 1 MiB each came 1.18 times, with 4 MiB 1.15. And bodies take turns,
   // each of which begins with a seek.
   parts: {
