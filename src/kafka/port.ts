@@ -151,6 +151,11 @@ export interface ReaderOptions {
    * end of a log waits as long. Default 500. Kafka: fetch.max.wait.ms.
    */
   readonly fetchWaitMs?: number | undefined;
+  /**
+   * How long nothing more is fetched of a partition once enough is fetched ahead. Readers whose consumers take that in less
+   * time stand still for the rest. Default 50. librdkafka: fetch.queue.backoff.ms.
+   */
+  readonly fullWaitMs?: number | undefined;
   /** Reads from a replica in this rack where the brokers are set up for it. Kafka: client.rack. */
   readonly rackId?: string | undefined;
 }

@@ -75,6 +75,7 @@ const READERS = {
     prefetchBytes: 4 * MIB,
     partitionFetchBytes: 4 * (defaultCodecLimits.maxRecordBytes + 5_000),
     fetchWaitMs: 10,
+    fullWaitMs: 5, // what is fetched ahead is read in some 7 ms
   },
   journal: { prefetchBytes: MIB },
 };

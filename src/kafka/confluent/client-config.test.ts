@@ -168,10 +168,13 @@ describe('the kinds of clients', () => {
     expect(readerConfig(reader, 500)).toMatchObject({
       'fetch.message.max.bytes': 1_048_576,
       'fetch.wait.max.ms': 500,
+      'fetch.queue.backoff.ms': 50,
     });
-    expect(readerConfig({ ...reader, partitionFetchBytes: 4_000_000, fetchWaitMs: 20 }, 500)).toMatchObject({
+    const own = { ...reader, partitionFetchBytes: 4_000_000, fetchWaitMs: 20, fullWaitMs: 5 };
+    expect(readerConfig(own, 500)).toMatchObject({
       'fetch.message.max.bytes': 4_000_000,
       'fetch.wait.max.ms': 20,
+      'fetch.queue.backoff.ms': 5,
     });
     expect(readerConfig({ ...reader, fetchWaitMs: 20 }, 10)['fetch.wait.max.ms']).toBe(10);
   });

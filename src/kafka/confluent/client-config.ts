@@ -133,9 +133,10 @@ export function producerConfig(maxRecordBytes: number, compression: BatchCompres
 
 const DEFAULT_PARTITION_FETCH_BYTES = 1024 * 1024;
 const DEFAULT_FETCH_WAIT_MS = 500;
+const DEFAULT_FULL_WAIT_MS = 50;
 
 export function readerConfig(
-  { name, prefetchBytes, partitionFetchBytes, fetchWaitMs, rackId }: ReaderOptions,
+  { name, prefetchBytes, partitionFetchBytes, fetchWaitMs, fullWaitMs, rackId }: ReaderOptions,
   maxFetchWaitMs: number,
   maxBatchBytes = DEFAULT_MAX_RECORD_BYTES,
 ): NativeConfig {
@@ -156,7 +157,7 @@ export function readerConfig(
     // is not enough.
     ...(3 * maxBatchBytes > DEFAULT_RECEIVE_BYTES ? { 'receive.message.max.bytes': 3 * maxBatchBytes } : {}),
     // The default of 1 s would stall a partition for that long whenever the prefetch limit was reached.
-    'fetch.queue.backoff.ms': 50,
+    'fetch.queue.backoff.ms': fullWaitMs ?? DEFAULT_FULL_WAIT_MS,
     'fetch.wait.max.ms': Math.min(fetchWaitMs ?? DEFAULT_FETCH_WAIT_MS, maxFetchWaitMs),
     'fetch.error.backoff.ms': 200,
     ...(rackId === undefined ? {} : { 'client.rack': rackId }),
