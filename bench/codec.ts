@@ -1,6 +1,6 @@
 /**
- * What the envelope costs on this thread, and where compressing begins to pay; then what the CRC of a large task's parts
- * costs: `npx tsx --conditions keylane-source bench/codec.ts`. Needs no Kafka. Each figure is the best of many runs, in
+ * What the envelope costs on this thread, and where compressing begins to pay; what it takes to parse large JSON in one go;
+ * then what the CRC of a large task's parts costs: `npx tsx --conditions keylane-source bench/codec.ts`. Needs no Kafka. Each figure is the best of many runs, in
  * microseconds per task unless it says otherwise.
  */
 import { type CodecLimits, defaultCodecLimits } from '../src/codec/codec-limits.ts';
@@ -81,6 +81,18 @@ for (const size of sizes) {
   });
 }
 console.table(rows);
+
+const large: Record<string, number>[] = [];
+for (const megabytes of [1, 4, 16]) {
+  const json = Buffer.from(JSON.stringify(payloadOf(megabytes * 1e6)));
+  const text = Buffer.from(JSON.stringify({ text: 'x'.repeat(megabytes * 1e6) }));
+  large.push({
+    MB: megabytes,
+    'JSON.parse of objects, ms': (await best(() => JSON.parse(json.toString()) as unknown)) / 1_000,
+    'JSON.parse of one text, ms': (await best(() => JSON.parse(text.toString()) as unknown)) / 1_000,
+  });
+}
+console.table(large);
 
 const part = Buffer.from(JSON.stringify(payloadOf(890_000)));
 const crcMicros = await best(() => crc32c(part));
