@@ -59,7 +59,7 @@ it('looks again soon at a log that ends too early', async () => {
   const { check, partition } = checking();
   partition.endsEarly = true;
   await check.look(20_000);
-  expect([check.isDue(10_999), check.isDue(11_000)]).toEqual([false, true]);
+  expect([check.isDue(20_999), check.isDue(21_000)]).toEqual([false, true]);
 });
 
 it('looks once at a time, and asks again when the brokers do not answer', async () => {
