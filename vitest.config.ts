@@ -14,6 +14,8 @@ export default defineConfig({
           exclude: ['test/integration/**'],
           typecheck: { enabled: false },
           testTimeout: 20_000,
+          // The default leaves one core to nobody: on two cores half of the time.
+          maxWorkers: '100%',
         },
       },
       {
@@ -24,7 +26,9 @@ export default defineConfig({
           globalSetup: ['test/support/kafka/global-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          // These tests wait for most of their time, and each has topics, groups and, where it kills brokers, a cluster of its own.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

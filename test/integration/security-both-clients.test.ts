@@ -110,7 +110,8 @@ describe('the same security options', () => {
   });
 });
 
-describe('wrong security options', () => {
+// Some wait for a timeout of their own.
+describe.concurrent('wrong security options', () => {
   it.each(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const)(
     'are refused by name: a wrong password, %s',
     async (mechanism) => {
