@@ -80,6 +80,8 @@ const worldOf: Partial<Record<Mutant, Partial<Traits>>> = {
   'commit-by-its-offset': faulty,
   'copy-before-parts': { largeTasks: true },
   'zombie-commit-trusted': { ...faulty, ...plain, overtaking: true },
+  // Somebody takes what another is still at work on.
+  'ignored-revoke': { workers: 3, endRate: 0.25, slowKey: 'key-0', overtaking: false },
   'inspect-before-the-answer': { ...faulty, overtaking: false, workers: 1, endRate: 1, slowKey: undefined },
   'last-word-unheard': {
     ...parking,
