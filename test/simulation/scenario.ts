@@ -72,6 +72,8 @@ const stopping = { stopRate: 0.01, operatorRate: 0 } as const;
 const failing = { outageRate: 0.02, variety: true, workers: 1, operatorRate: 0, killers: false } as const;
 const delayed = { delays: true, operatorRate: 0, killers: false } as const;
 const weighty = { contents: true, operatorRate: 0, killers: false } as const;
+/** A mutant shows in the worlds that it was made for. */
+const calm = { lossRate: 0 } as const;
 const losing = { lossRate: 0.006, operatorRate: 0 } as const;
 const crashing = { killers: true, overtaking: false, afterGiveUp: 'parkKey', workers: 1 } as const;
 
@@ -143,7 +145,11 @@ const worldOf: Partial<Record<Mutant, Partial<Traits>>> = {
 
 /** A scenario that follows from its seed alone. */
 export function scenarioOf(seed: number, mutant: Mutant = 'none'): Scenario {
-  const { variety, delays, ...traits } = { ...traitsOf(seed), ...worldOf[mutant] };
+  const { variety, delays, ...traits } = {
+    ...traitsOf(seed),
+    ...(mutant === 'none' ? {} : calm),
+    ...worldOf[mutant],
+  };
   const types = typesOf(hash(seed ^ 0x165667b1), { variety, delays, afterGiveUp: traits.afterGiveUp });
   const condemns = traits.killers && !traits.overtaking;
   return {
