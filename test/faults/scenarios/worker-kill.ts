@@ -174,7 +174,7 @@ class Drive {
         world.enqueue(producer, { keys: this.#keys(each), everyMs: 0 }),
       );
       const broker = round === brokerAt ? this.#restartBroker(world) : undefined;
-      if (round < kills) await this.#disturb(world, round);
+      if (round < kills) await this.#underLoad(world, producers, this.#disturb(world, round));
       else await this.#join(world, producers);
       await world.untilCalm(calmMs);
       await Promise.all([...orders, broker]);
@@ -182,6 +182,21 @@ class Drive {
       world.say(`${round + 1} of ${kills + 1}: ${acked.size} acked, ${finished.size} finished`);
     }
     await drain(world, quietMs);
+  }
+
+  /** Tasks come until it has happened: a worker that dies after the last one repeats nothing, and shows nothing. */
+  async #underLoad(world: World, producers: readonly Child[], disturbance: Promise<void>): Promise<void> {
+    let over = false;
+    const disturbed = disturbance.finally(() => {
+      over = true;
+    });
+    const [producer] = producers;
+    const fed = (async () => {
+      while (producer !== undefined && !over) {
+        await world.enqueue(producer, { keys: this.#keys(20), everyMs: 5 });
+      }
+    })();
+    await Promise.all([disturbed, fed]);
   }
 
   async #disturb(world: World, round: number): Promise<void> {
