@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { combineCrc32c, crc32c } from './crc32c.ts';
+import { combineCrc32c, crc32c, crc32cInJs, loadNativeCrc32c } from './crc32c.ts';
 
 const rising = Buffer.from(Array.from({ length: 32 }, (_, i) => i));
 
@@ -22,6 +22,7 @@ test.each([
   ],
 ])('the CRC32C of %s', (_what, bytes, expected) => {
   expect(crc32c(bytes)).toBe(expected);
+  expect(crc32cInJs(bytes)).toBe(expected);
 });
 
 /** The definition, bit by bit. */
@@ -65,6 +66,21 @@ test('a combined CRC does not depend on how the content was cut', () => {
         const once = combineCrc32c(a, combineCrc32c(b, 0, n), m + n);
         const twice = combineCrc32c(combineCrc32c(a, b, m), 0, n);
         expect(once).toBe(twice);
+      },
+    ),
+  );
+});
+
+test('the library gives what ours gives, from any place of a buffer and with any seed', async () => {
+  expect(await loadNativeCrc32c()).toBe(true);
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ maxLength: 3_000, size: 'max' }),
+      fc.nat({ max: 40 }),
+      fc.integer({ min: 0, max: 0xffff_ffff }),
+      (bytes, from, seed) => {
+        const view = bytes.subarray(from);
+        expect(crc32c(view, seed)).toBe(crc32cInJs(view, seed));
       },
     ),
   );

@@ -34,6 +34,33 @@ function timesX(polynomial: number): number {
  * `seed`, that of both together.
  */
 export function crc32c(bytes: Uint8Array, seed = 0): number {
+  return native === undefined ? crc32cInJs(bytes, seed) : native(bytes, seed);
+}
+
+/** A library's, once it is there: nearly three times as fast. */
+let native: typeof crc32cInJs | undefined;
+let loading: Promise<boolean> | undefined;
+
+/**
+ * Has {@link crc32c} use the library `@node-rs/crc32`, native code, from then on. True when it does: an optional dependency
+ * may be missing, and one that does not give the check value is left alone.
+ */
+export function loadNativeCrc32c(): Promise<boolean> {
+  loading ??= import('@node-rs/crc32').then(
+    (library) => {
+      if (library.crc32c(CHECKED) === CHECK_VALUE) native = library.crc32c;
+      return native !== undefined;
+    },
+    () => false,
+  );
+  return loading;
+}
+
+const CHECKED = Buffer.from('123456789');
+const CHECK_VALUE = 0xe306_9283;
+
+/** What is used where the library is not. */
+export function crc32cInJs(bytes: Uint8Array, seed = 0): number {
   const table = tables;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const wholeEnd = bytes.length - (bytes.length % STRIDE);

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../clock/clock.ts';
+import { loadNativeCrc32c } from '../codec/crc32c.ts';
 import { loadLz4 } from '../codec/lz4.ts';
 import type { Admin, Appender, KafkaDriver } from '../kafka/port.ts';
 import { EmbeddedRoom } from '../producer/embedded-room.ts';
@@ -103,6 +104,7 @@ export class KafkaConnection implements Kafka {
   #openAppender(what: 'tasks' | 'parts'): Promise<Appender> {
     const known = this.#appenders.get(what);
     if (known !== undefined) return known;
+    if (what === 'parts') void loadNativeCrc32c();
     const opened = this.driver.appender().catch((error: unknown) => {
       this.#appenders.delete(what);
       throw error;

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../clock/clock.ts';
+import { loadNativeCrc32c } from '../../codec/crc32c.ts';
 import type { BodyManifest } from '../../codec/manifest.ts';
 import type { PartReading } from '../../codec/part-list.ts';
 import type { StoreSet } from '../../codec/payload-store.ts';
@@ -82,6 +83,7 @@ export class PartsFeed {
 
   /** Reads an upload from its first part on. Nothing is read before it is asked for. */
   open(job: PartsJob): UploadParts {
+    void loadNativeCrc32c();
     const { manifest, whole, reservedBytes = 0, decoding } = job;
     if (manifest.object !== undefined) return this.#openObject(job, manifest.object);
     const { topics } = this.#deps;
