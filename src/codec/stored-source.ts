@@ -112,6 +112,7 @@ export class StoredSource {
         if (isStoreError(error, 'denied')) throw error;
         if (clock.monotonicMs() + pauseMs >= endMs) throw this.#unreadable(error);
         await this.#pause(pauseMs);
+        this.#throwIfClosed();
       }
     }
   }

@@ -141,3 +141,30 @@ it('a failure is told, once in a while, and stops nothing', async () => {
   await rig.purge.close();
   expect(rig.clock.pendingCount).toBe(0);
 });
+
+it('what somebody else has put there stays, and is in nobody\'s way', async () => {
+  const rig = new Rig();
+  for (const store of [rig.store, rig.old]) store.objects.set('q/parts/P/0/', Buffer.from(''));
+  rig.put(4);
+  rig.starts.set('q.parts/0', 5);
+  await rig.clock.advance(MINUTE_MS);
+  expect([...rig.store.objects.keys()]).toEqual(['q/parts/P/0/']);
+  expect(rig.warnings).toEqual([]);
+  await rig.purge.close();
+});
+
+it('a store that does not answer does not keep the worker from its end', async () => {
+  const rig = new Rig();
+  rig.put(4);
+  rig.starts.set('q.parts/0', 5);
+  rig.store.delete = () => new Promise(() => {});
+  await rig.clock.advance(MINUTE_MS);
+  let closed = false;
+  const closing = rig.purge.close().then(() => {
+    closed = true;
+  });
+  await rig.clock.advance(4_000);
+  expect(closed).toBe(false);
+  await rig.clock.advance(1_000);
+  await closing;
+});

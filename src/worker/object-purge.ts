@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../clock/clock.ts';
 import type { PayloadStore, StoreSet } from '../codec/payload-store.ts';
-import { type ObjectPlace, objectPrefix, objectsBelow } from '../codec/stored-object.ts';
+import { isObjectKey, type ObjectPlace, objectPrefix, objectsBelow } from '../codec/stored-object.ts';
 import type { LogEnds, TopicPartition } from '../kafka/port.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
@@ -10,8 +10,12 @@ const LOOK_AGAIN_MS = 3_600_000;
 /** A failure is told once in so long. */
 const TELL_AGAIN_MS = 600_000;
 
-/** Objects deleted in one go. */
+/** Objects listed, and deleted, in one go. */
 const MAX_COUNT = 1_000;
+const DELETE_COUNT = 50;
+
+/** A store that does not answer is not waited for when the worker ends: it can only delete what may go. */
+const STOP_MS = 5_000;
 
 interface PurgedTopic {
   readonly name: string;
@@ -59,17 +63,26 @@ export class ObjectPurge {
     if (this.#deps.stores.size > 0) this.#later();
   }
 
-  /** Resolves when nothing of it goes on. */
+  /** Resolves when nothing of it goes on, but for what a store does not answer. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.clear();
-    await this.#running;
+    if (this.#running === undefined) return;
+    let patience: Timer | undefined;
+    const timeUp = new Promise<void>((resolve) => {
+      patience = this.#deps.clock.setTimer(STOP_MS, resolve);
+    });
+    await Promise.race([this.#running, timeUp]);
+    patience?.clear();
   }
 
   #later(): void {
     if (this.#isClosed) return;
     this.#timer = this.#deps.clock.setTimer(this.#deps.intervalMs, () => {
-      this.#running = this.#round().finally(() => this.#later());
+      this.#running = this.#round().finally(() => {
+        this.#running = undefined;
+        this.#later();
+      });
     });
   }
 
@@ -102,9 +115,13 @@ export class ObjectPurge {
     for (const store of stores) {
       for (;;) {
         const keys = await store.listBelow({ prefix, below, maxCount: MAX_COUNT });
-        if (this.#isClosed) return;
-        await store.delete(keys);
-        if (keys.length < MAX_COUNT) break;
+        // What somebody else has put there is not ours.
+        const ours = keys.filter(isObjectKey);
+        for (let at = 0; at < ours.length; at += DELETE_COUNT) {
+          if (this.#isClosed) return;
+          await store.delete(ours.slice(at, at + DELETE_COUNT));
+        }
+        if (keys.length < MAX_COUNT || ours.length === 0) break;
       }
     }
     this.#looked.set(prefix, { start, atMs: clock.monotonicMs() });

@@ -207,6 +207,24 @@ describe('parked tasks', () => {
   });
 });
 
+it('parked tasks of a topic that was made anew, or cut off before them, are lost', async () => {
+  const rig = new Rig();
+  rig.copy(8, 1);
+  expect(await rig.read(want(7, { from: 5 }), want(8, { from: 0 }), want(9, { from: 1 }))).toEqual([
+    { offsets: [], next: 1, atEnd: false, lostBelow: 5 },
+    { offsets: [1], next: 1, atEnd: true, lostBelow: 0 },
+    { offsets: [], next: 1, atEnd: true, lostBelow: 0 },
+  ]);
+});
+
+it('parked tasks that came since the end was last asked for are not lost', async () => {
+  const rig = new Rig();
+  for (const offset of [1, 2, 3]) rig.copy(7, offset);
+  expect(await rig.read(want(7, { count: 1 }))).toMatchObject([{ offsets: [1] }]);
+  for (const offset of [4, 5]) rig.copy(8, offset);
+  expect(await rig.read(want(8, { from: 4 }))).toMatchObject([{ offsets: [5], lostBelow: 0 }]);
+});
+
 describe('parked tasks with bodies in their records', () => {
   it('are read a few at once', async () => {
     const rig = new Rig();

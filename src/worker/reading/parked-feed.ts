@@ -243,6 +243,9 @@ class Search {
   }
 
   found(end: number): ParkedFound {
+    // No copy was ever there: the topic was made anew, or its end was lost. Nothing found is not all that was parked.
+    const isCutOff = this.isOpen && this.#want.from > end;
+    if (isCutOff) return { mark: this.mark, items: [], next: end, atEnd: false, lostBelow: this.#want.from };
     const atEnd = this.isOpen;
     const next = atEnd ? Math.max(end, this.#next) : this.#next;
     return { mark: this.mark, items: this.#items, next, atEnd, lostBelow: this.#lostBelow };

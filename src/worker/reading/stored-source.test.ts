@@ -104,6 +104,19 @@ describe('an object', () => {
     expect(rig.store.calls).toEqual(['get 0', 'get 0', 'get 1', 'get 3334', 'get 3334', 'get 11111']);
   });
 
+  it('is asked for no more once its reading was given up while it waited to try again', async () => {
+    const rig = await Rig.of(20_000);
+    rig.store.readFates.push(until(rig.store, 0, broken));
+    const source = rig.source();
+    const reading = source.next().catch((error: unknown) => error);
+    await rig.clock.advance(10);
+    expect(rig.store.calls).toEqual(['get 0']);
+    source.close();
+    expect(await reading).toBeInstanceOf(Error);
+    await rig.clock.advance(60_000);
+    expect(rig.store.calls).toEqual(['get 0']);
+  });
+
   it('is read anew when nothing comes, and out of reach after 30 s', async () => {
     const rig = await Rig.of(20_000);
     rig.store.readFates.push(until(rig.store, 5_000, forEver));
