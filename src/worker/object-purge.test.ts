@@ -142,7 +142,7 @@ it('a failure is told, once in a while, and stops nothing', async () => {
   expect(rig.clock.pendingCount).toBe(0);
 });
 
-it('what somebody else has put there stays, and is in nobody\'s way', async () => {
+it("what somebody else has put there stays, and is in nobody's way", async () => {
   const rig = new Rig();
   for (const store of [rig.store, rig.old]) store.objects.set('q/parts/P/0/', Buffer.from(''));
   rig.put(4);

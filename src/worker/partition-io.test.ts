@@ -13,6 +13,11 @@ class Rig {
   onCommittedRead = (): void => {};
   /** State partitions whose end was asked for. */
   readonly endsAsked: number[] = [];
+  /** Kafka's id of the state topic. */
+  stateId = '';
+  /** What reading the journal anew comes to, the next time first. */
+  readonly startsOver: (() => Promise<void>)[] = [];
+  startOverCount = 0;
   readonly io: PartitionIo;
 
   constructor() {
@@ -22,9 +27,17 @@ class Rig {
       statePartition: () => 0,
       historyUpTo: async (_partition: number, offset: number) =>
         foldJournal(this.entries.filter((entry) => entry.offset <= offset)),
+      startOver: async () => {
+        this.startOverCount += 1;
+        await this.startsOver.shift()?.();
+      },
     };
     const admin = {
-      describeTopics: async () => new Map([['q', { id: 'Q' }]]),
+      describeTopics: async () =>
+        new Map([
+          ['q', { id: 'Q' }],
+          ['q.state', { id: this.stateId }],
+        ]),
       logEnds: async (places: readonly { topic: string; partition: number }[]) =>
         places.map(({ topic, partition }) => {
           if (topic !== 'q.state') return { topic, partition, start: 2, end: 9 };
@@ -96,4 +109,23 @@ it('asks once for the end of a part of the journal, however many partitions are 
   rig.onCommittedRead = () => {};
   await rig.io.inspect([rig.partition, rig.partition]);
   expect(rig.endsAsked).toEqual([0]);
+});
+
+it('reads the journal of a state topic that was made anew until that has worked', async () => {
+  const rig = new Rig();
+  await rig.io.inspect([rig.partition]);
+  rig.stateId = 'S2';
+  rig.startsOver.push(() => Promise.reject(new Error('the reader is busy')));
+  await expect(rig.io.inspect([rig.partition])).rejects.toThrow('busy');
+  await expect(rig.io.inspect([rig.partition])).rejects.toThrow('made anew');
+  await rig.io.inspect([rig.partition]);
+  expect(rig.startOverCount).toBe(2);
+});
+
+it('reads it anew once, whoever notices', async () => {
+  const rig = new Rig();
+  await rig.io.inspect([rig.partition]);
+  rig.stateId = 'S2';
+  await Promise.allSettled([rig.io.inspect([rig.partition]), rig.io.look([rig.partition])]);
+  expect(rig.startOverCount).toBe(1);
 });

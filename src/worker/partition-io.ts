@@ -20,6 +20,7 @@ export class PartitionIo {
   readonly #deps: IoDeps;
   /** Kafka's id of the state topic that the journal is read of. */
   #journalPin: string | undefined;
+  #startingOver: Promise<void> | undefined;
 
   constructor(deps: IoDeps) {
     this.#deps = deps;
@@ -95,10 +96,18 @@ export class PartitionIo {
 
   /** Whether the journal was read of a state topic that is gone; then it is read of this one from now on. */
   async #isAnother(statePin: string): Promise<boolean> {
-    const known = this.#journalPin;
-    this.#journalPin = statePin;
-    if (known === undefined || known === statePin) return false;
-    await this.#deps.journal.startOver();
+    this.#journalPin ??= statePin;
+    if (this.#journalPin === statePin) return false;
+    // Known only once it is read: when this fails it is done again.
+    this.#startingOver ??= this.#deps.journal
+      .startOver()
+      .then(() => {
+        this.#journalPin = statePin;
+      })
+      .finally(() => {
+        this.#startingOver = undefined;
+      });
+    await this.#startingOver;
     return true;
   }
 

@@ -108,6 +108,13 @@ describe('a log that was looked at', () => {
     expect(rig.of('write')).toMatchObject([{ write: { kind: 'truncated', from: 3, to: 5 } }]);
   });
 
+  it('says that it ended where it ended first: what came there since is new', () => {
+    const { rig, partition } = holding('memory');
+    look(rig, partition, { end: 2 });
+    look(rig, partition, { end: 4 });
+    expect(halts(rig)).toEqual([{ reason: 'data-loss', from: 2, to: 5 }]);
+  });
+
   it('says nothing of what has been read since it was looked at', () => {
     const rig = new CoreRig();
     const partition = rig.take(0);

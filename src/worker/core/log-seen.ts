@@ -23,13 +23,15 @@ export function logSeen(core: CoreState, partition: PartitionState, log: LogSeen
   } else if (log.statePin !== partition.statePin) {
     // What runs may end and be committed: as far as anything was read.
     halt(core, partition, { reason: 'state-topic-lost', from: frontier, to: nextOffset });
-  } else if (log.end < log.readTo && partition.endsEarly) {
-    halt(core, partition, { reason: 'data-loss', from: log.end, to: nextOffset, truncated: true });
+  } else if (log.end < log.readTo && partition.endedAt !== undefined) {
+    // From where it ended first: what was written there since is new.
+    const from = Math.min(partition.endedAt, log.end);
+    halt(core, partition, { reason: 'data-loss', from, to: nextOffset, truncated: true });
   } else if (frontier < log.start && isMissing(partition, log.start)) {
     haltLost(core, partition, log.start);
   }
   // A broker that does not know yet that it was replaced tells of an end that has been.
-  partition.endsEarly = log.end < log.readTo;
+  partition.endedAt = log.end < log.readTo ? Math.min(partition.endedAt ?? log.end, log.end) : undefined;
 }
 
 /** Whether something unfinished below an offset is not in memory. What is there can still be done. */

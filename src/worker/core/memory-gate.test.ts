@@ -54,6 +54,23 @@ describe('tasks with content beside their records', () => {
     expect(rig.runningKeys).toEqual(['small', 'second giant']);
   });
 
+  it('are kept no memory while their worker has no slot for them: others of the process may have one', () => {
+    const rig = rigOf(100_000, { concurrency: 3 });
+    rig.records(rig.take(0), [
+      ...large(0, ['a'], 43_000),
+      ...large(1, ['b', 'c'], 20_000),
+      ...itemsOf(3, ['long', 'longer']),
+    ]);
+    expect(rig.runningKeys).toEqual(['a', 'long', 'longer']);
+    rig.finish(rig.runOf('a'));
+    expect(rig.runningKeys).toEqual(['long', 'longer', 'b']);
+    expect(rig.core.state.memory.kept.size).toBe(0);
+    rig.finish(rig.runOf('long'));
+    expect(rig.runningKeys).toEqual(['longer', 'b', 'c']);
+    endAll(rig);
+    expect(rig.budget.usedBytes).toBe(0);
+  });
+
   it('go in the order in which they came: smaller ones do not overtake for ever', () => {
     const rig = rigOf(100_000, { concurrency: 10 });
     rig.records(rig.take(0), [

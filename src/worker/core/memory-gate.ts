@@ -90,8 +90,9 @@ export function hasMemory(core: CoreState, partition: PartitionState, lane: Lane
   const bytes = core.config.contentBytes?.(item) ?? 0;
   const { memory, budget } = core;
   const kept = memory.kept.get(lane);
-  if (bytes === 0 || kept?.reservation.bytes === bytes) return true;
+  if (kept?.reservation.bytes === bytes) return true;
   if (kept !== undefined) giveBackKept(core, lane, kept); // another task than the one that waited
+  if (bytes === 0) return true;
   const line = budget.isLight(bytes) ? memory.light : memory.heavy;
   let reservation: Reservation | undefined;
   if (core.suspectGate.closed)
@@ -142,10 +143,15 @@ export function callForMemory(core: CoreState): boolean {
   return callFrom(core, heavy) || anyLight;
 }
 
+/** Whether one more that is called could start: memory is of the process, and other workers may have slots. */
+function hasSlotFor({ config, runs, memory }: CoreState): boolean {
+  return runs.size + memory.kept.size < config.concurrency;
+}
+
 function callFrom(core: CoreState, line: MemoryLine): boolean {
   let any = false;
   while (!line.isEmpty) {
-    const next = line.next(core);
+    const next = hasSlotFor(core) ? line.next(core) : undefined;
     if (next === undefined) {
       core.budget.withdraw(line); // those of other workers need not wait for it
       break;

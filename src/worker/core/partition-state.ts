@@ -93,8 +93,8 @@ export class PartitionState {
   /** Why it is halted, and what loss an operator had accepted before it was taken. */
   halt: Loss | undefined;
   accepted: Loss | undefined;
-  /** When its log was looked at last, it ended before what had been read. */
-  endsEarly = false;
+  /** When its log was looked at last, it ended before what had been read: the lowest end since then. */
+  endedAt: number | undefined;
   /** Where this owner began; what a taking commit and CONFIRM say. */
   takenState: CommitState | undefined;
   readonly lanes = new Map<string, Lane>();

@@ -57,7 +57,7 @@ it('looks sooner when a reader has met something, once', async () => {
 
 it('looks again soon at a log that ends too early', async () => {
   const { check, partition } = checking();
-  partition.endsEarly = true;
+  partition.endedAt = 5;
   await check.look(20_000);
   expect([check.isDue(20_999), check.isDue(21_000)]).toEqual([false, true]);
 });
@@ -79,4 +79,13 @@ it('looks once at a time, and asks again when the brokers do not answer', async 
   expect([seen, check.isDue(90_000)]).toEqual([[], true]);
   await check.look(90_000);
   expect(seen).toHaveLength(1);
+});
+
+it('looks at the topics while all it has is halted, too: what operators say may be in a new one', async () => {
+  const { check, partition, seen } = checking();
+  partition.endedAt = 4;
+  partition.move('halted');
+  await check.look(20_000);
+  expect(seen).toHaveLength(1);
+  expect([check.isDue(29_999), check.isDue(30_000)]).toEqual([false, true]);
 });

@@ -43,12 +43,15 @@ export class LogCheck {
   async look(nowMs: number): Promise<void> {
     this.#lastLookMs = nowMs;
     this.#isWanted = false;
-    const partitions = [...this.#deps.partitions()].filter(({ phase }) => phase === 'running');
+    // Those that are halted too: that they go on is said in the state topic, which may have been made anew since.
+    const partitions = [...this.#deps.partitions()].filter(
+      ({ phase }) => phase === 'running' || phase === 'halted',
+    );
     if (partitions.length === 0) return;
     const readTo = new Map(partitions.map((partition) => [partition, partition.nextOffset]));
     for (const [partition, log] of await this.#logs(partitions)) {
       this.#deps.onSeen(partition, { ...log, readTo: readTo.get(partition) ?? 0 });
-      if (partition.endsEarly) this.#isWanted = true; // believed when it is seen again
+      if (partition.phase === 'running' && partition.endedAt !== undefined) this.#isWanted = true; // believed when it is seen again
     }
   }
 
