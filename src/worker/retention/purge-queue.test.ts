@@ -1,6 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import { KEEP_MS, PurgeRig, ROUND_MS } from '../../../test/support/purge-rig.ts';
 import { failures } from '../../kafka/memory/failures.ts';
+import type { Admin } from '../../kafka/port.ts';
+
+/** Its question for times is answered when the test says so. */
+function holdBackTimes(owner: { admin: Admin }): { readonly admin: Admin; answer?: () => void } {
+  const { admin } = owner;
+  const held: { readonly admin: Admin; answer?: () => void } = { admin };
+  owner.admin = new Proxy(admin, {
+    get: (target, name) =>
+      name === 'offsetsForTime'
+        ? (...given: Parameters<typeof admin.offsetsForTime>) =>
+            new Promise((resolve) => {
+              held.answer = () => resolve(admin.offsetsForTime(...given));
+            })
+        : (Reflect.get(target, name) as unknown),
+  });
+  return held;
+}
 
 describe('the log of a queue', () => {
   it('begins, in time, where all is unfinished or younger than finished tasks are kept', async () => {
@@ -186,21 +203,11 @@ describe('the log of a queue', () => {
     rig.append('q', 0, 10);
     owner.finish(0, 10);
     await rig.pass(KEEP_MS);
-    const { admin } = owner;
-    let answer: (() => void) | undefined;
-    owner.admin = new Proxy(admin, {
-      get: (target, name) =>
-        name === 'offsetsForTime'
-          ? (...given: Parameters<typeof admin.offsetsForTime>) =>
-              new Promise((resolve) => {
-                answer = () => resolve(admin.offsetsForTime(...given));
-              })
-          : (Reflect.get(target, name) as unknown),
-    });
+    const held = holdBackTimes(owner);
     await rig.rounds(2);
     await rig.pass(60_000);
-    answer?.();
-    owner.admin = admin;
+    held.answer?.();
+    owner.admin = held.admin;
     rig.asked.length = 0;
     await rig.pass(0);
     expect(owner.asked).toHaveLength(1);
@@ -312,17 +319,7 @@ describe('a round', () => {
     rig.append('q', 0, 10);
     owner.finish(0, 10);
     await rig.pass(KEEP_MS);
-    const { admin } = owner;
-    let answer: (() => void) | undefined;
-    owner.admin = new Proxy(admin, {
-      get: (target, name) =>
-        name === 'offsetsForTime'
-          ? (...given: Parameters<typeof admin.offsetsForTime>) =>
-              new Promise((resolve) => {
-                answer = () => resolve(admin.offsetsForTime(...given));
-              })
-          : (Reflect.get(target, name) as unknown),
-    });
+    const held = holdBackTimes(owner);
     await rig.rounds(2);
     let stopped = false;
     const stopping = owner.purger.stop().then(() => {
@@ -331,7 +328,7 @@ describe('a round', () => {
     await rig.pass(1);
     expect(stopped).toBe(false);
     rig.asked.length = 0;
-    answer?.();
+    held.answer?.();
     await stopping;
     await rig.pass(KEEP_MS);
     expect(rig.asked).toEqual(['offsetsForTime']);
