@@ -1,5 +1,11 @@
 export type { CodecPart, CodecSubject, PayloadCodec } from './codec/payload-codec.ts';
-export type { GetOptions, ListOptions, PayloadStore, PutOptions } from './codec/payload-store.ts';
+export type {
+  CopyOptions,
+  GetOptions,
+  ListOptions,
+  PayloadStore,
+  PutOptions,
+} from './codec/payload-store.ts';
 export { BodyTooLargeError, BodyUnreadableError, PartsLostError } from './errors/body-errors.ts';
 export { CodecFailedError, CodecKeyMissingError, CodecMissingError } from './errors/codec-errors.ts';
 export {

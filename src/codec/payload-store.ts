@@ -10,8 +10,11 @@ export interface PayloadStore {
   put(key: string, content: AsyncIterable<Uint8Array>, options: PutOptions): Promise<void>;
   /** The object's bytes from `from` on, counted from 0. Nothing is read ahead of whoever iterates, but for a few hundred KB. */
   get(key: string, options: GetOptions): AsyncIterable<Uint8Array>;
-  /** The same bytes under another key, both independent of each other from then on. */
-  copy(from: string, to: string): Promise<void>;
+  /**
+   * The same bytes under another key, both independent of each other from then on. When `signal` aborts it rejects soon; the
+   * copy may then be there or not.
+   */
+  copy(from: string, to: string, options: CopyOptions): Promise<void>;
   /** Those that are not there count as deleted. */
   delete(keys: readonly string[]): Promise<void>;
   /**
@@ -22,6 +25,10 @@ export interface PayloadStore {
 }
 
 export interface PutOptions {
+  readonly signal: AbortSignal;
+}
+
+export interface CopyOptions {
   readonly signal: AbortSignal;
 }
 

@@ -39,7 +39,7 @@ describe('a file store', () => {
     const store = fileStore({ directory: join(directory, 'inside') });
     const refused = { code: 'PAYLOAD_STORE_FAILED', reason: 'failed' };
     await expect(store.put(key, once('x'), { signal: never })).rejects.toMatchObject(refused);
-    await expect(store.copy(key, objectKey(place, 1, 'u'))).rejects.toMatchObject(refused);
+    await expect(store.copy(key, objectKey(place, 1, 'u'), { signal: never })).rejects.toMatchObject(refused);
     await expect(store.delete([key])).rejects.toMatchObject(refused);
     await expect(
       store.get(key, { from: 0, signal: never })[Symbol.asyncIterator]().next(),

@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { copyFile, link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { GetOptions, ListOptions, PayloadStore, PutOptions } from '../codec/payload-store.ts';
+import { pipeline } from 'node:stream/promises';
+import type {
+  CopyOptions,
+  GetOptions,
+  ListOptions,
+  PayloadStore,
+  PutOptions,
+} from '../codec/payload-store.ts';
 import { isStoreName } from '../codec/payload-store.ts';
 import { isObjectKey } from '../codec/stored-object.ts';
 import { isKeylaneError } from '../errors/keylane-error.ts';
@@ -108,24 +116,26 @@ class FileStore implements PayloadStore {
   }
 
   /** The same bytes under a second name, where the file system can: files are never changed. */
-  async copy(from: string, to: string): Promise<void> {
+  async copy(from: string, to: string, { signal }: CopyOptions): Promise<void> {
     const source = this.#path(from, 'copy');
     const target = this.#path(to, 'copy');
     try {
+      signal.throwIfAborted();
       await makeFolder(dirname(target));
       await link(source, target).catch((error: unknown) =>
-        codeOf(error) === 'ENOENT' ? Promise.reject(error) : this.#copyBytes(source, target),
+        codeOf(error) === 'ENOENT' ? Promise.reject(error) : this.#copyBytes(source, target, signal),
       );
       await syncFolder(dirname(target));
     } catch (error) {
+      if (signal.aborted) throw signal.reason;
       throw this.#failed(from, 'copy', error);
     }
   }
 
-  async #copyBytes(source: string, target: string): Promise<void> {
+  async #copyBytes(source: string, target: string, signal: AbortSignal): Promise<void> {
     const unfinished = `${target}.${randomUUID()}${UNFINISHED}`;
     try {
-      await copyFile(source, unfinished);
+      await pipeline(createReadStream(source), createWriteStream(unfinished, { flags: 'wx' }), { signal });
       const file = await open(unfinished, 'r+');
       try {
         await file.sync();

@@ -5,7 +5,13 @@ import {
   ListObjectsV2Command,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import type { GetOptions, ListOptions, PayloadStore, PutOptions } from '../codec/payload-store.ts';
+import type {
+  CopyOptions,
+  GetOptions,
+  ListOptions,
+  PayloadStore,
+  PutOptions,
+} from '../codec/payload-store.ts';
 import { isObjectKey } from '../codec/stored-object.ts';
 import { isKeylaneError } from '../errors/keylane-error.ts';
 import { PayloadStoreError } from '../errors/store-errors.ts';
@@ -81,7 +87,7 @@ class S3Store implements PayloadStore {
     }
   }
 
-  async copy(from: string, to: string): Promise<void> {
+  async copy(from: string, to: string, { signal }: CopyOptions): Promise<void> {
     const source = `${this.#bucket}/${this.#keyOf(from, 'copy')}`;
     const command = new CopyObjectCommand({
       Bucket: this.#bucket,
@@ -91,10 +97,13 @@ class S3Store implements PayloadStore {
     const copying = keepTrying((abortSignal) => this.#client.send(command, { abortSignal }), {
       forMs: TRY_MS,
       eachMs: COPY_MS,
-      signal: never,
+      signal,
       mayPass: (error) => reasonOf(error) === 'failed',
     });
-    await copying.catch((error: unknown) => Promise.reject(this.#failed(from, 'copy', error)));
+    await copying.catch((error: unknown) => {
+      if (signal.aborted) throw signal.reason;
+      throw this.#failed(from, 'copy', error);
+    });
   }
 
   /** One by one: not all that speaks S3 takes lists of keys. */
@@ -146,8 +155,6 @@ class S3Store implements PayloadStore {
     return new PayloadStoreError({ store: this.name, key, reason: reasonOf(error) }, doing, error);
   }
 }
-
-const never = new AbortController().signal;
 
 interface Body extends AsyncIterable<Uint8Array> {
   destroy(error?: Error): unknown;

@@ -1,3 +1,4 @@
+import { untilAborted } from '../clock/until-aborted.ts';
 import type { BodyManifest } from '../codec/manifest.ts';
 import type { StoreSet } from '../codec/payload-store.ts';
 import { objectKey, objectMarker, type StoredObject } from '../codec/stored-object.ts';
@@ -28,17 +29,24 @@ export class ParkedObjects {
   async copy(
     manifest: BodyManifest,
     object: StoredObject,
-    where: { readonly partition: number; readonly lane: string; readonly id: string },
+    where: {
+      readonly partition: number;
+      readonly lane: string;
+      readonly id: string;
+      /** Nobody waits for it any more. */
+      readonly signal: AbortSignal;
+    },
   ): Promise<BodyManifest> {
     const { stores, append, queue, topicId } = this.#deps;
     const { upload } = manifest;
     const store = stores.get(object.store);
     if (store === undefined) throw new StoreMissingError(object.store);
-    const { partition, lane, id } = where;
+    const { partition, lane, id, signal } = where;
     const { offset } = await append({ partition, lane, id, record: objectMarker(upload) });
     const key = objectKey({ queue, role: 'parked', topicId, partition }, offset, upload);
     try {
-      await store.copy(object.key, key);
+      // What comes to be in spite of that has its marker, and goes with it.
+      await untilAborted(store.copy(object.key, key, { signal }), signal);
     } catch (error) {
       if (isStoreError(error, 'missing')) throw lost(manifest, object);
       throw error;

@@ -96,7 +96,7 @@ export class ParkedParts {
         const copied =
           manifest.object === undefined
             ? await this.#copyUpload(manifest, job, signal)
-            : await this.#deps.objects.copy(manifest, manifest.object, job);
+            : await this.#deps.objects.copy(manifest, manifest.object, { ...job, signal });
         moved.push({ ...header, manifest: copied });
       } catch (error) {
         if (!(error instanceof PartsLostError)) throw error;

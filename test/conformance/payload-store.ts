@@ -59,7 +59,8 @@ export function payloadStoreCases(open: OpenStore, partBytes: number): void {
       reason: 'missing',
       key,
     });
-    await expect(store.copy(key, objectKey(place, 8, 'u'))).rejects.toMatchObject({ reason: 'missing', key });
+    const copying = store.copy(key, objectKey(place, 8, 'u'), { signal: never });
+    await expect(copying).rejects.toMatchObject({ reason: 'missing', key });
   });
 
   test('content that fails leaves no object', async () => {
@@ -117,11 +118,19 @@ export function payloadStoreCases(open: OpenStore, partBytes: number): void {
     const content = randomBytes(100_000);
     const [from, to] = [objectKey(place, 7, 'u'), objectKey({ ...place, role: 'parked' }, 1, 'u')];
     await store.put(from, inChunks(content), { signal: never });
-    await store.copy(from, to);
-    await store.copy(from, to); // again: it may not have been known that it was done
+    await store.copy(from, to, { signal: never });
+    await store.copy(from, to, { signal: never }); // again: it may not have been known that it was done
     await store.delete([from]);
     await expect(readAll(store, from)).rejects.toMatchObject({ reason: 'missing' });
     expect((await readAll(store, to)).equals(content)).toBe(true);
+  });
+
+  test('a copy that nobody wants any more rejects with the reason', async () => {
+    const store = await open();
+    const [from, to] = [objectKey(place, 7, 'u'), objectKey({ ...place, role: 'parked' }, 1, 'u')];
+    await store.put(from, inChunks(randomBytes(1_000)), { signal: never });
+    const copying = store.copy(from, to, { signal: AbortSignal.abort(new Error('enough')) });
+    await expect(copying).rejects.toThrow('enough');
   });
 
   test('keys below another one are listed in order, a few at a time, of one partition only', async () => {

@@ -87,7 +87,7 @@ describe('a store in a bucket', () => {
     await expect(store.put(key, pieces(1), { signal: never })).rejects.toMatchObject(denied);
     await expect(store.put(key, pieces(12), { signal: never })).rejects.toMatchObject(denied);
     await expect(lengthOf(store, key)).rejects.toMatchObject(denied);
-    await expect(store.copy(key, objectKey(place, 2, 'u'))).rejects.toMatchObject(denied);
+    await expect(store.copy(key, objectKey(place, 2, 'u'), { signal: never })).rejects.toMatchObject(denied);
     await expect(store.delete([key])).rejects.toMatchObject(denied);
     const list = { prefix: 'q/parts/id/0/', below: 'q/parts/id/0/9', maxCount: 1 };
     await expect(store.listBelow(list)).rejects.toMatchObject(denied);

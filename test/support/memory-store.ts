@@ -1,4 +1,10 @@
-import type { GetOptions, ListOptions, PayloadStore, PutOptions } from '../../src/codec/payload-store.ts';
+import type {
+  CopyOptions,
+  GetOptions,
+  ListOptions,
+  PayloadStore,
+  PutOptions,
+} from '../../src/codec/payload-store.ts';
 import { PayloadStoreError } from '../../src/errors/store-errors.ts';
 
 /** What happens to one read of an object. */
@@ -43,8 +49,9 @@ export class MemoryStore implements PayloadStore {
     }
   }
 
-  async copy(from: string, to: string): Promise<void> {
+  async copy(from: string, to: string, { signal }: CopyOptions): Promise<void> {
     this.calls.push(`copy ${from} ${to}`);
+    signal.throwIfAborted();
     const bytes = this.objects.get(from);
     if (bytes === undefined) throw this.missing(from, 'copy');
     this.objects.set(to, bytes);
