@@ -94,6 +94,8 @@ export type WorkerEvent =
       readonly rssBytes: number;
       readonly readBytes: number;
       readonly loopDelayMs: number;
+      /** Of that time, how long its main thread could have run and had no processor. */
+      readonly waitedMs: number;
       /** The longest that its main thread computed in one go, whatever else the processors did. */
       readonly computedMs: number;
     }

@@ -6,6 +6,7 @@ import { bundleOf, type ProcessName } from './process-bundle.ts';
 import {
   type ProducerOrder,
   type ProducerSettings,
+  type QueueSettings,
   settingsEnvironment,
   type WorkerOrder,
   type WorkerSettings,
@@ -23,7 +24,7 @@ export class Child {
   readonly #process: ChildProcess;
   #running = true;
 
-  constructor(name: ProcessName, settings: WorkerSettings | ProducerSettings) {
+  constructor(name: ProcessName, settings: WorkerSettings | ProducerSettings | QueueSettings) {
     this.life = settings.life;
     mkdirSync(settings.folder, { recursive: true });
     const errors = openSync(join(settings.folder, `${settings.life}.stderr`), 'a');

@@ -17,40 +17,46 @@ export function startGauges(log: EventLog): void {
 
 interface LoopDelays {
   readonly loopDelayMs: number;
+  readonly waitedMs: number;
   readonly computedMs: number;
 }
 
-/** Between two ticks: how much longer it took than it should, and how long the thread computed. */
+const none: LoopDelays = { loopDelayMs: 0, waitedMs: 0, computedMs: 0 };
+
+/** Between two ticks: how much longer it took than it should, and what the thread did meanwhile. */
 class LoopWatch {
   #at = performance.now();
-  #computed = computedMs();
-  #longest: LoopDelays = { loopDelayMs: 0, computedMs: 0 };
+  #thread = mainThread();
+  #longest = none;
 
   tick(): void {
     const now = performance.now();
-    const computed = computedMs();
+    const thread = mainThread();
+    const loopDelayMs = now - this.#at - TICK_MS;
+    const waitedMs = Math.min(loopDelayMs, thread.waitedMs - this.#thread.waitedMs);
     this.#longest = {
-      loopDelayMs: Math.max(this.#longest.loopDelayMs, now - this.#at - TICK_MS),
-      computedMs: Math.max(this.#longest.computedMs, computed - this.#computed),
+      ...(loopDelayMs > this.#longest.loopDelayMs ? { loopDelayMs, waitedMs } : this.#longest),
+      computedMs: Math.max(this.#longest.computedMs, thread.computedMs - this.#thread.computedMs),
     };
     this.#at = now;
-    this.#computed = computed;
+    this.#thread = thread;
   }
 
   take(): LoopDelays {
     this.tick();
     const longest = this.#longest;
-    this.#longest = { loopDelayMs: 0, computedMs: 0 };
+    this.#longest = none;
     return longest;
   }
 }
 
-/** The processor time of the main thread; 0 where the system does not tell. */
-function computedMs(): number {
+/** Of the main thread, so far; 0 where the system does not tell. */
+function mainThread(): { readonly computedMs: number; readonly waitedMs: number } {
   try {
-    return Number(readFileSync('/proc/self/schedstat', 'latin1').split(' ')[0]) / 1e6;
+    const [computed, waited] = readFileSync('/proc/self/schedstat', 'latin1').split(' ');
+    return { computedMs: Number(computed) / 1e6, waitedMs: Number(waited) / 1e6 };
   } catch {
-    return 0;
+    return { computedMs: 0, waitedMs: 0 };
   }
 }
 

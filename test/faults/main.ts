@@ -100,6 +100,7 @@ const cluster =
   given === undefined || given === ''
     ? await startKafka({
         brokerConfig: { ...scenario.brokerConfig, ...givenConfig(values['broker-config']) },
+        yields: scenario.brokersYield ?? false,
       })
     : undefined;
 let outcome: Outcome;

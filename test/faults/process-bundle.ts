@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 
-export type ProcessName = 'worker-process' | 'producer-process';
+export type ProcessName = 'worker-process' | 'producer-process' | 'idle-process';
 
 /** Below the root, so that what is not bundled is found in its node_modules. */
 const FOLDER = fileURLToPath(new URL('../../.cache/faults/', import.meta.url));

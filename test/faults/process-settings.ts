@@ -103,7 +103,7 @@ export interface WorkerOrder {
 const VARIABLE = 'KEYLANE_FAULTS';
 
 /** The environment that carries settings to a child process. */
-export function settingsEnvironment(settings: WorkerSettings | ProducerSettings): Record<string, string> {
+export function settingsEnvironment(settings: QueueSettings): Record<string, string> {
   return { [VARIABLE]: JSON.stringify(settings) };
 }
 

@@ -42,6 +42,8 @@ export interface Scenario {
   readonly about: string;
   /** Broker settings of a cluster made for this scenario. */
   readonly brokerConfig?: Readonly<Record<string, string>>;
+  /** Brokers made for it leave the processors to its processes, as those on other machines do. */
+  readonly brokersYield?: boolean;
   run(options: ScenarioOptions): Promise<Outcome>;
 }
 

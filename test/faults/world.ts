@@ -59,6 +59,7 @@ export class World {
   readonly queue: string;
   readonly #workers = new Map<string, Child>();
   readonly #producers = new Map<string, Child>();
+  readonly #others = new Set<Child>();
   readonly #orders = new Map<Child, Promise<void>>();
   readonly #watches: Promise<void>[] = [];
   readonly #killed = new Set<Child>();
@@ -117,6 +118,14 @@ export class World {
     this.#producers.set(child.life, child);
     this.#watch(child);
     await child.message();
+    return child;
+  }
+
+  /** Starts a process that does nothing but watch its own event loop. */
+  spawnIdle(): Child {
+    const child = new Child('idle-process', this.#place('idle'));
+    this.#others.add(child);
+    this.#watch(child);
     return child;
   }
 
@@ -181,6 +190,11 @@ export class World {
       await this.#exit(producer);
     }
     this.#producers.clear();
+    for (const other of this.#others) {
+      other.send('end');
+      await this.#exit(other);
+    }
+    this.#others.clear();
   }
 
   look(): GroupView {
@@ -246,7 +260,8 @@ export class World {
 
   /** Ends every process of the run. `keep` leaves the logs where they are. */
   async close({ keep }: { readonly keep: boolean }): Promise<void> {
-    for (const child of [...this.#workers.values(), ...this.#producers.values()]) child.signal('SIGKILL');
+    const children = [...this.#workers.values(), ...this.#producers.values(), ...this.#others];
+    for (const child of children) child.signal('SIGKILL');
     await Promise.all(this.#watches);
     await this.#control?.close();
     this.#follower.close();
@@ -254,7 +269,7 @@ export class World {
     if (!keep) await rm(this.folder, { recursive: true, force: true });
   }
 
-  #place(role: 'worker' | 'producer' | 'operator') {
+  #place(role: 'worker' | 'producer' | 'idle' | 'operator') {
     this.#lives += 1;
     const { brokers, partitions, queueOptions = {} } = this.#options;
     const life = `${role}-${this.#lives}`;

@@ -45,6 +45,7 @@ const loads: Readonly<Record<RunSize, readonly Load[]>> = {
 export const largeTasks: Scenario = {
   name: 'large-tasks',
   about: 'bodies of 100 MB, four at a time, and one of 500 MB, between processes with little memory',
+  brokersYield: true,
   run,
 };
 
@@ -72,11 +73,20 @@ interface Cost {
   readonly from: number;
   readonly to: number;
   readonly events: readonly LogEvent[];
-  readonly peaks: readonly (readonly [who: string, life: string, rssBytes: number | undefined])[];
+  /** Producer and worker. */
+  readonly ours: readonly Measured[];
+  /** One that did nothing beside them. */
+  readonly idle: Measured;
+}
+
+interface Measured {
+  readonly who: string;
+  readonly life: string;
+  readonly rssBytes: number | undefined;
 }
 
 async function carry(options: ScenarioOptions, load: Load): Promise<Outcome> {
-  let cost: Cost = { from: 0, to: 0, events: [], peaks: [] };
+  let cost: Cost | undefined;
   const common = { heapMegabytes: HEAP_MEGABYTES, gauges: true };
   const played = await play(
     options,
@@ -109,17 +119,17 @@ async function carry(options: ScenarioOptions, load: Load): Promise<Outcome> {
       cost = await send(world, load, WARM_UP[options.size]);
     },
   );
-  const { from, to, events, peaks } = cost;
   const problems = [...played.problems];
+  if (cost === undefined) return { problems, missed: [], figures: [], report: played.report };
+  const { from, to, events, ours, idle } = cost;
   const moves = events.filter(({ event }) => event === 'revoke-asked' || event === 'given-up').length;
   if (moves > 0) problems.push(`rebalance: partitions were asked back ${moves} times`);
   const goals = [
-    ...peaks.flatMap(([who, , rssBytes]) => memoryGoal(who, rssBytes)),
-    ...peaks.map(([who, life]) => delayGoal(who, delaysOf(events, life, from).all)),
+    ...ours.flatMap(memoryGoal),
+    ...ours.map(({ who, life }) => delayGoal(who, longestDelay(gaugesOf(events, life, from)).loopDelayMs)),
   ];
-  const computing = peaks.map(
-    ([who, life]) =>
-      [`${who}: most computing in one go`, `${delaysOf(events, life, from).computed.toFixed(0)} ms`] as const,
+  const delays = [...ours, idle].map(
+    ({ who, life }) => [`${who}: that delay`, delayText(gaugesOf(events, life, from))] as const,
   );
   const seconds = (to - from) / 1_000;
   const megabytes = (load.tasks * load.bytes) / 1e6;
@@ -128,7 +138,7 @@ async function carry(options: ScenarioOptions, load: Load): Promise<Outcome> {
     missed: missedOf(goals),
     figures: [
       ...goals.map(figureOf),
-      ...computing,
+      ...delays,
       [
         'from the first call to the last finish',
         `${seconds.toFixed(1)} s, ${(megabytes / seconds).toFixed(0)} MB/s`,
@@ -142,6 +152,7 @@ async function carry(options: ScenarioOptions, load: Load): Promise<Outcome> {
 async function send(world: World, load: Load, warmUpBytes: number): Promise<Cost> {
   const producer = await world.spawnProducer();
   const worker = world.spawnWorker();
+  const idle = world.spawnIdle();
   await world.untilCalm();
   // So that neither is still loading and connecting when it counts.
   await world.enqueue(producer, {
@@ -158,16 +169,17 @@ async function send(world: World, load: Load, warmUpBytes: number): Promise<Cost
   const from = monotonicMs();
   await enqueued;
   await world.untilDrained(QUIET_MS);
-  const peakOf = (who: string, { life, pid }: Child) => [who, life, peakRssBytes(pid)] as const;
+  const measured = (who: string, { life, pid }: Child) => ({ who, life, rssBytes: peakRssBytes(pid) });
   return {
     from,
     to: monotonicMs(),
     events: world.events(),
-    peaks: [peakOf('producer', producer), peakOf('worker', worker)],
+    ours: [measured('producer', producer), measured('worker', worker)],
+    idle: measured('a process that does nothing', idle),
   };
 }
 
-function memoryGoal(who: string, rssBytes: number | undefined): Goal[] {
+function memoryGoal({ who, rssBytes }: Measured): Goal[] {
   if (rssBytes === undefined) return [];
   const show = (bytes: number): string => `${(bytes / MIB).toFixed(0)} MiB`;
   return [numberGoal(`${who}: most memory`, rssBytes, { bound: { atMost: MOST_RSS_BYTES }, show })];
@@ -181,16 +193,24 @@ function delayGoal(who: string, delayMs: number): Goal {
   });
 }
 
-/** Of what a process wrote down after the beginning: the first gauge is about half a second that began before it. */
-function delaysOf(
-  events: readonly LogEvent[],
-  life: string,
-  from: number,
-): { all: number; computed: number } {
-  const gauges = events.flatMap((e) => (e.event === 'gauge' && e.process === life && e.at > from ? [e] : []));
-  const max = (delays: readonly number[]): number => Math.max(0, ...delays.slice(1));
-  return {
-    all: max(gauges.map(({ loopDelayMs }) => loopDelayMs)),
-    computed: max(gauges.map(({ computedMs }) => computedMs)),
-  };
+type Gauge = Extract<LogEvent, { readonly event: 'gauge' }>;
+
+/** What a process wrote down after the beginning. The first one is about half a second that began before it. */
+function gaugesOf(events: readonly LogEvent[], life: string, from: number): Gauge[] {
+  const isOne = (e: LogEvent): e is Gauge => e.event === 'gauge' && e.process === life && e.at > from;
+  return events.filter(isOne).slice(1);
+}
+
+/** No number when nothing was written down: no goal is met by that. */
+function longestDelay(gauges: readonly Gauge[]): Pick<Gauge, 'loopDelayMs' | 'waitedMs'> {
+  const longer = (a: Gauge, b: Gauge): Gauge => (b.loopDelayMs > a.loopDelayMs ? b : a);
+  return gauges.length === 0 ? { loopDelayMs: Number.NaN, waitedMs: Number.NaN } : gauges.reduce(longer);
+}
+
+/** Whose it is: the process's own, or that of whatever else had the processors. */
+function delayText(gauges: readonly Gauge[]): string {
+  const { loopDelayMs, waitedMs } = longestDelay(gauges);
+  const computedMs = Math.max(0, ...gauges.map((gauge) => gauge.computedMs));
+  const ms = (value: number): string => `${value.toFixed(0)} ms`;
+  return `${ms(loopDelayMs)}, for ${ms(waitedMs)} of it runnable and without a processor; never computes for more than ${ms(computedMs)}`;
 }

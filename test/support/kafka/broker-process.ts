@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { yieldProcessors } from './yield-processors.ts';
 
 /**
  * Runs a broker and outlives it, so that none is left behind: standard input is a pipe that only the test process holds
@@ -92,6 +93,11 @@ export class BrokerProcess {
     if (this.#state.kind !== 'paused') return;
     process.kill(this.#state.pid, 'SIGCONT');
     this.#state = { ...this.#state, kind: 'running' };
+  }
+
+  /** Until it is started again. */
+  async yieldProcessors(): Promise<void> {
+    if (this.#state.kind !== 'down') await yieldProcessors(this.#state.pid);
   }
 
   /** The end of the broker's log, to be shown when it does not come up. */

@@ -21,6 +21,11 @@ export interface KafkaOptions {
    * measuring throughput.
    */
   readonly jit?: 'quick' | 'full';
+  /**
+   * Once they serve, brokers take next to nothing of a processor that others want: a stand-in for machines of their own.
+   * They are slow on a machine that is busy with anything else.
+   */
+  readonly yields?: boolean;
   /** Adds a SASL_SSL listener and one for client certificates; see {@link KafkaCluster.secure}. */
   readonly saslSsl?: true;
 }
@@ -106,6 +111,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
   try {
     for (const broker of brokers) await broker.start();
     await cluster.untilServing();
+    if (options.yields === true) for (const broker of brokers) await broker.yieldProcessors();
   } catch (error) {
     await cluster.stop();
     throw error;
@@ -141,6 +147,10 @@ class Broker implements KafkaBroker {
 
   get isRunning(): boolean {
     return this.#process.isRunning;
+  }
+
+  yieldProcessors(): Promise<void> {
+    return this.#process.yieldProcessors();
   }
 
   kill(): Promise<void> {
