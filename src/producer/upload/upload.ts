@@ -8,6 +8,7 @@ import type { OutgoingRecord } from '../../kafka/port.ts';
 import type { Appended } from '../core/item.ts';
 import { CompressionGauge } from './compression-gauge.ts';
 import { cutParts } from './cut-parts.ts';
+import type { LoopTurns } from './loop-turns.ts';
 import type { OpenBody } from './open-body.ts';
 import type { PartBuffers } from './part-buffers.ts';
 import type { PartsUnderWay } from './parts-under-way.ts';
@@ -25,6 +26,7 @@ interface UploadDeps {
   readonly loadLz4: typeof loadLz4;
   readonly underWay: PartsUnderWay;
   readonly buffers: PartBuffers;
+  readonly turns: LoopTurns;
   readonly slowPartMs: number;
   /** Waits for the turn to read and write. */
   readonly enter: (signal: AbortSignal) => Promise<UploadTurn>;
@@ -98,10 +100,11 @@ export class Upload {
 
   /** False when there was no part left. In a function of its own: the part is let go of when it ends. */
   async #sendNext(parts: AsyncGenerator<Buffer, void>, turn: UploadTurn): Promise<boolean> {
-    const { id, underWay, buffers } = this.#deps;
+    const { id, underWay, buffers, turns } = this.#deps;
     const { signal } = this.#failing;
     const { value: content } = await this.#unlessSlow(turn, parts.next());
     if (content === undefined) return false;
+    await turns.spend(content.length);
     const frame = await this.#frameOf(content);
     const coded = await this.#codedOf(turn, content, frame);
     const checked = coded?.bytes ?? content;

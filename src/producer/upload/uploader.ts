@@ -5,6 +5,7 @@ import type { BodyManifest } from '../../codec/manifest.ts';
 import type { OutgoingRecord } from '../../kafka/port.ts';
 import type { BodySource } from '../../tasks/task-body.ts';
 import type { Appended } from '../core/item.ts';
+import { LoopTurns } from './loop-turns.ts';
 import { OpenBody } from './open-body.ts';
 import { PartBuffers } from './part-buffers.ts';
 import { PartsUnderWay } from './parts-under-way.ts';
@@ -84,6 +85,7 @@ export class Uploader {
   readonly #uploads: Places;
   readonly #underWay: PartsUnderWay;
   readonly #buffers = new PartBuffers();
+  readonly #turnsOfLoop = new LoopTurns();
   /** One place for each partition of a parts topic that was ever written to: a few dozens. */
   readonly #turns = new Map<string, Places>();
 
@@ -114,6 +116,7 @@ export class Uploader {
       loadLz4,
       underWay: this.#underWay,
       buffers: this.#buffers,
+      turns: this.#turnsOfLoop,
       slowPartMs: this.#limits.slowPartMs,
       enter: (signal) => this.#enter(job, signal),
     });
