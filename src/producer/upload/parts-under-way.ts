@@ -7,6 +7,7 @@ export interface PartLimits {
 
 interface Waiter {
   readonly upload: string;
+  readonly perUpload: number;
   readonly admit: () => void;
 }
 
@@ -21,10 +22,10 @@ export class PartsUnderWay {
     this.#limits = limits;
   }
 
-  /** Waits until one more part of the upload may go; rejects with the signal's reason when it aborts before. */
-  enter(upload: string, signal: AbortSignal): Promise<void> {
+  /** Waits until one more part of the upload may go, of `perUpload` at once at most; rejects with the signal's reason when it aborts before. */
+  enter(upload: string, signal: AbortSignal, perUpload = this.#limits.perUpload): Promise<void> {
     if (signal.aborted) return Promise.reject(signal.reason);
-    if (this.#mayGo(upload)) {
+    if (this.#mayGo({ upload, perUpload })) {
       this.#take(upload);
       return Promise.resolve();
     }
@@ -37,7 +38,7 @@ export class PartsUnderWay {
         signal.removeEventListener('abort', giveUp);
         resolve();
       };
-      const waiter: Waiter = { upload, admit };
+      const waiter: Waiter = { upload, perUpload, admit };
       this.#waiting.add(waiter);
       signal.addEventListener('abort', giveUp, { once: true });
     });
@@ -50,16 +51,16 @@ export class PartsUnderWay {
     else this.#counts.set(upload, left);
     this.#count -= 1;
     for (const waiter of this.#waiting) {
-      if (!this.#mayGo(waiter.upload)) continue;
+      if (!this.#mayGo(waiter)) continue;
       this.#waiting.delete(waiter);
       this.#take(waiter.upload);
       waiter.admit();
     }
   }
 
-  #mayGo(upload: string): boolean {
+  #mayGo({ upload, perUpload }: Pick<Waiter, 'upload' | 'perUpload'>): boolean {
     const count = this.#countOf(upload);
-    return count === 0 || (count < this.#limits.perUpload && this.#count < this.#limits.inAll);
+    return count === 0 || (count < perUpload && this.#count < this.#limits.inAll);
   }
 
   #take(upload: string): void {

@@ -100,7 +100,7 @@ export class Upload {
 
   /** False when there was no part left. In a function of its own: the part is let go of when it ends. */
   async #sendNext(parts: AsyncGenerator<Buffer, void>, turn: UploadTurn): Promise<boolean> {
-    const { id, underWay, buffers, turns } = this.#deps;
+    const { id, underWay, buffers, turns, stored } = this.#deps;
     const { signal } = this.#failing;
     const { value: content } = await this.#unlessSlow(turn, parts.next());
     if (content === undefined) return false;
@@ -109,7 +109,8 @@ export class Upload {
     const coded = await this.#codedOf(turn, content, frame);
     const checked = coded?.bytes ?? content;
     const crc = crc32c(checked);
-    await underWay.enter(id, signal);
+    // Into an object they go one after the other: more of them would wait in memory for nothing.
+    await underWay.enter(id, signal, stored === undefined ? undefined : 1);
     if (signal.aborted) {
       underWay.leave(id);
       return false;
