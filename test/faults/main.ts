@@ -10,7 +10,7 @@ import { heldKey } from './scenarios/held-key.ts';
 import { heldMemory } from './scenarios/held-memory.ts';
 import { heldRevoke } from './scenarios/held-revoke.ts';
 import { killGap } from './scenarios/kill-gap.ts';
-import { largeTasks } from './scenarios/large-tasks.ts';
+import { largeTasks, largeTasksInS3 } from './scenarios/large-tasks.ts';
 import { manyParked } from './scenarios/many-parked.ts';
 import { outage } from './scenarios/outage.ts';
 import { parallelKeys } from './scenarios/parallel-keys.ts';
@@ -45,6 +45,7 @@ const scenarios: readonly Scenario[] = [
   groups,
   manyParked,
   largeTasks,
+  largeTasksInS3,
   tornUploads,
   retention,
   uploadLifecycle,

@@ -11,8 +11,9 @@ const FOLDER = fileURLToPath(new URL('../../.cache/faults/', import.meta.url));
 const made = new Map<ProcessName, string>();
 
 /**
- * A process of a run and all it needs of the sources, as one file, made once by each program that starts any. It starts
- * in a third of the time that the sources take when they are loaded one by one, and runs start many.
+ * A process of a run and all it needs of the sources, as one file and one for each thing that few need, made once by
+ * each program that starts any. It starts in a third of the time that the sources take when they are loaded one by one,
+ * and runs start many.
  */
 export function bundleOf(name: ProcessName): string {
   let file = made.get(name);
@@ -31,6 +32,8 @@ function bundle(name: ProcessName): string {
     outdir: FOLDER,
     platform: 'node',
     format: 'esm',
+    splitting: true,
+    outExtension: { '.js': '.mjs' },
     target: 'node20',
     packages: 'external',
     conditions: ['keylane-source'],
@@ -38,13 +41,12 @@ function bundle(name: ProcessName): string {
     sourcemap: 'inline',
     sourcesContent: false,
   });
-  const [output] = outputFiles;
-  if (output === undefined) throw new Error(`nothing came of bundling ${name}`);
-  const file = join(FOLDER, `${name}.mjs`);
-  const draft = `${file}.${process.pid}`;
   mkdirSync(FOLDER, { recursive: true });
-  // Another run may be starting processes from it.
-  writeFileSync(draft, output.contents);
-  renameSync(draft, file);
-  return file;
+  for (const { path, contents } of outputFiles) {
+    const draft = `${path}.${process.pid}`;
+    // Another run may be starting processes from it. What is loaded later has its content's hash in its name.
+    writeFileSync(draft, contents);
+    renameSync(draft, path);
+  }
+  return join(FOLDER, `${name}.mjs`);
 }

@@ -25,6 +25,16 @@ export interface QueueSettings {
   readonly heapMegabytes?: number;
   /** Writes down every half second what the process holds and has read. */
   readonly gauges?: boolean;
+  /** Where bodies go. Default: the parts topic. */
+  readonly s3?: S3Place;
+}
+
+/** A bucket, and how to get at it. */
+export interface S3Place {
+  readonly endpoint: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly bucket: string;
 }
 
 /** What a handler does between its first and its last line. */

@@ -7,6 +7,7 @@ import { EventLog } from './event-log.ts';
 import { startGauges } from './gauges.ts';
 import { heldDriver } from './held-driver.ts';
 import { type BodyPlan, contentOf, printOfBody, slowStreamOf, streamOf } from './large-body.ts';
+import { openStore } from './payload-stores.ts';
 import { type ProducerOrder, type ProducerSettings, readSettings } from './process-settings.ts';
 import { openWorkQueue } from './queue-under-test.ts';
 import { PayloadMaker, printOf } from './work-payload.ts';
@@ -21,7 +22,11 @@ process.on('unhandledRejection', (error) => {
 process.on('disconnect', () => process.exit(71));
 
 const holding = { ms: 0 };
-const { queue, close } = openWorkQueue(settings, (driver) => heldDriver(driver, settings.queue, holding));
+const { queue, close } = openWorkQueue(
+  settings,
+  (driver) => heldDriver(driver, settings.queue, holding),
+  await openStore(settings),
+);
 const payloads = new PayloadMaker(settings.payloads);
 let calls = 0;
 const open = new Set<Promise<void>>();

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { PayloadStore } from '../../src/codec/payload-store.ts';
 import { confluentDriver } from '../../src/kafka/confluent/driver.ts';
 import { platformaticAdmin } from '../../src/kafka/platformatic/admin.ts';
 import type { KafkaDriver } from '../../src/kafka/port.ts';
@@ -30,6 +31,7 @@ export interface OpenQueue {
 export function openWorkQueue(
   settings: QueueSettings,
   around: (driver: KafkaDriver) => KafkaDriver,
+  payloadStore?: PayloadStore,
 ): OpenQueue {
   const { budgetBytes, producer, clientId, connectTimeoutMs } = resolveKafkaOptions({
     brokers: settings.brokers,
@@ -49,6 +51,7 @@ export function openWorkQueue(
     kafka,
     topic: { partitions: settings.partitions },
     ...settings.queueOptions,
+    ...(payloadStore === undefined ? {} : { payloadStore }),
   });
   const close = async (): Promise<void> => {
     await queue.close();

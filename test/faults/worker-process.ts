@@ -5,6 +5,7 @@ import { EventLog } from './event-log.ts';
 import { startGauges } from './gauges.ts';
 import { KillPoints } from './kill-points.ts';
 import { observedDriver } from './observed-driver.ts';
+import { openStore } from './payload-stores.ts';
 import { readSettings, type WorkerOrder, type WorkerSettings } from './process-settings.ts';
 import { openWorkQueue } from './queue-under-test.ts';
 import { workHandler } from './work-handler.ts';
@@ -27,8 +28,10 @@ process.on('disconnect', () => process.exit(71));
 
 const killPoints = new KillPoints(settings.queue);
 process.on('message', ({ killAt }: WorkerOrder) => killPoints.arm(killAt));
-const { queue, close } = openWorkQueue(settings, (driver) =>
-  killPoints.driver(mutatedDriver(observedDriver(driver, log), settings.mutant, settings.queue)),
+const { queue, close } = openWorkQueue(
+  settings,
+  (driver) => killPoints.driver(mutatedDriver(observedDriver(driver, log), settings.mutant, settings.queue)),
+  await openStore(settings),
 );
 const worker = queue.worker(
   { work: workHandler(settings, log), blob: bodyHandler(settings, log) },

@@ -1,9 +1,11 @@
 import type { LogEvent } from '../../checker/events.ts';
 import type { ContentKind } from '../../support/large-content.ts';
+import { S3Server } from '../../support/s3/s3-server.ts';
 import type { Child } from '../child.ts';
 import { monotonicMs } from '../event-log.ts';
 import { peakRssBytes } from '../gauges.ts';
 import { figureOf, type Goal, missedOf, numberGoal } from '../goals.ts';
+import type { S3Place } from '../process-settings.ts';
 import {
   figuresOf,
   type Outcome,
@@ -46,12 +48,24 @@ export const largeTasks: Scenario = {
   name: 'large-tasks',
   about: 'bodies of 100 MB, four at a time, and one of 500 MB, between processes with little memory',
   brokersYield: true,
-  run,
+  run: (options) => run(options, undefined),
 };
 
-async function run(options: ScenarioOptions): Promise<Outcome> {
+export const largeTasksInS3: Scenario = {
+  name: 'large-tasks-s3',
+  about: 'the same with bodies in an object store',
+  brokersYield: true,
+  async run(options) {
+    await using server = await S3Server.start();
+    // Only beside brokers of the run: the others do not either.
+    if (options.cluster !== undefined) await server.yieldProcessors();
+    return await run(options, server.place);
+  },
+};
+
+async function run(options: ScenarioOptions, s3: S3Place | undefined): Promise<Outcome> {
   const parts: { readonly load: Load; readonly outcome: Outcome }[] = [];
-  for (const load of loads[options.size]) parts.push({ load, outcome: await carry(options, load) });
+  for (const load of loads[options.size]) parts.push({ load, outcome: await carry(options, load, s3) });
   const named = <T>(pick: (outcome: Outcome) => readonly T[], name: (item: T, prefix: string) => T): T[] =>
     parts.flatMap(({ load, outcome }) => pick(outcome).map((item) => name(item, `${load.name}: `)));
   return {
@@ -85,9 +99,9 @@ interface Measured {
   readonly rssBytes: number | undefined;
 }
 
-async function carry(options: ScenarioOptions, load: Load): Promise<Outcome> {
+async function carry(options: ScenarioOptions, load: Load, s3: S3Place | undefined): Promise<Outcome> {
   let cost: Cost | undefined;
-  const common = { heapMegabytes: HEAP_MEGABYTES, gauges: true };
+  const common = { heapMegabytes: HEAP_MEGABYTES, gauges: true, ...(s3 === undefined ? {} : { s3 }) };
   const played = await play(
     options,
     {
@@ -124,6 +138,11 @@ async function carry(options: ScenarioOptions, load: Load): Promise<Outcome> {
   const { from, to, events, ours, idle } = cost;
   const moves = events.filter(({ event }) => event === 'revoke-asked' || event === 'given-up').length;
   if (moves > 0) problems.push(`rebalance: partitions were asked back ${moves} times`);
+  const readBytes = Math.max(0, ...events.map((e) => (e.event === 'gauge' ? e.readBytes : 0)));
+  if (s3 !== undefined && readBytes > load.bytes)
+    problems.push(
+      `exercised too little: ${readBytes} bytes were read from Kafka, and belong in the object store`,
+    );
   const goals = [
     ...ours.flatMap(memoryGoal),
     ...ours.map(({ who, life }) => delayGoal(who, longestDelay(gaugesOf(events, life, from)).loopDelayMs)),

@@ -67,6 +67,17 @@ export class S3Server {
     }
   }
 
+  /** For a process that makes its own client. */
+  get place() {
+    const endpoint = `http://127.0.0.1:${this.#port}`;
+    return { endpoint, accessKeyId: USER, secretAccessKey: SECRET, bucket: BUCKET };
+  }
+
+  /** As brokers that yield do. */
+  yieldProcessors(): Promise<void> {
+    return this.#process.yieldProcessors();
+  }
+
   /** SIGKILL: its sockets are reset. */
   kill(): Promise<void> {
     return this.#process.kill();
