@@ -103,11 +103,19 @@ function decodeKind(fields: Fields, place: Place): JournalEntry | undefined {
 }
 
 function decodeConfirm(fields: Fields, place: Place): JournalEntry | undefined {
-  const { epoch, frontier, topicId, reason, era } = fields;
+  const { epoch, frontier, topicId, reason, era, leaderEpoch } = fields;
   if (!isCount(epoch) || !isCount(frontier) || typeof topicId !== 'string') return undefined;
   if (reason !== 'taken' && reason !== 'stopped' && reason !== 'periodic') return undefined;
-  const confirm = { kind: 'confirm', ...place, epoch, frontier, topicId, reason } as const;
-  return isCount(era) ? { ...confirm, era } : confirm;
+  return {
+    kind: 'confirm',
+    ...place,
+    epoch,
+    frontier,
+    topicId,
+    reason,
+    ...(isCount(era) ? { era } : {}),
+    ...(isCount(leaderEpoch) ? { leaderEpoch } : {}),
+  };
 }
 
 function decodeMark(fields: Fields, place: Place): MarkEntry | undefined {

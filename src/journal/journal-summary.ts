@@ -2,6 +2,7 @@ import type {
   ClaimEntry,
   Command,
   CommandEntry,
+  ConfirmEntry,
   DoneEntry,
   JournalHistory,
   Mark,
@@ -128,8 +129,8 @@ export class JournalSummary {
     if (entry.kind !== 'confirm') this.#lastWord = entry.offset;
     switch (entry.kind) {
       case 'confirm': {
-        const { epoch, frontier, topicId, era, reason } = entry;
-        this.#newestConfirm = { epoch, frontier, topicId };
+        const { era, reason } = entry;
+        this.#newestConfirm = confirmOf(entry);
         this.#era = Math.max(this.#era, era ?? -1); // an older version that owns the partition leaves it out
         if (reason === 'taken') this.#truncated = undefined;
         return;
@@ -246,4 +247,13 @@ export class JournalSummary {
 /** What two marks must not both be of. */
 function subjectOf({ era, scope, key, from }: Pick<Mark, 'era' | 'scope' | 'key' | 'from'>): string {
   return scope === 'key' ? `${era} key ${key}` : `${era} task ${from}`;
+}
+
+export function confirmOf({
+  epoch,
+  frontier,
+  topicId,
+  leaderEpoch,
+}: ConfirmEntry): NonNullable<JournalHistory['newestConfirm']> {
+  return { epoch, frontier, topicId, ...(leaderEpoch === undefined ? {} : { leaderEpoch }) };
 }

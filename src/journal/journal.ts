@@ -36,6 +36,8 @@ export interface ConfirmEntry extends EntryOf<'confirm'> {
   readonly reason: ConfirmReason;
   /** The epoch with which offsets began anew, see {@link JournalHistory.era}. Left out: they never did. */
   readonly era?: number;
+  /** Everything below `frontier` was appended by leaders up to this epoch. Left out: that is not known. */
+  readonly leaderEpoch?: number;
 }
 
 export type ConfirmReason = 'taken' | 'stopped' | 'periodic';
@@ -176,9 +178,7 @@ export interface JournalHistory {
   /** The newest claim that was confirmed. */
   readonly newestConfirmedEpoch: number | undefined;
   /** The newest confirmation that is not void. */
-  readonly newestConfirm:
-    | { readonly epoch: number; readonly frontier: number; readonly topicId: string }
-    | undefined;
+  readonly newestConfirm: Pick<ConfirmEntry, 'epoch' | 'frontier' | 'topicId' | 'leaderEpoch'> | undefined;
   /**
    * The epoch with which offsets began anew: an operator had accepted that the topic was recreated, or its log truncated.
    * Source offsets of marks that are older are of tasks that are gone from the queue. -1 = never.

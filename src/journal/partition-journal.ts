@@ -1,5 +1,5 @@
 import type { JournalHistory, WrittenEntry } from './journal.ts';
-import { JournalSummary } from './journal-summary.ts';
+import { confirmOf, JournalSummary } from './journal-summary.ts';
 
 /** A mark whose parked tasks may still be needed. */
 export interface Needed {
@@ -58,7 +58,7 @@ export class PartitionJournal {
     const epoch = this.history(Number.POSITIVE_INFINITY).newestConfirmedEpoch;
     for (const entry of this.#open.toReversed()) {
       if (entry.kind !== 'confirm' || entry.epoch !== epoch || !offsets.has(entry.offset)) continue;
-      return { epoch: entry.epoch, frontier: entry.frontier, topicId: entry.topicId };
+      return confirmOf(entry);
     }
     return settled;
   }

@@ -32,6 +32,8 @@ export interface OutgoingRecord {
 export interface IncomingRecord extends Position {
   /** The broker's append time (LogAppendTime), or the producer's where the topic says CreateTime. */
   readonly timestampMs: number;
+  /** Which leader appended it; left out where that is not told. Kafka: partition leader epoch. */
+  readonly leaderEpoch?: number | undefined;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers: readonly RecordHeader[];
@@ -254,6 +256,23 @@ export interface LogEnds extends TopicPartition {
   readonly end: number;
 }
 
+/** A leader of a partition, past or present. The number rises with each election. Kafka: leader epoch. */
+export interface PastLeader extends TopicPartition {
+  readonly leaderEpoch: number;
+}
+
+/** What the present leader of a partition has of a past one. */
+export interface LeaderEnd extends PastLeader {
+  /** The present leader's own epoch. */
+  readonly presentEpoch: number;
+  /**
+   * One past what was appended by that leader and those before it, as far as the present one has it; where none of that is
+   * in the log any more, the log's start. What lies beyond is of later leaders. undefined = it has never heard of that
+   * leader.
+   */
+  readonly end: number | undefined;
+}
+
 /** What became of deleting one partition's records below an offset. */
 export interface DeleteOutcome extends TopicPartition {
   /** Where the log starts now, on every live replica; undefined where the request failed. */
@@ -281,6 +300,12 @@ export interface Admin {
     specs: readonly TopicSpec[],
   ): Promise<{ readonly created: readonly string[]; readonly existed: readonly string[] }>;
   logEnds(partitions: readonly TopicPartition[]): Promise<readonly LogEnds[]>;
+  /**
+   * One answer a question, in their order; each partition at most once. An election can lose the end of a log; what is read on from there looks as if
+   * nothing had happened. It shows here: the end of the leader whose records were read lies below what was read. Kafka:
+   * OffsetForLeaderEpoch (needs Describe on the topic).
+   */
+  leaderEnds(leaders: readonly PastLeader[]): Promise<readonly LeaderEnd[]>;
   /**
    * Moves the log start of each partition up to its offset: all records below are gone for ever. An offset below the log
    * start changes nothing. One outcome a position, in their order: what goes wrong with one partition is its outcome and

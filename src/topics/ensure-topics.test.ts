@@ -52,6 +52,7 @@ class FakeCluster {
       return Promise.resolve({ created: created.map((s) => s.name), existed: existed.map((s) => s.name) });
     },
     logEnds: () => Promise.resolve([]),
+    leaderEnds: notAsked,
     deleteRecords: notAsked,
     offsetsForTime: notAsked,
     committedOffsets: notAsked,

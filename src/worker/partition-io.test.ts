@@ -1,9 +1,13 @@
 import { expect, it } from 'vitest';
 import { foldJournal, type JournalEntry, type WrittenEntry } from '../journal/journal.ts';
-import type { Admin, Membership } from '../kafka/port.ts';
+import type { Admin, Membership, PastLeader } from '../kafka/port.ts';
+import { KafkaRequestError } from '../kafka/request-error.ts';
+import { encodeMetadata } from './core/commit-metadata.ts';
 import { PartitionState } from './core/partition-state.ts';
 import type { StateJournal } from './journal/state-journal.ts';
 import { PartitionIo } from './partition-io.ts';
+
+const unsupported = { kind: 'unsupported', code: undefined, message: 'not here' } as const;
 
 /** A group whose state topic has one partition, and a partition that a worker is about to take. */
 class Rig {
@@ -19,6 +23,11 @@ class Rig {
   readonly startsOver: (() => Promise<void>)[] = [];
   startOverCount = 0;
   readonly io: PartitionIo;
+  /** Where leaders ended, by their epochs; and what was asked. */
+  leaderEnds: ReadonlyMap<number, number> | undefined = new Map();
+  readonly leadersAsked: number[] = [];
+  onLeadersAsked = (): void => {};
+  metadata = 'm';
 
   constructor() {
     this.partition.epoch = this.write({ kind: 'claim', group: 'g', partition: 5, by: 'w' });
@@ -44,11 +53,18 @@ class Rig {
           this.endsAsked.push(partition);
           return { topic, partition, start: 0, end: this.entries.length };
         }),
+      leaderEnds: async (leaders: readonly PastLeader[]) => {
+        this.leadersAsked.push(...leaders.map(({ leaderEpoch }) => leaderEpoch));
+        this.onLeadersAsked();
+        const { leaderEnds: ends } = this;
+        if (ends === undefined) throw new KafkaRequestError('Cannot ask', unsupported);
+        return leaders.map((one) => ({ ...one, presentEpoch: 9, end: ends.get(one.leaderEpoch) }));
+      },
     };
     const membership = {
       committed: async () => {
         this.onCommittedRead();
-        return [{ topic: 'q', partition: 5, offset: 4, metadata: 'm' }];
+        return [{ topic: 'q', partition: 5, offset: 4, metadata: this.metadata }];
       },
     };
     this.io = new PartitionIo({
@@ -128,4 +144,53 @@ it('reads it anew once, whoever notices', async () => {
   rig.stateId = 'S2';
   await Promise.allSettled([rig.io.inspect([rig.partition]), rig.io.look([rig.partition])]);
   expect(rig.startOverCount).toBe(1);
+});
+
+/** What leader 3 appended was finished by a commit, and what leader 2 did by the journal. */
+function readBefore(): Rig {
+  const rig = new Rig();
+  const { epoch } = rig.partition;
+  const place = { group: 'g', partition: 5 };
+  const confirm = { kind: 'confirm', ...place, epoch, frontier: 3, topicId: 'Q', leaderEpoch: 2 } as const;
+  rig.write({ ...confirm, reason: 'taken' });
+  rig.partition.epoch = rig.write({ kind: 'claim', ...place, by: 'w' });
+  const done = { frontier: 4, doneBelow: 4, horizon: 4, lanes: [], leaderEpoch: 3 };
+  rig.metadata = encodeMetadata({ ...done, epoch, clean: true, statePin: '' }).text;
+  return rig;
+}
+
+it('asks what is left of what the commit and the journal say was read', async () => {
+  const rig = readBefore();
+  rig.leaderEnds = new Map([[2, 3]]);
+  const found = (await rig.io.inspect([rig.partition])).get(rig.partition);
+  expect(rig.leadersAsked).toEqual([3, 2]);
+  expect(found?.leaderEnds).toEqual(new Map([[2, 3]]));
+});
+
+it('goes on where brokers do not tell', async () => {
+  const rig = readBefore();
+  rig.leaderEnds = undefined;
+  const found = (await rig.io.inspect([rig.partition])).get(rig.partition);
+  expect(found?.leaderEnds).toEqual(new Map());
+  rig.partition.logRead.begin({ leaderEpoch: 3, below: 4 });
+  const seen = await rig.io.look([rig.partition]);
+  expect(seen.get(rig.partition)?.left).toBeUndefined();
+});
+
+it('looks what is left of what was read, and says what it asked about', async () => {
+  const rig = readBefore();
+  rig.leaderEnds = new Map([[3, 4]]);
+  rig.partition.logRead.begin({ leaderEpoch: 3, below: 4 });
+  rig.onLeadersAsked = () => rig.partition.logRead.took(4, 3);
+  const seen = (await rig.io.look([rig.partition])).get(rig.partition);
+  expect(seen?.left).toEqual({ of: { leaderEpoch: 3, below: 4 }, presentEpoch: 9, end: 4 });
+});
+
+it('writes down whose records were read, with how far the partition has come', async () => {
+  const rig = readBefore();
+  rig.partition.logRead.begin({ leaderEpoch: 3, below: 4 });
+  await rig.io.confirm(rig.partition, 4, 'periodic');
+  expect(rig.entries.at(-1)).toMatchObject({ frontier: 4, leaderEpoch: 3 });
+  await rig.io.confirm(rig.partition, 5, 'periodic');
+  expect(rig.entries.at(-1)).not.toHaveProperty('leaderEpoch');
 });

@@ -1,6 +1,8 @@
 import type { ConfirmReason } from '../journal/journal.ts';
+import { leadersLeft } from '../kafka/leaders-left.ts';
 import type { Admin, CommittedOffset, LogEnds, Membership } from '../kafka/port.ts';
-import type { TakingFinding } from './core/judge-taking.ts';
+import { readPartsOf, type TakingFinding } from './core/judge-taking.ts';
+import type { LeftOver, ReadPart } from './core/log-read.ts';
 import type { LogSeen } from './core/log-seen.ts';
 import type { PartitionState } from './core/partition-state.ts';
 import type { StateJournal } from './journal/state-journal.ts';
@@ -39,6 +41,7 @@ export class PartitionIo {
   async confirm(partition: PartitionState, frontier: number, reason: ConfirmReason): Promise<void> {
     const { group, journal } = this.#deps;
     const { epoch, topicId, era } = partition;
+    const leaderEpoch = partition.logRead.leaderBelow(frontier);
     const offset = await journal.append({
       kind: 'confirm',
       group,
@@ -48,6 +51,7 @@ export class PartitionIo {
       topicId,
       reason,
       ...(era >= 0 ? { era } : {}),
+      ...(leaderEpoch === undefined ? {} : { leaderEpoch }),
     });
     if (reason !== 'taken') return;
     const { newestConfirmedEpoch } = await journal.historyUpTo(partition.partition, offset);
@@ -73,7 +77,7 @@ export class PartitionIo {
     }
     // Only now: what the committed offset speaks of was in the journal before it was committed.
     const lastWords = await this.#lastWords(partitions);
-    const findings = new Map<PartitionState, TakingFinding>();
+    const findings = new Map<PartitionState, Omit<TakingFinding, 'leaderEnds'>>();
     await Promise.all(
       partitions.map(async (partition) => {
         const history = await this.#deps.journal.historyUpTo(partition.partition, partition.epoch);
@@ -91,7 +95,46 @@ export class PartitionIo {
         });
       }),
     );
-    return findings;
+    return await this.#withLeaderEnds(findings);
+  }
+
+  /** Asks what is left of what was read, by commits and by the journal. */
+  async #withLeaderEnds(
+    findings: ReadonlyMap<PartitionState, Omit<TakingFinding, 'leaderEnds'>>,
+  ): Promise<ReadonlyMap<PartitionState, TakingFinding>> {
+    const parts = [...findings].map(([partition, found]) => ({ partition, parts: readPartsOf(found) }));
+    const ends = new Map(parts.map(({ partition }) => [partition, new Map<number, number>()]));
+    for (const nth of [0, 1]) {
+      const asked = new Map(parts.flatMap((one) => pair(one.partition, one.parts[nth])));
+      for (const [partition, { of, end }] of await this.#leftOf(asked)) {
+        if (end !== undefined) ends.get(partition)?.set(of.leaderEpoch, end);
+      }
+    }
+    return new Map(
+      [...findings].map(([partition, found]) => [
+        partition,
+        { ...found, leaderEnds: ends.get(partition) ?? new Map() },
+      ]),
+    );
+  }
+
+  /** What the present leaders have of what was read. Nothing where brokers do not tell. */
+  async #leftOf(
+    parts: ReadonlyMap<PartitionState, ReadPart>,
+  ): Promise<ReadonlyMap<PartitionState, LeftOver>> {
+    const { topic } = this.#deps;
+    const asked = [...parts].map(([partition, part]) => ({ partition, part }));
+    const leaders = asked.map(({ partition: { partition }, part: { leaderEpoch } }) => {
+      return { topic, partition, leaderEpoch };
+    });
+    const ends = await leadersLeft(async (request) => request(await this.#deps.admin()), leaders);
+    return new Map(
+      asked.flatMap(({ partition, part }, nth) => {
+        const found = ends[nth];
+        if (found === undefined) return [];
+        return [[partition, { of: part, presentEpoch: found.presentEpoch, end: found.end }] as const];
+      }),
+    );
   }
 
   /** Whether the journal was read of a state topic that is gone; then it is read of this one from now on. */
@@ -138,6 +181,7 @@ export class PartitionIo {
     const { topic, stateTopic } = this.#deps;
     const admin = await this.#deps.admin();
     // The ends first: those of a new topic are never taken for those of the old one.
+    const left = await this.#leftOf(new Map(partitions.flatMap((one) => pair(one, one.logRead.part))));
     const ends = await this.logEnds(partitions);
     const topics = await admin.describeTopics([topic, stateTopic]);
     const pin = topics.get(stateTopic)?.id;
@@ -148,7 +192,13 @@ export class PartitionIo {
       if (log === undefined) continue;
       const topicId = topics.get(topic)?.id ?? partition.topicId;
       const statePin = pin ?? partition.statePin;
-      seen.set(partition, { start: log.start, end: log.end, topicId, statePin });
+      seen.set(partition, {
+        start: log.start,
+        end: log.end,
+        topicId,
+        statePin,
+        left: left.get(partition),
+      });
     }
     return seen;
   }
@@ -157,6 +207,10 @@ export class PartitionIo {
     const admin = await this.#deps.admin();
     return await admin.logEnds(partitions.map(({ partition }) => ({ topic: this.#deps.topic, partition })));
   }
+}
+
+function pair<K, V>(key: K, value: V | undefined): readonly (readonly [K, V])[] {
+  return value === undefined ? [] : [[key, value]];
 }
 
 function committedOf(found: CommittedOffset | undefined, partition: number): TakingFinding['committed'] {

@@ -10,7 +10,7 @@ import { Watchdog } from './reading/watchdog.ts';
 /** What is to be read, or not, of one partition. Beginning and ending the tail are ordered for several at once. */
 type ReadingEffect = Extract<
   Effect,
-  { readonly kind: 'pause' | 'resume' | 'sweep' | 'stop-sweep' | 'check-gap' }
+  { readonly kind: 'pause' | 'resume' | 'sweep' | 'stop-sweep' | 'check-gap' | 'look' }
 >;
 
 interface ReadingDeps {
@@ -93,6 +93,9 @@ export class ReadingSteps {
         return;
       case 'check-gap':
         this.#checkGap(effect);
+        return;
+      case 'look':
+        this.#logs.wantNow();
     }
   }
 

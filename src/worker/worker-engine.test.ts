@@ -48,6 +48,7 @@ const fresh: Omit<TakingFinding, 'epoch'> = {
   lastWord: -1,
   logStart: 0,
   logEnd: 2,
+  leaderEnds: new Map(),
   topicId: 'topic',
   statePin: 'pin',
 };

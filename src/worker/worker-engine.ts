@@ -273,6 +273,7 @@ export class WorkerEngine {
       case 'sweep':
       case 'stop-sweep':
       case 'check-gap':
+      case 'look':
         this.#reading.carryOut(effect);
         return;
       case 'start':

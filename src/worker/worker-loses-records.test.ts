@@ -70,6 +70,70 @@ describe('a partition that has lost records', () => {
   });
 });
 
+/** Another leader has only what is below an offset, and at once others have taken the offsets of what is gone, and more. */
+function loseEnd(rig: QueueRig, end: number): void {
+  const records = rig.cluster.records('q').map((one) => ({ ...one, value: one.value ?? Buffer.alloc(0) }));
+  rig.cluster.elect(place, end);
+  rig.cluster.write(place, records);
+}
+
+describe('an election that lost the end of a log, which has grown again at once', () => {
+  it('stops the partition before anything of what came is run; accepted, all of it runs', async () => {
+    await using rig = new QueueRig(one);
+    await rig.enqueue('a', 'b', 'c', 'd');
+    const seen: bigint[] = [];
+    const worker = rig.worker((_payload, ctx) => void seen.push(ctx.record.offset));
+    const all = next(worker, 'committed', ({ offset }) => offset === 4n);
+    await worker.start();
+    await all;
+    const halted = next(worker, 'partition-halted');
+    loseEnd(rig, 2);
+    expect(await halted).toMatchObject({ reason: 'data-loss', from: 2n, to: 4n });
+    expect(seen).toEqual([0n, 1n, 2n, 3n]);
+    const finished = many(worker, 'task-finished', 4);
+    const { pending } = rig.queue;
+    expect(await pending.acceptLoss({ partition: 0, below: 4n, waitMs: 10_000 })).toMatchObject({
+      outcome: 'accepted',
+    });
+    await finished;
+    expect(seen.slice(4)).toEqual([2n, 3n, 4n, 5n]);
+  });
+
+  it('stops whoever takes the partition next', async () => {
+    await using rig = new QueueRig(one);
+    await rig.enqueue('a', 'b', 'c', 'd');
+    const before = rig.worker(() => {});
+    const all = next(before, 'committed', ({ offset }) => offset === 4n);
+    await before.start();
+    await all;
+    await before.stop();
+    loseEnd(rig, 3);
+    const worker = rig.worker(() => {});
+    const halted = next(worker, 'partition-halted');
+    await worker.start();
+    expect(await halted).toMatchObject({ reason: 'data-loss', from: 3n, to: 4n });
+  });
+
+  it('stops nobody when the new leader has everything', async () => {
+    await using rig = new QueueRig(one);
+    await rig.enqueue('a', 'b');
+    const worker = rig.worker(() => {});
+    const all = next(worker, 'committed', ({ offset }) => offset === 2n);
+    await worker.start();
+    await all;
+    rig.cluster.elect(place);
+    const more = next(worker, 'committed', ({ offset }) => offset === 4n);
+    await rig.enqueue('c', 'd');
+    await more;
+    await worker.stop();
+    rig.cluster.elect(place);
+    const after = rig.worker(() => {});
+    const started = next(after, 'partition-started');
+    await after.start();
+    expect(await started).toMatchObject({ offset: 4n });
+  });
+});
+
 describe('a topic that was made anew', () => {
   it('is worked on from its start when that is accepted; what was parked before can be redriven', async () => {
     await using rig = new QueueRig(one);

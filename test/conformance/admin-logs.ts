@@ -10,6 +10,7 @@ export function describeAdminOfLogs(subject: Subject): void {
   if (subject.can.logAdmin) {
     describe('the admin of logs', () => {
       describeDeleting(subject);
+      describeLeaders(subject);
       describeTimes(subject);
       describeCommitted(subject);
       describeSizes(subject);
@@ -21,6 +22,7 @@ export function describeAdminOfLogs(subject: Subject): void {
     const admin = await b.admin();
     const place = { topic: await b.topic(), partition: 0 };
     await b.append(place, ['v']);
+    await expect(admin.leaderEnds([{ ...place, leaderEpoch: 0 }])).rejects.toMatchObject(unsupported);
     await expect(admin.deleteRecords([{ ...place, offset: 1 }])).rejects.toMatchObject(unsupported);
     await expect(admin.offsetsForTime([place], 0)).rejects.toMatchObject(unsupported);
     await expect(admin.committedOffsets('group', [place])).rejects.toMatchObject(unsupported);
@@ -91,6 +93,36 @@ function describeDeleting({ bench }: Subject): void {
     expect(await admin.deleteRecords([{ topic, partition: 0, offset: 0 }])).toMatchObject([
       { topic, partition: 0, logStart: undefined, failure: { kind: 'other', code: 44 } },
     ]);
+  });
+}
+
+function describeLeaders({ bench }: Subject): void {
+  it('says who appended a record, and how much of a leader is left', async (t) => {
+    const b = bench(t);
+    const topic = await b.topic();
+    const admin = await b.admin();
+    const place = { topic, partition: 1 };
+    await b.append(place, numbered('v', 3));
+    const reader = await b.reader();
+    await reader.assign([{ ...place, offset: 0 }]);
+    const [first] = await b.readRecords(reader, 3);
+    const leaderEpoch = first?.leaderEpoch ?? -1;
+    expect(leaderEpoch).toBeGreaterThanOrEqual(0);
+    const endOf = (epoch: number) => admin.leaderEnds([{ ...place, leaderEpoch: epoch }]);
+    const present = { ...place, leaderEpoch, presentEpoch: leaderEpoch };
+    expect(await endOf(leaderEpoch)).toEqual([{ ...present, end: 3 }]);
+    const later = leaderEpoch + 1;
+    expect(await endOf(later)).toEqual([{ ...present, leaderEpoch: later, end: undefined }]);
+    await admin.deleteRecords([{ ...place, offset: 3 }]);
+    expect(await endOf(leaderEpoch)).toEqual([{ ...present, end: 3 }]);
+    const both = [
+      { topic, partition: 0, leaderEpoch: 0 },
+      { topic, partition: 1, leaderEpoch },
+    ];
+    expect(await admin.leaderEnds(both)).toMatchObject([{ end: 0 }, { end: 3 }]);
+    expect(await admin.leaderEnds([])).toEqual([]);
+    const missing = { topic: `missing-${randomUUID()}`, partition: 0, leaderEpoch: 0 };
+    await expect(admin.leaderEnds([missing])).rejects.toMatchObject({ failure: { kind: 'unknown-topic' } });
   });
 }
 

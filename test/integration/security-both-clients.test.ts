@@ -278,6 +278,7 @@ describe('a principal without rights', () => {
       brokerCount: () => nobody.brokerCount(),
       createTopics: (specs) => nobody.createTopics(specs),
       logEnds: (partitions) => nobody.logEnds(partitions),
+      leaderEnds: (leaders) => nobody.leaderEnds(leaders),
       deleteRecords: (positions) => nobody.deleteRecords(positions),
       offsetsForTime: (partitions, timestampMs) => nobody.offsetsForTime(partitions, timestampMs),
       committedOffsets: (group, partitions) => nobody.committedOffsets(group, partitions),

@@ -93,6 +93,7 @@ export class SimulatedTaking {
       lastWord: world.truth(number).lastWord,
       logStart: world.losses.startOf(number),
       logEnd: world.reference.log(number).length,
+      leaderEnds: new Map(),
       topicId: 't',
       statePin: 's',
     };

@@ -136,7 +136,7 @@ export class SimulatedWorker {
       const number = partition.partition;
       const start = this.world.losses.startOf(number);
       const end = this.world.reference.log(number).length;
-      const log = { start, end, topicId: 't', statePin: 's', readTo: partition.nextOffset };
+      const log = { start, end, topicId: 't', statePin: 's', readTo: partition.nextOffset, left: undefined };
       this.later(() =>
         this.tell((core, at) => {
           core.logSeen(at, partition, log);
@@ -289,6 +289,7 @@ export class SimulatedWorker {
         this.#reports.read(effect.report);
         return;
       case 'drain':
+      case 'look':
       case 'committed':
     }
   }

@@ -38,6 +38,7 @@ function freshFinding(partition: PartitionState, logEnd = 1_000_000): TakingFind
     lastWord: -1,
     logStart: 0,
     logEnd,
+    leaderEnds: new Map(),
     topicId: 'topic',
     statePin: 'abcdefghijklmnopqrstuv', // as long as a Kafka topic id
   };

@@ -386,6 +386,7 @@ class SimulatedCore {
         lastWord: foldJournal(journal).lastWord,
         logStart: 0,
         logEnd: log.length,
+        leaderEnds: new Map(),
         topicId: 't',
         statePin: 's',
       }),

@@ -64,6 +64,10 @@ export class EmbeddedAdmin implements Admin {
     return unsupported(`describe group ${group}`);
   }
 
+  leaderEnds(): Promise<never> {
+    return unsupported('ask what is left of a leader');
+  }
+
   deleteRecords(): Promise<never> {
     return unsupported('delete records');
   }

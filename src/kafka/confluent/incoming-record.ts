@@ -9,6 +9,7 @@ export function toIncomingRecord(message: NativeMessage): IncomingRecord {
     partition: message.partition,
     offset: message.offset,
     timestampMs: message.timestamp,
+    leaderEpoch: message.leaderEpoch,
     key: message.key,
     value: message.value,
     headers: message.headers === undefined ? NO_HEADERS : toHeaders(message.headers),

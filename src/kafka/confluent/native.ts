@@ -45,6 +45,8 @@ export interface NativeMessage {
   readonly partition: number;
   readonly offset: number;
   readonly timestamp: number;
+  /** Left out where the broker tells none. */
+  readonly leaderEpoch?: number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers?: readonly NativeHeader[];

@@ -5,8 +5,10 @@ import type {
   DeleteOutcome,
   GroupProtocol,
   KafkaFailure,
+  LeaderEnd,
   LogEnds,
   OffsetForTime,
+  PastLeader,
   Position,
   TopicDescription,
   TopicPartition,
@@ -75,6 +77,16 @@ export class MemoryAdmin implements Admin {
 
   logEnds(partitions: readonly TopicPartition[]): Promise<readonly LogEnds[]> {
     return this.#run('logEnds', () => partitions.map((partition) => this.#log(partition).ends));
+  }
+
+  leaderEnds(leaders: readonly PastLeader[]): Promise<readonly LeaderEnd[]> {
+    return this.#run('leaderEnds', () =>
+      leaders.map(({ topic, partition, leaderEpoch }) => {
+        const log = this.#log({ topic, partition });
+        const end = log.leaders.endOf(leaderEpoch, log.ends.end);
+        return { topic, partition, leaderEpoch, presentEpoch: log.leaders.present, end };
+      }),
+    );
   }
 
   deleteRecords(positions: readonly Position[]): Promise<readonly DeleteOutcome[]> {

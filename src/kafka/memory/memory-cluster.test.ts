@@ -52,6 +52,28 @@ describe('a memory cluster', () => {
     await member.leave();
   });
 
+  it('elects leaders that lack the end of a log, and says what is left of those before', async () => {
+    const cluster = new MemoryCluster();
+    cluster.createTopic('t');
+    const place = { topic: 't', partition: 0 };
+    const admin = await memoryDriver(cluster).admin();
+    const ends = async () => {
+      const answers = [0, 1, 2, 3].map((leaderEpoch) => admin.leaderEnds([{ ...place, leaderEpoch }]));
+      return (await Promise.all(answers)).map(([answer]) => answer?.end);
+    };
+    cluster.write(place, ['a', 'b', 'c'].map(record));
+    cluster.elect(place);
+    cluster.write(place, ['d'].map(record));
+    expect(await ends()).toEqual([3, 4, undefined, undefined]);
+    cluster.elect(place, 2);
+    cluster.write(place, ['x', 'y', 'z'].map(record));
+    expect(await ends()).toEqual([2, 2, 5, undefined]);
+    const appended = cluster.records('t').map(({ value, leaderEpoch }) => `${value?.toString()}${leaderEpoch}`);
+    expect(appended).toEqual(['a0', 'b0', 'x2', 'y2', 'z2']);
+    cluster.deleteRecords(place, 4);
+    expect(await ends()).toEqual([4, 4, 5, undefined]);
+  });
+
   it('fails admin calls when told to, once each', async () => {
     const cluster = new MemoryCluster();
     const admin = await memoryDriver(cluster).admin();

@@ -141,6 +141,12 @@ export class MemoryCluster {
     this.#changed(partition);
   }
 
+  /** A partition gets another leader. `end`: what that one has, if it lacks some of the log (an unclean election). */
+  elect(partition: TopicPartition, end = Number.POSITIVE_INFINITY): void {
+    this.log(partition)?.elect(end);
+    this.#changed(partition);
+  }
+
   /** Why an admin may not delete below that offset; undefined when it may. Takes an armed fault. */
   deletionRefusal({ topic, partition, offset }: Position): KafkaFailure | undefined {
     const armed = this.faults.takeDeletion({ topic, partition });

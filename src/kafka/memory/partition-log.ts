@@ -1,9 +1,11 @@
 import type { IncomingRecord, LogEnds, OutgoingRecord, RecordHeader, TopicPartition } from '../port.ts';
+import { LeaderEpochs } from './leader-epochs.ts';
 
 /** The log of one partition: appended to at its end, cut off at its start. */
 export class PartitionLog {
   readonly #partition: TopicPartition;
   readonly #records: IncomingRecord[] = [];
+  readonly leaders = new LeaderEpochs();
   #start = 0;
 
   constructor(partition: TopicPartition) {
@@ -17,7 +19,8 @@ export class PartitionLog {
   /** Returns the record's offset. Copies, as a network would: the caller may use its buffers again. */
   append(record: OutgoingRecord, timestampMs: number): number {
     const offset = this.ends.end;
-    this.#records.push(copyOf({ ...record, ...this.#partition, offset, timestampMs }));
+    const leaderEpoch = this.leaders.present;
+    this.#records.push(copyOf({ ...record, ...this.#partition, offset, timestampMs, leaderEpoch }));
     return offset;
   }
 
@@ -41,6 +44,13 @@ export class PartitionLog {
     const start = Math.min(Math.max(offset, this.#start), this.ends.end);
     this.#records.splice(0, start - this.#start);
     this.#start = start;
+    this.leaders.startAt(start);
+  }
+
+  /** Another leader is elected. It has no more than what is below `end`. */
+  elect(end: number): void {
+    this.#records.splice(Math.max(0, end - this.#start));
+    this.leaders.elect(this.ends.end);
   }
 }
 

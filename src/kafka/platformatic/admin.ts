@@ -5,8 +5,10 @@ import type {
   ConfigMap,
   DeleteOutcome,
   GroupProtocol,
+  LeaderEnd,
   LogEnds,
   OffsetForTime,
+  PastLeader,
   Position,
   TopicDescription,
   TopicPartition,
@@ -19,6 +21,7 @@ import { connectionOptions, parseBroker } from './connection-options.ts';
 import { createTopics } from './create-topics.ts';
 import { deleteRecords } from './delete-records.ts';
 import { readGroupProtocol, readOffersConsumerProtocol } from './groups.ts';
+import { readLeaderEnds } from './leader-ends.ts';
 import { loadLibrary } from './library.ts';
 import { readLogEnds, readOffsetsForTime } from './log-ends.ts';
 import { readLogSizes } from './log-sizes.ts';
@@ -90,6 +93,12 @@ class PlatformaticAdmin implements Admin {
 
   logEnds(partitions: readonly TopicPartition[]): Promise<readonly LogEnds[]> {
     return this.#requests.run("Cannot read the logs' ends", (attempt) => readLogEnds(attempt, partitions));
+  }
+
+  leaderEnds(leaders: readonly PastLeader[]): Promise<readonly LeaderEnd[]> {
+    return this.#requests.run('Cannot ask what is left of leaders', (attempt) =>
+      readLeaderEnds(attempt, leaders),
+    );
   }
 
   deleteRecords(positions: readonly Position[]): Promise<readonly DeleteOutcome[]> {

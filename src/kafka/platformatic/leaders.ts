@@ -1,23 +1,23 @@
 import type { TopicPartition } from '../port.ts';
-import { connectionTo, leaderOf, readMetadata } from './metadata.ts';
+import { type ClusterView, connectionTo, leaderOf, readMetadata } from './metadata.ts';
 import type { Attempt, Connection } from './requests.ts';
 
 /** Asks each partition's leader: one call of `ask` a leader, all at once. Throws when a partition has none. */
-export async function eachLeader(
+export async function eachLeader<P extends TopicPartition>(
   attempt: Attempt,
-  partitions: readonly TopicPartition[],
-  ask: (connection: Connection, partitions: readonly TopicPartition[]) => Promise<void>,
+  partitions: readonly P[],
+  ask: (connection: Connection, partitions: readonly P[], view: ClusterView) => Promise<void>,
 ): Promise<void> {
   if (partitions.length === 0) return;
   const view = await readMetadata(attempt, topicsOf(partitions));
-  const byLeader = new Map<number, TopicPartition[]>();
+  const byLeader = new Map<number, P[]>();
   for (const place of partitions) {
     const leader = leaderOf(view, place);
     if (typeof leader !== 'number') throw leader;
     addTo(byLeader, leader, place);
   }
   await Promise.all(
-    [...byLeader].map(async ([leader, led]) => ask(await connectionTo(attempt, view, leader), led)),
+    [...byLeader].map(async ([leader, led]) => ask(await connectionTo(attempt, view, leader), led, view)),
   );
 }
 

@@ -1,11 +1,11 @@
 import type { TopicPartition } from '../port.ts';
 import { BrokerRefusal } from './classify-failure.ts';
 import { byTopic, eachLeader } from './leaders.ts';
-import { type Attempt, type Connection, send } from './requests.ts';
+import { type Attempt, send } from './requests.ts';
+import { offers } from './require-apis.ts';
 
-const DESCRIBE_LOG_DIRS = 35;
-/** The first that says whether the whole request was allowed is 3; 4 is offered by every Kafka since 3.3. */
-const VERSION = 4;
+/** The first version that says whether the whole request was allowed is 3; 4 is offered by every Kafka since 3.3. */
+const DESCRIBE_LOG_DIRS = { apiKey: 35, version: 4 };
 
 const NOT_LEADER_OR_FOLLOWER = 6;
 const UNSUPPORTED_VERSION = 35;
@@ -18,7 +18,7 @@ export async function readLogSizes(
   const sizes = new Map<string, number>();
   await eachLeader(attempt, partitions, async (connection, asked) => {
     // Clusters that are no Kafka inside offer no log directories, and hang up when asked for them.
-    if (!(await isOffered(attempt, connection))) {
+    if (!(await offers(attempt, connection, DESCRIBE_LOG_DIRS))) {
       throw new BrokerRefusal(UNSUPPORTED_VERSION, 'the broker does not tell the sizes of its logs');
     }
     const topics = byTopic(asked, ({ partition }) => partition);
@@ -42,10 +42,4 @@ export async function readLogSizes(
     );
   });
   return sizes;
-}
-
-async function isOffered({ library }: Attempt, connection: Connection): Promise<boolean> {
-  const { apiKeys } = await send(library.apiVersionsV3.api, connection, 'keylane', '0');
-  const range = apiKeys.find(({ apiKey }) => apiKey === DESCRIBE_LOG_DIRS);
-  return range !== undefined && range.minVersion <= VERSION && VERSION <= range.maxVersion;
 }

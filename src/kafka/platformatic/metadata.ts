@@ -8,6 +8,8 @@ export interface ClusterView {
   readonly controllerId: number;
   /** Topics that do not exist are not here. */
   readonly topics: ReadonlyMap<string, TopicDescription>;
+  /** The epoch of each partition's leader, by `topic/partition`. */
+  readonly leaderEpochs: ReadonlyMap<string, number>;
 }
 
 /** A {@link ClusterView} with the topics that the broker refused to describe (no right to, most of all). */
@@ -38,6 +40,7 @@ export async function readPartialMetadata(
   const connection = through ?? (await connections.any());
   const answer = await send(library.metadataV12.api, connection, [...names], false, false);
   const topics = new Map<string, TopicDescription>();
+  const leaderEpochs = new Map<string, number>();
   const refused = new Map<string, BrokerRefusal>();
   for (const topic of answer.topics) {
     const name = topic.name ?? '';
@@ -46,6 +49,9 @@ export async function readPartialMetadata(
       refused.set(name, new BrokerRefusal(topic.errorCode, `the broker refused to describe '${name}'`));
       continue;
     }
+    for (const { partitionIndex, leaderEpoch } of topic.partitions) {
+      leaderEpochs.set(`${name}/${partitionIndex}`, leaderEpoch);
+    }
     topics.set(name, {
       name,
       id: topicId(topic.topicId),
@@ -53,7 +59,7 @@ export async function readPartialMetadata(
     });
   }
   const brokers = new Map(answer.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]));
-  return { brokers, controllerId: answer.controllerId, topics, refused };
+  return { brokers, controllerId: answer.controllerId, topics, leaderEpochs, refused };
 }
 
 /** The broker that leads this partition, or why there is none. */

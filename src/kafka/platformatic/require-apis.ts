@@ -1,5 +1,5 @@
 import { BrokerRefusal } from './classify-failure.ts';
-import { type Attempt, send } from './requests.ts';
+import { type Attempt, type Connection, send } from './requests.ts';
 
 interface Range {
   readonly apiKey: number;
@@ -41,4 +41,15 @@ export async function requireApis({ library, connections }: Attempt): Promise<vo
     UNSUPPORTED_VERSION,
     `keylane needs Kafka 3.7 or newer; this broker lacks ${missing.join(', ')}`,
   );
+}
+
+/** Whether the broker at the other end takes this version of a request. */
+export async function offers(
+  { library }: Attempt,
+  connection: Connection,
+  { apiKey, version }: { readonly apiKey: number; readonly version: number },
+): Promise<boolean> {
+  const { apiKeys } = await send(library.apiVersionsV3.api, connection, 'keylane', '0');
+  const range = apiKeys.find((api) => api.apiKey === apiKey);
+  return range !== undefined && range.minVersion <= version && version <= range.maxVersion;
 }

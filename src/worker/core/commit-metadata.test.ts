@@ -41,6 +41,7 @@ function states(maxLanes: number): fc.Arbitrary<CommitState> {
       statePin: fc.constantFrom('', 'abcdefghijklmnopqrstuv', '0b1e-_AZ'),
       tail: fc.nat(1_000),
       ahead: fc.nat(65_536),
+      leaderEpoch: fc.option(fc.nat(2 ** 31 - 1), { nil: undefined }),
       // Left to itself fast-check makes ten at most.
       lanes: fc.uniqueArray(lane, { maxLength: maxLanes, size: 'max', selector: ({ hash }) => hash }),
     })
@@ -210,7 +211,7 @@ describe('commit metadata', () => {
     for (let epoch = 30; epoch < 100; epoch += 1) {
       const statePin = 'x'.repeat(epoch % 23);
       for (let count = 540; count < 570; count += 1) {
-        const state = { ...spread(count), epoch, statePin };
+        const state = { ...spread(count), epoch, statePin, leaderEpoch: 2 ** 31 - 1 };
         if (!metadataFits(state)) continue;
         const lanes = state.lanes.map((lane, i) => ({ ...lane, starts: i < 64 ? 1 : 0 }));
         const written = encodeMetadata({ ...state, lanes, horizon: state.doneBelow + HORIZON_MAX });

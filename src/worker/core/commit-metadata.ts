@@ -20,6 +20,8 @@ export interface CommitState {
    * suspects: one of them may have ended it.
    */
   readonly horizon: number;
+  /** Everything below `doneBelow` was appended by leaders up to this epoch; left out where that is not known. */
+  readonly leaderEpoch?: number | undefined;
   /** Keys with something unfinished below `doneBelow`, by their first unfinished offset. */
   readonly lanes: readonly UnfinishedLane[];
 }
@@ -53,6 +55,8 @@ const START_MARK = '!';
 export const HORIZON_MAX = 65_536;
 
 const prefix = 'kl1.';
+/** Kafka's are 32 bits with a sign. */
+const LEADER_EPOCH_MAX = 2 ** 31 - 1;
 /** 32 bits in base 36, at most: which text has a short one cannot be foreseen. */
 const CHECKSUM_LENGTH = 7;
 
@@ -90,7 +94,11 @@ export function encodeMetadata(full: CommitState): Written {
 export function metadataFits(full: CommitState): boolean {
   const count = full.lanes.length;
   const horizon = Math.max(full.horizon, full.doneBelow + HORIZON_MAX);
-  const rest = prefix.length + CHECKSUM_LENGTH + 1 + bodyOf({ ...full, horizon, lanes: [] }).length;
+  const rest =
+    prefix.length +
+    CHECKSUM_LENGTH +
+    1 +
+    bodyOf({ ...full, horizon, leaderEpoch: LEADER_EPOCH_MAX, lanes: [] }).length;
   let starts = 0;
   for (const lane of full.lanes) starts += lane.starts;
   const meanDistance = (full.doneBelow - full.frontier) / Math.max(1, count);
@@ -125,10 +133,15 @@ function bodyOf(state: CommitState): string {
     state.epoch.toString(36),
     state.clean ? 'c' : 'u',
     state.statePin,
-    (state.doneBelow - state.frontier).toString(36),
+    // What follows the number is passed over by versions that do not know it.
+    (state.doneBelow - state.frontier).toString(36) + leaderOf(state),
     Math.max(0, state.horizon - state.frontier).toString(36),
     list,
   ].join('.');
+}
+
+function leaderOf({ leaderEpoch }: CommitState): string {
+  return leaderEpoch === undefined ? '' : `~${leaderEpoch.toString(36)}`;
 }
 
 /** Reads metadata found beside a committed offset. */
@@ -138,6 +151,8 @@ export function decodeMetadata(text: string, offset: number): DecodedMetadata {
   const [sum, ...fields] = text.slice(prefix.length).split('.');
   if (sum !== checksum(offset, fields.join('.')) || fields.length !== 6) return { kind: 'damaged' };
   const [epoch, clean, statePin, span, ahead, list] = fields as SixTexts; // counted above
+  const [, leader] = span.split('~');
+  const leaderEpoch = leader === undefined ? undefined : Number.parseInt(leader, 36);
   const lanes: UnfinishedLane[] = [];
   let last = offset;
   for (const item of list.split(',').slice(0, -1)) {
@@ -152,12 +167,14 @@ export function decodeMetadata(text: string, offset: number): DecodedMetadata {
     statePin,
     doneBelow: offset + Number.parseInt(span, 36),
     horizon: offset + Number.parseInt(ahead, 36),
+    ...(leaderEpoch === undefined ? {} : { leaderEpoch }),
     lanes,
   };
   const numbers = [
     state.epoch,
     state.doneBelow,
     state.horizon,
+    leaderEpoch ?? 0,
     ...lanes.flatMap((lane) => [lane.offset, lane.attempts, lane.firstFailedAtMs ?? 0]),
   ];
   return numbers.every(Number.isSafeInteger) ? { kind: 'state', state } : { kind: 'damaged' };

@@ -90,6 +90,8 @@ export type Effect =
       readonly of: 'tail' | 'sweep';
       readonly found: number;
     }
+  /** Another leader may lack what was read: look at the log now, `logSeen`. */
+  | { readonly kind: 'look'; readonly partition: PartitionState }
   /** Run the task: `finished` or `failed`, once. */
   | { readonly kind: 'start'; readonly run: Run }
   /** The partition is being given up: tell the handler to come to an end. */

@@ -29,17 +29,26 @@ export function wantedCount(core: CoreState): number {
 export function takeRecords(core: CoreState, reading: Reading, items: readonly Item[]): void {
   const { partition } = reading;
   if (partition.phase !== 'running' || partition.reading !== reading) return;
-  if (partition.gap?.checking === true) return;
+  if (partition.gap?.checking === true || partition.logRead.isAsked) return;
   for (const item of items) {
     if (item.offset < partition.nextOffset) continue;
     if (item.offset > partition.nextOffset) {
       tailMisses(core, partition, item.offset);
       return;
     }
+    if (!isOfKnownLeader(core, partition, item)) return;
     partition.nextOffset = item.offset + 1;
+    partition.logRead.took(item.offset, item.record.leaderEpoch);
     takeTailItem(core, partition, item);
   }
   limitBuffer(core, partition);
+}
+
+/** The first record of another leader is not taken before it is known that what was read is in its log. */
+export function isOfKnownLeader(core: CoreState, partition: PartitionState, { record }: Item): boolean {
+  if (partition.logRead.admits(record.leaderEpoch)) return true;
+  core.effects.push({ kind: 'look', partition });
+  return false;
 }
 
 /** A client that has lost something brings it when it is asked again; offsets that hold nothing stay missing. */

@@ -27,6 +27,11 @@ function accept(
 }
 
 const cut: WrittenEntry = { kind: 'truncated', ...place, epoch: 10, from: 80, to: 100, offset: 12 };
+/** Its owner has come on since, and says so. */
+const stated = (frontier: number, leaderEpoch: number): WrittenEntry => {
+  const confirm = { kind: 'confirm', ...place, epoch: 10, frontier, topicId: 'topic', leaderEpoch } as const;
+  return { ...confirm, reason: 'periodic', offset: 15 };
+};
 const foreign = (offset: number): TakingFinding['committed'] => ({ offset, metadata: '' });
 const lane = (offset: number, attempts = 0): CommitState['lanes'][number] => {
   const failed = attempts > 0 ? 1_700_000_000_000 : undefined;
@@ -56,6 +61,7 @@ function judge({ journal = worked, ...finding }: Given): TakingVerdict {
     lastWord: foldJournal(journal).lastWord,
     logStart: 0,
     logEnd: 1_000,
+    leaderEnds: new Map(),
     topicId: 'topic',
     statePin: 'state',
     ...finding,
@@ -135,6 +141,15 @@ test.each<[string, Given, object]>([
     {
       committed: commit({ frontier: 60, doneBelow: 100, lanes: [lane(60), lane(90)] }),
       logEnd: 80,
+      journal: [...worked, accept(100)],
+    },
+    { ...passed, at: 60, doneBelow: 80, lanes: [60], anew: true },
+  ],
+  [
+    'the same when it has grown at once, and only its leader knows',
+    {
+      committed: commit({ frontier: 60, doneBelow: 100, lanes: [lane(60), lane(90)], leaderEpoch: 3 }),
+      leaderEnds: new Map([[3, 80]]),
       journal: [...worked, accept(100)],
     },
     { ...passed, at: 60, doneBelow: 80, lanes: [60], anew: true },
@@ -220,6 +235,38 @@ test.each<[string, Given, object]>([
     { reason: 'data-loss', from: 80, to: 100, truncated: true },
   ],
   [
+    'it has grown since, and nobody but its leader knows that it was cut off',
+    { committed: commit({ frontier: 100, leaderEpoch: 3 }), leaderEnds: new Map([[3, 80]]) },
+    { reason: 'data-loss', from: 80, to: 100, truncated: true },
+  ],
+  [
+    'what was finished ahead is gone, and others have taken its offsets',
+    {
+      committed: commit({ frontier: 60, doneBelow: 90, lanes: [lane(60)], leaderEpoch: 3 }),
+      leaderEnds: new Map([[3, 85]]),
+    },
+    { reason: 'data-loss', from: 85, to: 90, truncated: true },
+  ],
+  [
+    'more is gone than was seen when it was noticed',
+    {
+      committed: commit({ frontier: 100, leaderEpoch: 3 }),
+      journal: [...worked, cut],
+      leaderEnds: new Map([[3, 70]]),
+    },
+    { reason: 'data-loss', from: 70, to: 100, truncated: true },
+  ],
+  [
+    'what the journal says is finished is gone, and there is no commit to go by',
+    { journal: [...worked, stated(70, 3)], leaderEnds: new Map([[3, 65]]) },
+    { reason: 'data-loss', from: 65, to: 70, truncated: true },
+  ],
+  [
+    'the group was set back, but not to before what is gone',
+    { committed: foreign(60), journal: [...worked, stated(70, 3)], leaderEnds: new Map([[3, 55]]) },
+    { reason: 'data-loss', from: 55, to: 70, truncated: true },
+  ],
+  [
     'the log ends before what was finished ahead',
     { committed: commit({ frontier: 60, doneBelow: 90, lanes: [lane(60)] }), logEnd: 85 },
     { reason: 'data-loss', from: 85, to: 90, truncated: true },
@@ -244,4 +291,33 @@ test('what a newer owner has committed is not passed over', () => {
   expect(judge({ ...given, journal: [...worked, accept(50, { topicId: 'new' })] })).toEqual({
     kind: 'superseded',
   });
+});
+
+test.each<[string, Given, object]>([
+  [
+    'its leader has all that was finished',
+    { committed: commit({ frontier: 60, doneBelow: 90, leaderEpoch: 3 }), leaderEnds: new Map([[3, 90]]) },
+    { frontier: 60, read: { leaderEpoch: 3, below: 90 } },
+  ],
+  [
+    'its leader has never heard of the one before: a replica that is behind, which will say later',
+    { committed: commit({ frontier: 60, leaderEpoch: 3 }) },
+    { frontier: 60, read: { leaderEpoch: 3, below: 60 } },
+  ],
+  [
+    'the group was set back to before what is gone: all from there on runs, whoever had those offsets before',
+    { committed: foreign(50), journal: [...worked, stated(70, 3)], leaderEnds: new Map([[3, 55]]) },
+    { frontier: 50, anew: true, note: { kind: 'rewind-obeyed' } },
+  ],
+  [
+    'an offset that was set ahead, and accepted: nobody has read what lies before it',
+    {
+      committed: foreign(80),
+      journal: [...worked, stated(70, 3), accept(80)],
+      leaderEnds: new Map([[3, 72]]),
+    },
+    { frontier: 80, read: undefined },
+  ],
+])('nothing is lost: %s', (_what, given, expected) => {
+  expect(judge(given)).toMatchObject({ kind: 'start', ...expected });
 });

@@ -41,13 +41,21 @@ function judge(
     lastWord: foldJournal(journal).lastWord,
     logStart: 0,
     logEnd: 1_000,
+    leaderEnds: new Map(),
     topicId: 'topic',
     statePin: 'state',
     ...finding,
   });
 }
 
-const start = { kind: 'start', lanes: [], trusted: undefined, clean: false, note: undefined } as const;
+const start = {
+  kind: 'start',
+  lanes: [],
+  trusted: undefined,
+  clean: false,
+  read: undefined,
+  note: undefined,
+} as const;
 const trusted = { epoch: 10, horizon: 100 };
 const lane = { hash: keyHash('k'), offset: 65, attempts: 2, firstFailedAtMs: 1_700_000_000_000, starts: 1 };
 

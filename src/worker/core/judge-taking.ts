@@ -1,5 +1,6 @@
 import type { Command, JournalHistory } from '../../journal/journal.ts';
 import { type CommitState, decodeMetadata, type UnfinishedLane } from './commit-metadata.ts';
+import type { ReadPart } from './log-read.ts';
 
 /** Everything a new owner reads about a partition between its CLAIM and its taking commit. */
 export interface TakingFinding {
@@ -11,6 +12,8 @@ export interface TakingFinding {
   readonly lastWord: number;
   readonly logStart: number;
   readonly logEnd: number;
+  /** By the epochs that {@link readPartsOf} names: where what the log's leader has of those leaders ends, if it says so. */
+  readonly leaderEnds: ReadonlyMap<number, number>;
   /** Ids of the queue topic and the state topic as they are now; '' where topics have none. */
   readonly topicId: string;
   readonly statePin: string;
@@ -62,6 +65,8 @@ export type TakingVerdict =
       /** Of the commit that is trusted: whose it was, and below what its owner may have started tasks. */
       readonly trusted: { readonly epoch: number; readonly horizon: number } | undefined;
       readonly clean: boolean;
+      /** What the group had read of the log; undefined = nobody has written down who appended it. */
+      readonly read: ReadPart | undefined;
       readonly note: TakingNote | undefined;
       /** Offsets are those of other tasks than before: what the journal says of older ones is not about these. */
       readonly anew?: true;
@@ -111,6 +116,24 @@ export function judgeTaking(finding: TakingFinding): TakingVerdict {
   return { ...judged, note: note ?? judged.note };
 }
 
+/** Of what was committed and what the journal says: what of the log it speaks of. */
+export function readPartsOf(
+  finding: Pick<TakingFinding, 'committed' | 'history' | 'statePin'>,
+): readonly ReadPart[] {
+  const commit = newerCommit(finding);
+  return [readOfCommit(commit), readOfConfirm(finding.history)].filter((part) => part !== undefined);
+}
+
+function readOfCommit(state: CommitState | undefined): ReadPart | undefined {
+  if (state?.leaderEpoch === undefined) return undefined;
+  return { leaderEpoch: state.leaderEpoch, below: state.doneBelow };
+}
+
+function readOfConfirm({ newestConfirm }: JournalHistory): ReadPart | undefined {
+  if (newestConfirm?.leaderEpoch === undefined) return undefined;
+  return { leaderEpoch: newestConfirm.leaderEpoch, below: newestConfirm.frontier };
+}
+
 /** The first of the operators' commands that accepts it, if one was given under the topics that are there now. */
 function acceptanceOf({ history, topicId, statePin }: TakingFinding, { to }: Loss): Command | undefined {
   return history.pending.find(
@@ -143,13 +166,24 @@ function judgeLog(finding: TakingFinding, start: Start): Start | Lost {
   if (frontier < logStart)
     return lost({ reason: 'data-loss', from: frontier, to: logStart }, startBehind(start, logStart));
   const known = start.anew === true ? undefined : finding.history.truncated;
-  const from = Math.min(known?.from ?? logEnd, logEnd);
-  const to = Math.max(known?.to ?? 0, frontier, start.doneBelow);
+  const cut = cutOf(finding, start);
+  const from = Math.min(known?.from ?? logEnd, logEnd, cut?.from ?? logEnd);
+  const to = Math.max(known?.to ?? 0, frontier, start.doneBelow, cut?.to ?? 0);
   if (to <= from) return start;
   // Whoever sets the group's offset back to before the hole has all that is there run again.
   if (start.note?.kind === 'rewind-obeyed' && frontier <= from) return { ...start, anew: true };
   const { stop, accepted } = lost({ reason: 'data-loss', from, to }, startBelow(start, from));
   return { kind: 'lost', stop: { ...stop, truncated: true }, accepted };
+}
+
+/** What was read and is not in the log any more, though the log may have grown again since. */
+function cutOf(
+  finding: TakingFinding,
+  { read }: Start,
+): { readonly from: number; readonly to: number } | undefined {
+  const from = read === undefined ? undefined : finding.leaderEnds.get(read.leaderEpoch);
+  if (read === undefined || from === undefined || from >= read.below) return undefined;
+  return { from, to: read.below };
 }
 
 /** What is unfinished below the hole is kept. Offsets from there on are of other tasks now. */
@@ -161,6 +195,7 @@ function startBelow(start: Start, end: number): Start {
     frontier,
     doneBelow,
     lanes: start.lanes.filter(({ offset }) => offset < end),
+    read: start.read === undefined ? undefined : { ...start.read, below: Math.min(start.read.below, end) },
     anew: true,
   };
 }
@@ -171,11 +206,15 @@ function startBehind(start: Start, logStart: number): Start {
     if (lane.offset >= logStart) return lane;
     return { hash: lane.hash, offset: logStart, attempts: 0, firstFailedAtMs: undefined, starts: 0 };
   });
-  return { ...start, frontier: logStart, doneBelow: Math.max(start.doneBelow, logStart), lanes };
+  const doneBelow = Math.max(start.doneBelow, logStart);
+  return { ...start, frontier: logStart, doneBelow, lanes };
 }
 
 /** A commit in our form, under the present state topic. */
-function newerCommit({ committed, statePin }: TakingFinding): CommitState | undefined {
+function newerCommit({
+  committed,
+  statePin,
+}: Pick<TakingFinding, 'committed' | 'statePin'>): CommitState | undefined {
   if (committed === undefined) return undefined;
   const read = decodeMetadata(committed.metadata, committed.offset);
   return read.kind === 'state' && read.state.statePin === statePin ? read.state : undefined;
@@ -184,28 +223,26 @@ function newerCommit({ committed, statePin }: TakingFinding): CommitState | unde
 function judgeCommit(finding: TakingFinding): Start | Lost {
   const { committed, history, statePin, logStart } = finding;
   const confirm = history.newestConfirm;
+  const read = readOfConfirm(history);
   if (committed === undefined) {
     const used = confirm?.frontier ?? logStart;
-    return startAt(used, { kind: 'committed-offset-missing', used });
+    return { ...startAt(used, { kind: 'committed-offset-missing', used }), read };
   }
-  const read = decodeMetadata(committed.metadata, committed.offset);
-  if (read.kind === 'state') {
-    if (read.state.statePin !== statePin) return stateLost(finding, read.state);
-    return judgeOwnCommit(finding, read.state);
+  const found = decodeMetadata(committed.metadata, committed.offset);
+  if (found.kind === 'state') {
+    if (found.state.statePin !== statePin) return stateLost(finding, found.state);
+    return judgeOwnCommit(finding, found.state);
   }
-  if (read.kind === 'damaged') {
+  if (found.kind === 'damaged') {
     const used = Math.min(committed.offset, confirm?.frontier ?? committed.offset);
-    return startAt(used, { kind: 'metadata-damaged', offset: committed.offset, used });
+    return { ...startAt(used, { kind: 'metadata-damaged', offset: committed.offset, used }), read };
   }
   if (confirm !== undefined && committed.offset > confirm.frontier) {
     const loss = { reason: 'offset-ahead', from: confirm.frontier, to: committed.offset } as const;
     return lost(loss, startAt(committed.offset, undefined));
   }
-  return startAt(committed.offset, {
-    kind: 'rewind-obeyed',
-    offset: committed.offset,
-    was: confirm?.frontier,
-  });
+  const { offset } = committed;
+  return { ...startAt(offset, { kind: 'rewind-obeyed', offset, was: confirm?.frontier }), read };
 }
 
 function judgeOwnCommit(finding: TakingFinding, state: CommitState): Start | Lost {
@@ -220,6 +257,7 @@ function judgeOwnCommit(finding: TakingFinding, state: CommitState): Start | Los
       lanes: state.lanes,
       trusted: { epoch: state.epoch, horizon: state.horizon },
       clean: state.clean,
+      read: readOfCommit(state),
       note: undefined,
     };
   }
@@ -227,14 +265,17 @@ function judgeOwnCommit(finding: TakingFinding, state: CommitState): Start | Los
   // Ours by its form, yet the journal knows no such epoch and nothing else either: the journal was lost.
   if (confirm === undefined) return stateLost(finding, state);
   const used = confirm.frontier;
-  return startAt(used, { kind: 'commit-untrusted', epoch: state.epoch, offset: state.frontier, used });
+  const note = { kind: 'commit-untrusted', epoch: state.epoch, offset: state.frontier, used } as const;
+  return { ...startAt(used, note), read: readOfConfirm(history) };
 }
 
 /** Nothing but the commit is left to go by. When the log does not even reach so far, it is of another topic. */
 function stateLost({ logStart, logEnd }: TakingFinding, state: CommitState): Lost {
   const { frontier, doneBelow, lanes } = state;
   const accepted =
-    doneBelow > logEnd ? beginAnew(logStart) : { ...startAt(frontier, undefined), doneBelow, lanes };
+    doneBelow > logEnd
+      ? beginAnew(logStart)
+      : { ...startAt(frontier, undefined), doneBelow, lanes, read: readOfCommit(state) };
   return lost({ reason: 'state-topic-lost', from: frontier, to: frontier }, accepted);
 }
 
@@ -243,7 +284,8 @@ function lost(loss: Loss, accepted: Start): Lost {
 }
 
 function startAt(frontier: number, note: TakingNote | undefined): Start {
-  return { kind: 'start', frontier, doneBelow: frontier, lanes: [], trusted: undefined, clean: false, note };
+  const unknown = { trusted: undefined, clean: false, read: undefined };
+  return { kind: 'start', frontier, doneBelow: frontier, lanes: [], ...unknown, note };
 }
 
 /** At an offset that had another task before. */

@@ -9,7 +9,8 @@ import type { PartitionState } from './partition-state.ts';
 const pin = 'abcdefghijklmnopqrstuv';
 
 function look(rig: CoreRig, partition: PartitionState, log: Partial<LogSeen>): void {
-  const seen = { start: 0, end: 100, topicId: 'topic', statePin: pin, readTo: partition.nextOffset, ...log };
+  const { nextOffset: readTo } = partition;
+  const seen = { start: 0, end: 100, topicId: 'topic', statePin: pin, readTo, left: undefined, ...log };
   rig.tell((core, at) => core.logSeen(at, partition, seen));
 }
 

@@ -1,5 +1,7 @@
 import type { CoreState } from './core-state.ts';
+import { startReading } from './flow.ts';
 import { frontierOf, halt, haltLost } from './halting.ts';
+import { cutOffAt, type LeftOver } from './log-read.ts';
 import type { PartitionState } from './partition-state.ts';
 
 /** The queue's topic and the log of one of its partitions, as they were found while the partition was worked on. */
@@ -11,6 +13,8 @@ export interface LogSeen {
   readonly statePin: string;
   /** How far it had been read before the log was looked at. */
   readonly readTo: number;
+  /** What its leader has of what had been read; undefined where that is not known, or not told. */
+  readonly left: LeftOver | undefined;
 }
 
 /** Compares a log with what is known of it. Readers do not tell: one whose offset is gone is silent, or jumps. */
@@ -18,17 +22,22 @@ export function logSeen(core: CoreState, partition: PartitionState, log: LogSeen
   if (partition.phase !== 'running') return;
   const frontier = frontierOf(partition);
   const { nextOffset } = partition;
+  const cutAt = cutOffAt(log.left);
   if (log.topicId !== partition.topicId) {
     halt(core, partition, { reason: 'topic-recreated', from: frontier, to: frontier });
   } else if (log.statePin !== partition.statePin) {
     // What runs may end and be committed: as far as anything was read.
     halt(core, partition, { reason: 'state-topic-lost', from: frontier, to: nextOffset });
+  } else if (cutAt !== undefined) {
+    halt(core, partition, { reason: 'data-loss', from: cutAt, to: nextOffset, truncated: true });
   } else if (log.end < log.readTo && partition.endedAt !== undefined) {
     // From where it ended first: what was written there since is new.
     const from = Math.min(partition.endedAt, log.end);
     halt(core, partition, { reason: 'data-loss', from, to: nextOffset, truncated: true });
   } else if (frontier < log.start && isMissing(partition, log.start)) {
     haltLost(core, partition, log.start);
+  } else if (partition.logRead.believe(log.left)) {
+    startReading(core, partition);
   }
   // A broker that does not know yet that it was replaced tells of an end that has been.
   partition.endedAt = log.end < log.readTo ? Math.min(partition.endedAt ?? log.end, log.end) : undefined;

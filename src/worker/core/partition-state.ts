@@ -2,6 +2,7 @@ import type { Command } from '../../journal/journal.ts';
 import type { CommitState, UnfinishedLane } from './commit-metadata.ts';
 import type { Loss } from './judge-taking.ts';
 import type { Lane } from './lane.ts';
+import { LogRead } from './log-read.ts';
 import { MinHeap } from './min-heap.ts';
 import type { JournalWrite, Parked, Redrive } from './parked.ts';
 
@@ -122,6 +123,8 @@ export class PartitionState {
   /** The latest order to read its tail, and the offset the next record must have. */
   reading: Reading | undefined;
   nextOffset = 0;
+  /** What was read of the log so far, and by whom it was appended. */
+  readonly logRead = new LogRead();
   /** One past the highest offset ever started or restored as finished. Below it, what is not listed is finished. */
   startedBelow = 0;
   /** Restored keys whose unfinished tasks below `restoredBelow` are not all known yet, by hash. */
@@ -243,13 +246,15 @@ export class PartitionState {
     const copiedBelow = this.#phase === 'draining' ? this.#maybeCopiedBelow(lowest) : 0;
     const settled =
       this.#phase === 'draining' && this.runningCount === 0 && this.leftRunning === 0 && copiedBelow === 0;
+    const doneBelow = Math.max(startedBelow, lowest);
     return {
       frontier: lowest,
       epoch: this.epoch,
       // What an earlier owner may have started and nobody finished stays in doubt.
       clean: settled && lowest >= this.maybeStartedBelow,
       statePin,
-      doneBelow: Math.max(startedBelow, lowest),
+      doneBelow,
+      leaderEpoch: this.logRead.leaderBelow(doneBelow),
       horizon: Math.max(copiedBelow, this.#horizonOf(startedBelow, lowest)),
       lanes: [...lanes.values()],
     };

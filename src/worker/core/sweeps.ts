@@ -1,5 +1,5 @@
 import type { CoreState } from './core-state.ts';
-import { isSeenAgain } from './flow.ts';
+import { isOfKnownLeader, isSeenAgain } from './flow.ts';
 import { haltLost } from './halting.ts';
 import { hold, letGo } from './held-bytes.ts';
 import { type Item, Lane } from './lane.ts';
@@ -75,6 +75,7 @@ export function takeSwept(core: CoreState, reading: Reading, items: readonly Ite
       sweepMisses(core, partition, sweep, item.offset);
       return;
     }
+    if (!isOfKnownLeader(core, partition, item)) return;
     takeSweptItem(core, partition, sweep, item);
     if (passed(core, partition, sweep, item.offset + 1)) return;
   }

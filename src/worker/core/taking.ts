@@ -86,6 +86,7 @@ export function inspected(core: CoreState, partition: PartitionState, finding: T
       report: { kind: 'partition-note', partition: partition.partition, note: verdict.note },
     });
   }
+  partition.logRead.begin(verdict.read);
   const lanes = inheritSuspects(core, partition, verdict, finding.logEnd);
   partition.takenState = {
     frontier: verdict.frontier,
@@ -94,6 +95,7 @@ export function inspected(core: CoreState, partition: PartitionState, finding: T
     clean: false,
     statePin: finding.statePin,
     doneBelow: verdict.doneBelow,
+    leaderEpoch: partition.logRead.leaderBelow(verdict.doneBelow),
     horizon: Math.max(partition.suspectBelow, verdict.doneBelow + partition.startAhead),
     lanes,
   };

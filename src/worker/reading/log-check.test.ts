@@ -5,7 +5,7 @@ import { LogCheck } from './log-check.ts';
 
 type Log = Omit<LogSeen, 'readTo'>;
 
-const log: Log = { start: 0, end: 5, topicId: 't', statePin: 's' };
+const log: Log = { start: 0, end: 5, topicId: 't', statePin: 's', left: undefined };
 
 function running(number: number): PartitionState {
   const partition = new PartitionState(number);
@@ -51,6 +51,19 @@ it('looks sooner when a reader has met something, once', async () => {
   const { check } = checking();
   check.want();
   expect([check.isDue(999), check.isDue(1_000)]).toEqual([false, true]);
+  await check.look(1_000);
+  expect([check.isDue(10_999), check.isDue(11_000)]).toEqual([false, true]);
+});
+
+it('looks at once when a reading waits for it, and again soon when it still does', async () => {
+  const { check, partition } = checking();
+  partition.logRead.begin({ leaderEpoch: 1, below: 5 });
+  partition.logRead.admits(2);
+  check.wantNow();
+  expect(check.isDue(0)).toBe(true);
+  await check.look(0);
+  expect([check.isDue(999), check.isDue(1_000)]).toEqual([false, true]);
+  partition.logRead.believe(undefined);
   await check.look(1_000);
   expect([check.isDue(10_999), check.isDue(11_000)]).toEqual([false, true]);
 });

@@ -24,6 +24,7 @@ export class LogCheck {
   #lastLookMs: number;
   #looking = false;
   #isWanted = false;
+  #isUrgent = false;
 
   constructor(deps: LogCheckDeps, nowMs: number) {
     this.#deps = deps;
@@ -35,7 +36,13 @@ export class LogCheck {
     this.#isWanted = true;
   }
 
+  /** A reading waits for it. */
+  wantNow(): void {
+    this.#isUrgent = true;
+  }
+
   isDue(nowMs: number): boolean {
+    if (this.#isUrgent && !this.#looking) return true;
     return !this.#looking && nowMs - this.#lastLookMs >= (this.#isWanted ? SOONEST_MS : LOOK_MS);
   }
 
@@ -43,6 +50,7 @@ export class LogCheck {
   async look(nowMs: number): Promise<void> {
     this.#lastLookMs = nowMs;
     this.#isWanted = false;
+    this.#isUrgent = false;
     // Those that are halted too: that they go on is said in the state topic, which may have been made anew since.
     const partitions = [...this.#deps.partitions()].filter(
       ({ phase }) => phase === 'running' || phase === 'halted',
@@ -51,8 +59,11 @@ export class LogCheck {
     const readTo = new Map(partitions.map((partition) => [partition, partition.nextOffset]));
     for (const [partition, log] of await this.#logs(partitions)) {
       this.#deps.onSeen(partition, { ...log, readTo: readTo.get(partition) ?? 0 });
-      if (partition.phase === 'running' && partition.endedAt !== undefined) this.#isWanted = true; // believed when it is seen again
     }
+    // An end that comes too early is believed when it is seen again; and a reading may wait for a leader that has not answered.
+    this.#isWanted ||= partitions.some(
+      ({ phase, endedAt, logRead }) => phase === 'running' && (endedAt !== undefined || logRead.isAsked),
+    );
   }
 
   async #logs(

@@ -14,6 +14,7 @@ export const API = {
   apiVersions: 18,
   createTopics: 19,
   initProducerId: 22,
+  offsetForLeaderEpoch: 23,
   describeCluster: 60,
   consumerGroupHeartbeat: 68,
 } as const;
