@@ -231,10 +231,12 @@ export class OwnerRig {
     this.#rig.commit(this.group, partition, frontier);
   }
 
-  confirm(partition: number, frontier: number): number {
+  /** `leaderEpoch`: of the leader that appended what is finished. */
+  confirm(partition: number, frontier: number, leaderEpoch?: number): number {
     const { topicId, epoch } = this.state(partition);
     const place = { group: this.group, partition, epoch };
-    return this.#rig.journal({ kind: 'confirm', ...place, frontier, topicId, reason: 'periodic' });
+    const leader = leaderEpoch === undefined ? {} : { leaderEpoch };
+    return this.#rig.journal({ kind: 'confirm', ...place, frontier, topicId, reason: 'periodic', ...leader });
   }
 
   acknowledge(...partitions: readonly PartitionState[]): void {

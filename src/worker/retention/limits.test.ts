@@ -6,6 +6,7 @@ const done = (group: string, confirmed?: number, committed = confirmed): QueueFa
   group,
   confirmed,
   committed,
+  leaderEpoch: undefined,
 });
 
 describe('what may be deleted of the queue', () => {

@@ -1,3 +1,4 @@
+import { leadersLeft } from '../../kafka/leaders-left.ts';
 import type { Position, TopicPartition } from '../../kafka/port.ts';
 import type { KeepFinished } from '../../options/retention.ts';
 import { partsMarginMs } from '../../options/retention.ts';
@@ -10,7 +11,7 @@ import { firstKeyAt, keyText } from './first-key.ts';
 import type { FreshCommits } from './fresh-commits.ts';
 import { type Answers, endsOf, nameOf, offsetsOf } from './log-view.ts';
 import { type PartsOf, planParts } from './parts-plan.ts';
-import { type GroupProgress, queueLimit, queuePin } from './queue-limit.ts';
+import { type GroupProgress, oldestLeader, queueLimit, queuePin } from './queue-limit.ts';
 import type { PinnedBy, RetentionPin } from './retention-health.ts';
 import type { Findings, Round } from './round.ts';
 import { type Ends, olderBelow, parkedLimit } from './side-limits.ts';
@@ -44,6 +45,8 @@ interface Deletion extends Position {
   readonly owner: PartitionState;
   /** The owner's frontier has to be acknowledged anew before. */
   readonly byFrontier: boolean;
+  /** See {@link oldestLeader}. */
+  readonly leaderEpoch?: number | undefined;
 }
 
 /** What one round knows. */
@@ -169,7 +172,10 @@ export class PurgeRounds {
       const place = { topic, partition: owner.partition };
       const facts = { ...ends.of(place), groups: progress(owner), youngFrom: young.of(place) };
       const below = queueLimit(facts);
-      if (below > facts.start) deletions.push({ ...place, offset: below, owner, byFrontier: true });
+      if (below > facts.start) {
+        const leaderEpoch = oldestLeader(facts);
+        deletions.push({ ...place, offset: below, owner, byFrontier: true, leaderEpoch });
+      }
       const pin = queuePin(facts);
       if (pin === undefined) continue;
       const { group, committed, from, records } = pin;
@@ -202,7 +208,7 @@ export class PurgeRounds {
         owner,
         groups.map((group) => {
           const found = journal.settledConfirm(group, owner.partition, openBeforeMs);
-          return found?.topicId === owner.topicId ? found.frontier : undefined;
+          return found?.topicId === owner.topicId ? found : undefined;
         }),
       ]),
     );
@@ -216,7 +222,8 @@ export class PurgeRounds {
     return (owner) =>
       groups.map((group, at) => ({
         group,
-        confirmed: confirmed.get(owner)?.[at],
+        confirmed: confirmed.get(owner)?.[at]?.frontier,
+        leaderEpoch: confirmed.get(owner)?.[at]?.leaderEpoch,
         committed:
           group === own
             ? owner.committedFrontier
@@ -286,13 +293,31 @@ export class PurgeRounds {
     await this.#delete(round, ends, deletions);
   }
 
+  /** Without those of records that nobody can have finished: see {@link oldestLeader}. */
+  async #leftOf(
+    round: Round,
+    ends: Answers<Ends>,
+    planned: readonly Deletion[],
+  ): Promise<readonly Deletion[]> {
+    const asked = planned.flatMap(({ topic, partition, leaderEpoch }) =>
+      leaderEpoch === undefined ? [] : [{ topic, partition, leaderEpoch }],
+    );
+    const found = await leadersLeft(round.ask, asked);
+    const endOf = new Map(found.map((one) => [nameOf(one), one.end]));
+    return planned.flatMap((one) => {
+      const offset = Math.min(one.offset, endOf.get(nameOf(one)) ?? one.offset);
+      return offset > ends.of(one).start ? [{ ...one, offset }] : [];
+    });
+  }
+
   async #delete(round: Round, ends: Answers<Ends>, planned: readonly Deletion[]): Promise<void> {
     const { commits, commitMs, events, monotonicMs } = this.#deps;
     const allowed = planned.filter(({ topic }) => !round.isRefused(topic));
     const byFrontier = allowed.filter((one) => one.byFrontier).map(({ owner }) => owner);
     const acked = byFrontier.length === 0 ? new Set() : await commits.request(byFrontier, commitMs);
     if (monotonicMs() - round.startedMs > QUESTIONS_MS + commitMs) return;
-    const now = allowed.filter(({ owner, offset, ...one }) => {
+    const left = await this.#leftOf(round, ends, allowed);
+    const now = left.filter(({ owner, offset, ...one }) => {
       if (owner.phase !== 'running') return false;
       if (!one.byFrontier) return true;
       return (

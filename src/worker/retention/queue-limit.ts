@@ -3,6 +3,8 @@ export interface GroupProgress {
   readonly group: string;
   /** Frontier of its newest CONFIRM in the journal that nothing can make void any more; undefined = there is none. */
   readonly confirmed: number | undefined;
+  /** Everything below that was appended by leaders up to this epoch; undefined = it does not say. */
+  readonly leaderEpoch: number | undefined;
   /** undefined = it has committed nothing. */
   readonly committed: number | undefined;
 }
@@ -51,4 +53,14 @@ export function queuePin({ start, end, groups, youngFrom }: QueueFacts): QueuePi
     pin = { group, committed: reached, from, records: oldBelow - from };
   }
   return pin;
+}
+
+/**
+ * The oldest leader that any group's word is about. Where a log was cut off at its end, a group that has not noticed speaks of
+ * records that are gone, and others have their offsets now: of those groups none has finished anything beyond the end of this
+ * leader.
+ */
+export function oldestLeader({ groups }: Pick<QueueFacts, 'groups'>): number | undefined {
+  const known = groups.flatMap(({ leaderEpoch }) => leaderEpoch ?? []);
+  return known.length === 0 ? undefined : Math.min(...known);
 }

@@ -25,8 +25,9 @@ it.each(Object.entries(mutants))(
     let failed: Schedule | undefined;
     for (let seed = 1; seed <= MOST_RUNS && failed === undefined; seed += 1) {
       const schedule = await runSchedule(seed, around);
-      if (schedule.violations.length > 0) failed = schedule;
+      // It may do more that is wrong, and that first.
+      if (schedule.violations.some((violation) => found.test(violation))) failed = schedule;
     }
-    expect(failed?.violations).toContainEqual(expect.stringMatching(found));
+    expect(failed).toBeDefined();
   },
 );
