@@ -2,10 +2,11 @@ import { isKeylaneError, KeylaneError } from './keylane-error.ts';
 
 /**
  * - `missing`: there is no such object
+ * - `unreachable`: the store itself is not there: a folder that is not mounted, a bucket that does not exist
  * - `denied`: the store refuses its user
  * - `failed`: anything else; it may pass
  */
-export type StoreFailureReason = 'missing' | 'denied' | 'failed';
+export type StoreFailureReason = 'missing' | 'unreachable' | 'denied' | 'failed';
 
 /** A payload store could not do what it was asked for. Throw it in stores of your own, too. */
 export class PayloadStoreError extends KeylaneError {
@@ -24,6 +25,7 @@ export class PayloadStoreError extends KeylaneError {
     const why = cause instanceof Error ? `: ${cause.message || cause.name}` : '';
     const said = {
       missing: 'there is no such object',
+      unreachable: 'the store itself is not there',
       denied: 'it was refused; see what the store must allow in docs/large-tasks.md',
       failed: 'it failed',
     }[reason];

@@ -22,7 +22,10 @@ async function* once(content: string): AsyncGenerator<Buffer> {
 }
 
 describe('a file store', () => {
-  payloadStoreCases(async () => fileStore({ directory: await tempFolder() }), 5 * 1024 * 1024);
+  payloadStoreCases(
+    async () => fileStore({ directory: await tempFolder(), onMissing: 'create' }),
+    5 * 1024 * 1024,
+  );
 
   test.each([
     '../x/y',
@@ -36,7 +39,7 @@ describe('a file store', () => {
     '',
   ])('goes nowhere with the key %j', async (key) => {
     const directory = await tempFolder();
-    const store = fileStore({ directory: join(directory, 'inside') });
+    const store = fileStore({ directory: join(directory, 'inside'), onMissing: 'create' });
     const refused = { code: 'PAYLOAD_STORE_FAILED', reason: 'failed' };
     await expect(store.put(key, once('x'), { signal: never })).rejects.toMatchObject(refused);
     await expect(store.copy(key, objectKey(place, 1, 'u'), { signal: never })).rejects.toMatchObject(refused);
@@ -49,7 +52,7 @@ describe('a file store', () => {
 
   it('lists what a writer that died has left, so that it goes when its marker is gone', async () => {
     const directory = await tempFolder();
-    const store = fileStore({ directory });
+    const store = fileStore({ directory, onMissing: 'create' });
     const death = new Signal();
     const dying = async function* (): AsyncGenerator<Buffer> {
       yield Buffer.from('half of it');
@@ -69,8 +72,8 @@ describe('a file store', () => {
   });
 
   it('says which options are wrong', () => {
-    const wrong = { directory: '', name: 'NO', size: 1 };
-    expect(() => fileStore(wrong)).toThrowError(/directory[\s\S]*name[\s\S]*size/);
+    const wrong = { directory: '', name: 'NO', onMissing: 'make' as 'create', size: 1 };
+    expect(() => fileStore(wrong)).toThrowError(/directory[\s\S]*name[\s\S]*onMissing[\s\S]*size/);
     expect(fileStore({ directory: '/x' }).name).toBe('file');
     expect(fileStore({ directory: '/x', name: 'nas' }).name).toBe('nas');
   });

@@ -5,6 +5,7 @@ import type { StoreFailureReason } from '../errors/store-errors.ts';
 export function reasonOf(error: unknown): StoreFailureReason {
   if (!isService(error)) return 'failed';
   if (error.name === 'NoSuchKey' || error.name === 'NotFound') return 'missing';
+  if (error.name === 'NoSuchBucket') return 'unreachable';
   const status = error.$metadata.httpStatusCode;
   return status === 401 || status === 403 ? 'denied' : 'failed';
 }

@@ -95,7 +95,9 @@ describe('a store in a bucket', () => {
 
   it('takes a bucket that is not there for a mistake, not for a lost object', async () => {
     const store = open({ bucket: 'misspelt' });
-    await expect(lengthOf(store, objectKey(place, 1, 'u'))).rejects.toMatchObject({ reason: 'failed' });
+    await expect(lengthOf(store, objectKey(place, 1, 'u'))).rejects.toMatchObject({
+      reason: 'unreachable',
+    });
   });
 
   it('goes nowhere with a key that is none', async () => {
