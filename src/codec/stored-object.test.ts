@@ -3,6 +3,7 @@ import { readPartHead } from './part.ts';
 import {
   isObjectKey,
   MAX_OBJECT_KEY_CHARACTERS,
+  markerOf,
   objectKey,
   objectMarker,
   objectPrefix,
@@ -18,6 +19,27 @@ test('a key says queue, topic and partition, then its marker, in the order of ma
   );
   expect([...keys].sort()).toEqual(keys);
   expect(keys.every((key) => key.startsWith(objectPrefix(place)) && isObjectKey(key))).toBe(true);
+});
+
+test('a key says where its marker is, and in which topic', () => {
+  const marker = markerOf(objectKey(place, 42, 'u-1'));
+  expect(marker).toMatchObject({ queue: 'orders.eu', role: 'parts', partition: 12, offset: 42 });
+  const ids = ['Zx-_09+/=', 'Zx-_09___', 'other', undefined];
+  expect(ids.map((id) => marker?.isOf(id))).toEqual([true, true, false, false]);
+  expect(markerOf(objectKey({ ...place, topicId: undefined }, 1, 'u'))?.isOf(undefined)).toBe(true);
+});
+
+test.each([
+  'q/parts/id/0',
+  'q/parts/id/0/0000000000000001',
+  'q/parts/id/0/000000000000001-u',
+  'q/parts/id/0/0000000000000001-u/v',
+  'q/parts/id/x/0000000000000001-u',
+  'q/other/id/0/0000000000000001-u',
+  'q/parts/id/0/x000000000000001-u',
+  '',
+])('%s is of no marker', (key) => {
+  expect(markerOf(key)).toBeUndefined();
 });
 
 test('what is below an offset are the markers before it', () => {

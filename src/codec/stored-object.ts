@@ -17,10 +17,19 @@ export interface ObjectPlace {
   readonly partition: number;
 }
 
+/** Where an object's marker is, by its key. */
+interface ObjectMarker extends Omit<ObjectPlace, 'topicId'> {
+  readonly offset: number;
+  /** Whether it is in the topic of that id. */
+  isOf(topicId: string | undefined): boolean;
+}
+
 /** Longest key. Names of queues have up to 242 characters. */
 export const MAX_OBJECT_KEY_CHARACTERS = 400;
 
 const OFFSET_DIGITS = 16;
+
+const digits = /^\d+$/;
 
 /** No `.` and no `..`, which lead elsewhere in a folder. */
 const segment = /^(?!\.{1,2}$)[A-Za-z0-9._-]+$/;
@@ -33,8 +42,12 @@ export function isObjectKey(value: unknown): value is string {
 
 /** What the keys of all objects of a place begin with. */
 export function objectPrefix({ queue, role, topicId, partition }: ObjectPlace): string {
-  const id = topicId === undefined ? 'embedded' : topicId.replaceAll(/[^A-Za-z0-9_-]/g, '_');
-  return `${queue}/${role}/${id}/${partition}/`;
+  return `${queue}/${role}/${topicName(topicId)}/${partition}/`;
+}
+
+/** How a topic is called in keys. */
+function topicName(id: string | undefined): string {
+  return id === undefined ? 'embedded' : id.replaceAll(/[^A-Za-z0-9_-]/g, '_');
 }
 
 /**
@@ -48,6 +61,22 @@ export function objectKey(place: ObjectPlace, marker: number, upload: string): s
 /** Comes behind the keys of all objects whose markers are below that offset, and before all others. */
 export function objectsBelow(place: ObjectPlace, offset: number): string {
   return `${objectPrefix(place)}${String(offset).padStart(OFFSET_DIGITS, '0')}`;
+}
+
+/** Where the marker of an object is, or was; undefined when the key is none that `objectKey` makes. */
+export function markerOf(key: string): ObjectMarker | undefined {
+  const [queue = '', role, topic = '', partition = '', name = '', ...more] = key.split('/');
+  const marker = name.slice(0, OFFSET_DIGITS);
+  if (role !== 'parts' && role !== 'parked') return undefined;
+  if (more.length > 0 || name[OFFSET_DIGITS] !== '-') return undefined;
+  if (!digits.test(marker) || !digits.test(partition)) return undefined;
+  return {
+    queue,
+    role,
+    partition: Number(partition),
+    offset: Number(marker),
+    isOf: (id) => topicName(id) === topic,
+  };
 }
 
 /** The record that stands where the first part would be. It has no index: readers of parts pass over it. */

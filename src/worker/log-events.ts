@@ -56,6 +56,12 @@ export function logEvents(events: Emitter<WorkerEvents>, logger: Logger): void {
       error: error instanceof Error ? error.message : error,
     }),
   );
+  events.on('parking-stuck', ({ error, ...event }) =>
+    logger.error('a task cannot be parked without its payload or body; its key waits, nothing is deleted', {
+      ...event,
+      error: error instanceof Error ? error.message : error,
+    }),
+  );
   events.on('redrive-failed', ({ error, ...event }) =>
     logger.error('a redriven task gave up again; it and those behind it stay parked', {
       ...event,

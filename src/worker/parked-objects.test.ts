@@ -4,10 +4,16 @@ import { bodyHeader } from '../../test/support/parked-parts-rig.ts';
 import { ManualClock } from '../clock/manual-clock.ts';
 import type { BodyManifest } from '../codec/manifest.ts';
 import { objectKey } from '../codec/stored-object.ts';
+import type { TopicDescription } from '../kafka/port.ts';
 import { ParkedObjects } from './parked-objects.ts';
 import { type CopiedParts, ParkedParts } from './parked-parts.ts';
 
 const never = new Promise<never>(() => {});
+const partsOf = (id: string): TopicDescription => {
+  const partition = { partition: 0, leader: 1, replicas: [1], inSyncReplicas: [1] };
+  return { name: 'q.parts', id, partitions: [partition] };
+};
+const noEnds = { start: 0, end: 0 };
 
 /** A worker of queue q that parks a task whose body is in a store. */
 class Rig {
@@ -15,6 +21,9 @@ class Rig {
   readonly store = new MemoryStore();
   /** Markers in the parked topic. */
   markers = 0;
+  /** The parts topic as it is now. */
+  parts: TopicDescription | undefined = partsOf('P');
+  partsEnds = { start: 10, end: 50 };
   isWanted = true;
   readonly #parts: ParkedParts;
 
@@ -28,8 +37,22 @@ class Rig {
       feed: { open: () => never as never }, // nothing is in parts
       append,
       clock: this.clock,
-      objects: new ParkedObjects({ stores, append, queue: 'q', topicId: 'K' }),
+      objects: new ParkedObjects({
+        stores,
+        append,
+        queue: 'q',
+        topics: {
+          parts: { name: 'q.parts', id: 'before' },
+          parked: { name: 'q.parked', id: 'K' },
+        },
+        describe: async (name) => (name === 'q.parts' ? this.parts : undefined),
+        logEnds: async (place) => ({ ...place, ...(place.topic === 'q.parts' ? this.partsEnds : noEnds) }),
+      }),
     });
+  }
+
+  remakeParts(id: string | undefined): void {
+    this.parts = id === undefined ? undefined : partsOf(id);
   }
 
   /** Parks a task whose body is in that object. */
@@ -83,5 +106,48 @@ describe('copying an object', () => {
     expect(await copying).toBeUndefined();
     expect(told).toBeDefined();
     expect(rig.clock.pendingCount).toBe(0);
+  });
+});
+
+describe('an object that is not there', () => {
+  const at = (topicId: string | undefined, marker: number, changes = {}): string =>
+    objectKey({ queue: 'q', role: 'parts', topicId, partition: 0, ...changes }, marker, 'u');
+
+  it.each([10, 40, 49])(
+    'ought to be while its marker (%d) is in the log: it is not given up',
+    async (marker) => {
+      const rig = new Rig();
+      const failure = { code: 'PAYLOAD_STORE_FAILED', reason: 'unreachable', key: at('P', marker) };
+      await expect(rig.park(at('P', marker))).rejects.toMatchObject(failure);
+      await expect(rig.park(at('P', marker))).rejects.toThrow(/q\.parts\/0.*bucket/);
+      rig.store.objects.set(at('P', marker), Buffer.from('back'));
+      expect((await rig.park(at('P', marker)))?.lost).toEqual([]);
+      expect([...rig.store.objects.values()].map(String)).toEqual(['back', 'back']);
+    },
+  );
+
+  it.each<[string, string, (rig: Rig) => void]>([
+    ['when its marker has gone from the log', at('P', 9), () => {}],
+    ['when its marker never was in this log', at('P', 50), () => {}],
+    ['when its topic was made anew', at('P', 40), (rig) => rig.remakeParts('after')],
+    ['when its topic is gone', at('P', 40), (rig) => rig.remakeParts(undefined)],
+    ['when it is of another queue', at('P', 40, { queue: 'other' }), () => {}],
+    ['when there is no such partition', at('P', 40, { partition: 7 }), () => {}],
+    ['when its key is none of ours', 'q/parts/P/0/elsewhere', () => {}],
+    ['when its key is another kind', 'some/other/object', () => {}],
+  ])('is lost %s', async (_when, key, change) => {
+    const rig = new Rig();
+    change(rig);
+    expect((await rig.park(key))?.lost).toMatchObject([{ code: 'PARTS_LOST', upload: 'u' }]);
+  });
+
+  it('is not given up when nobody can tell whether it ought to be there', async () => {
+    const rig = new Rig();
+    Object.defineProperty(rig, 'partsEnds', {
+      get: () => {
+        throw new Error('no broker answers');
+      },
+    });
+    await expect(rig.park(at('P', 40))).rejects.toThrow('no broker answers');
   });
 });

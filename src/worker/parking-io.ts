@@ -6,6 +6,7 @@ import { showValue } from '../options/show-value.ts';
 import type { Postponed } from './core/delaying.ts';
 import type { Item } from './core/lane.ts';
 import type { Copy, JournalWrite, MarkRequest, ParkedFound, ParkedWant } from './core/parked.ts';
+import { isDiscarded } from './core/parking.ts';
 import type { PartitionState } from './core/partition-state.ts';
 import type { StateJournal } from './journal/state-journal.ts';
 import type { CopiedParts, ParkedParts } from './parked-parts.ts';
@@ -95,7 +96,8 @@ export class ParkingIo {
   async copy(partition: PartitionState, copy: Copy): Promise<Copied> {
     const items = oneGo(copy.items);
     const [first] = items;
-    if (first === undefined || !hasParts(first)) {
+    // What an operator has discarded needs no parts, and nobody waits for a store for its sake.
+    if (first === undefined || !hasParts(first) || isDiscarded(partition, copy.parked, first.offset)) {
       await this.#append(partition, copy, items);
       return { items, lost: [] };
     }

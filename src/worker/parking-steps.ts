@@ -1,3 +1,4 @@
+import { isStoreError, isStoreMissing } from '../errors/store-errors.ts';
 import type { PartitionEffect } from './core/effects.ts';
 import type { PartitionState } from './core/partition-state.ts';
 import { type EngineLink, emitProblem } from './engine-link.ts';
@@ -21,7 +22,8 @@ export class ParkingSteps {
     this.#link.inBackground(
       this.#do(effect).catch((error: unknown) => {
         emitProblem(this.#link.events, error);
-        this.#link.tell((at) => this.#link.core.effectFailed(at, effect));
+        const stuckOn = isStoreError(error) || isStoreMissing(error) ? error : undefined;
+        this.#link.tell((at) => this.#link.core.effectFailed(at, effect, stuckOn));
       }),
     );
   }

@@ -87,6 +87,12 @@ export function emitReport(events: Emitter<WorkerEvents>, report: CoreReport): v
     case 'parked-discarded':
       emitParked(events, report);
       return;
+    case 'parking-stuck': {
+      const { partition, mark, item, error } = report;
+      const ref = { partition, key: utf8Of(report.key), mark };
+      events.emit('parking-stuck', { ...ref, offset: BigInt(item.offset), ...identityOf(item), error });
+      return;
+    }
     case 'task-skipped': {
       const { partition, item, command, by } = report;
       const task = { partition, offset: BigInt(item.offset), key: keyOf(item), ...identityOf(item) };

@@ -166,6 +166,20 @@ export interface WorkerEvents {
     readonly reason: ParkReason;
     readonly error: unknown;
   };
+  /**
+   * A task that is to be parked stays in the queue, whole, and its key waits: its payload or body cannot be copied, as its
+   * store does not answer, or has no such object although keylane has not deleted it (`error.reason` is `unreachable`). It
+   * is tried again, every 30 s at the longest, and parked when the store is back. When the object is gone for good,
+   * `queue.parked.discard(event)` gives this task up, and those behind it are parked. Told again every 10 minutes.
+   */
+  'parking-stuck': ParkedRef & {
+    /** The task's offset in the queue's topic. */
+    readonly offset: bigint;
+    readonly id: string | undefined;
+    readonly type: string | undefined;
+    /** A `PayloadStoreError` or a `StoreMissingError`. */
+    readonly error: unknown;
+  };
   /** What is parked under a mark runs again, in order; the key's tasks in the queue wait behind it. */
   'key-redriving': ParkedRef;
   /** All of it is done, `tasks` of them by this worker; the key goes on in the queue. */

@@ -8,7 +8,7 @@ import type { SlowHook } from './worker-events.ts';
 export interface WorkerHealth {
   /**
    * - `ok`: whatever can run does
-   * - `degraded`: works, but something waits: held keys, halted partitions, a type in outage, all for a task that is
+   * - `degraded`: works, but something waits: held keys, keys that cannot be parked, halted partitions, a type in outage, all for a task that is
    *   tried alone, partitions for a hook that does not settle, deletions for what keeps them from going
    * - `stalled`: has tasks that could start and free slots, and starts nothing
    * - `starting`, `stopping`, `stopped`: as said
@@ -42,6 +42,9 @@ const NO_RETENTION: RetentionHealth = { pinned: [], refused: [], alarms: [] };
 
 const STALLED_AFTER_MS = 30_000;
 
+/** One store that is away may keep thousands of keys. */
+const STUCK_BY_NAME = 3;
+
 export function judgeHealth(
   life: 'new' | 'starting' | 'running' | 'stopping' | 'stopped',
   { core, slowHook, retention = NO_RETENTION }: WorkerInside,
@@ -59,6 +62,7 @@ export function judgeHealth(
     }
     stalled ||= isStalled(core, partition, nowMs);
   }
+  reasons.push(...stuckReasons(partitions));
   if (heldKeys > 0) reasons.push(heldKeys === 1 ? '1 key is held' : `${heldKeys} keys are held`);
   for (const [type, state] of core?.types ?? [])
     if (state.outage.down) reasons.push(`'${type}' is in outage`);
@@ -84,6 +88,26 @@ export function judgeHealth(
       halted: partition.phase === 'halted' ? haltedOf(partition.halt) : undefined,
     })),
   };
+}
+
+/** Tasks that cannot be parked: the first few by name. */
+function stuckReasons(partitions: readonly PartitionState[]): readonly string[] {
+  const reasons: string[] = [];
+  let count = 0;
+  for (const { partition, marks } of partitions) {
+    for (const { key, mark, stuck } of marks.values()) {
+      if (stuck === undefined) continue;
+      count += 1;
+      if (count > STUCK_BY_NAME) continue;
+      const name = Buffer.from(key, 'latin1').toString('utf8');
+      const why = stuck.error instanceof Error ? stuck.error.message : String(stuck.error);
+      reasons.push(
+        `a task of key '${name}' cannot be parked (partition ${partition}, mark ${mark}, offset ${stuck.item.offset}): ${why}`,
+      );
+    }
+  }
+  if (count > STUCK_BY_NAME) reasons.push(`${count - STUCK_BY_NAME} more keys cannot be parked`);
+  return reasons;
 }
 
 function wordsOf(halt: Loss | undefined): string {

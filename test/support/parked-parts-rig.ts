@@ -81,7 +81,15 @@ export class ParkedPartsRig {
       logEnds: async (place) => ({ ...place, start: 0, end: 0, ...cluster.log(place)?.ends }),
       clock,
     });
-    const objects = new ParkedObjects({ stores: new Map(), append, queue: 'q', topicId: undefined });
+    const topicOf = (name: string) => ({ name, id: undefined });
+    const objects = new ParkedObjects({
+      stores: new Map(),
+      append,
+      queue: 'q',
+      topics: { parts: topicOf('q.parts'), parked: topicOf('q.parked') },
+      describe: async () => undefined,
+      logEnds: async (place) => ({ ...place, start: 0, end: 0 }),
+    });
     const io = new ParkingIo({
       group: 'g',
       topic: { name: 'q.parked', partitions: 3 },

@@ -6,7 +6,7 @@ import { reportHold } from './holds.ts';
 import { keyHash } from './key-hash.ts';
 import type { Lane } from './lane.ts';
 import { type JournalWrite, type MarkRequest, Parked } from './parked.ts';
-import { marked, park } from './parking.ts';
+import { copyFailed, marked, park } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
 import { answer, endMark, failLost, written } from './redriving.ts';
 import { advanceLane, reconsider } from './scheduling.ts';
@@ -217,9 +217,11 @@ export function entryWritten(core: CoreState, partition: PartitionState, entry: 
 }
 
 /** Something was not written or read: it is done again after a while. */
-export function effectFailed(core: CoreState, effect: PartitionEffect): void {
-  if (effect.partition.phase === 'gone') return;
-  core.repeat.push(core.nowMs + REPEAT_MS, effect);
+export function effectFailed(core: CoreState, effect: PartitionEffect, stuckOn: unknown): void {
+  const { partition } = effect;
+  if (partition.phase === 'gone') return;
+  const afterMs = effect.kind === 'copy' ? copyFailed(core, partition, effect.copy, stuckOn) : REPEAT_MS;
+  core.repeat.push(core.nowMs + afterMs, effect);
 }
 
 export function repeatDue(core: CoreState): void {

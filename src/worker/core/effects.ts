@@ -203,6 +203,15 @@ export type CoreReport =
       readonly taskCount: number;
       readonly error: unknown;
     }
+  /** A task that is to be parked cannot be copied, and is told of again for as long as that lasts. */
+  | {
+      readonly kind: 'parking-stuck';
+      readonly partition: number;
+      readonly key: string;
+      readonly mark: number;
+      readonly item: Item;
+      readonly error: unknown;
+    }
   | {
       readonly kind: 'task-skipped';
       readonly partition: number;

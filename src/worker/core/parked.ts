@@ -65,6 +65,12 @@ export class Parked {
   cause: { readonly offset: number; readonly attempts: number; readonly cause: ParkCause } | undefined;
   /** Highest source offset that this owner has copied. */
   copiedTo = -1;
+  /** How often in a row copying has failed. */
+  copyFailures = 0;
+  /** What it waits for to be copied, as far as people have to see to it. */
+  stuck: { readonly item: Item; readonly error: unknown } | undefined;
+  /** When that is told again. */
+  tellStuckAtMs = 0;
   /** What a commit must cover before everything copied is also finished in the queue. */
   copiedChanges = 0;
   /** The command that ends it, while it is ending. */

@@ -9,6 +9,13 @@ import { advanceLane, moveLane, reconsider } from './scheduling.ts';
 const COPY_COUNT = 64;
 const COPY_BYTES = 1_048_576;
 
+/** Pauses before what was not copied is copied again: this, then twice as long each time. */
+const COPY_AGAIN_MS = 500;
+const COPY_AGAIN_AT_MOST_MS = 30_000;
+
+/** That it cannot be copied is told once in so long. */
+const TELL_STUCK_MS = 600_000;
+
 /** What becomes of a lane's first task that may start: it runs, goes to the parked topic, or waits for parked ones. */
 export type LaneTurn =
   | { readonly kind: 'run' }
@@ -173,6 +180,9 @@ export function copied(core: CoreState, partition: PartitionState, copy: Copy): 
   partition.openWrites -= 1;
   if (partition.phase === 'gone') return;
   parked.copying = undefined;
+  parked.copyFailures = 0;
+  parked.stuck = undefined;
+  parked.tellStuckAtMs = 0;
   if (items.length > 0) parked.cause = undefined;
   for (const item of items) {
     if (lane.firstOffset !== item.offset) throw new Error('a lane moved while its first tasks were copied');
@@ -183,6 +193,38 @@ export function copied(core: CoreState, partition: PartitionState, copy: Copy): 
   partition.progressAtMs = core.nowMs;
   parked.copiedChanges = partition.changes;
   advanceLane(core, partition, lane);
+}
+
+/**
+ * Copies were not made, and are made again after so long. `stuckOn`: something that may need people, such as a store that is
+ * out of reach: it is said, once in a while, for as long as that lasts.
+ */
+export function copyFailed(
+  core: CoreState,
+  partition: PartitionState,
+  { parked, items }: Copy,
+  stuckOn: unknown,
+): number {
+  const [item] = items;
+  parked.stuck = stuckOn === undefined || item === undefined ? undefined : { item, error: stuckOn };
+  if (parked.stuck !== undefined && core.nowMs >= parked.tellStuckAtMs) {
+    parked.tellStuckAtMs = core.nowMs + TELL_STUCK_MS;
+    const about = { partition: partition.partition, key: parked.key, mark: parked.mark };
+    core.effects.push({ kind: 'report', report: { kind: 'parking-stuck', ...about, ...parked.stuck } });
+  }
+  const delayMs = Math.min(COPY_AGAIN_MS * 2 ** parked.copyFailures, COPY_AGAIN_AT_MOST_MS);
+  parked.copyFailures += 1;
+  return delayMs;
+}
+
+/** Whether somebody has asked that this parked task, or all of its mark, be discarded: then its copy is for nobody. */
+export function isDiscarded(partition: PartitionState, parked: Parked, offset: number): boolean {
+  if (parked.discarded.has(offset)) return true;
+  const asked = parked.command === undefined ? partition.commands : [parked.command, ...partition.commands];
+  return asked.some(({ verb }) => {
+    if (verb.name === 'discard') return verb.mark === parked.mark;
+    return verb.name === 'discard-task' && verb.mark === parked.mark && verb.offset === offset;
+  });
 }
 
 /** The first task of a lane that is not running is finished. */

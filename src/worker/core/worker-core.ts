@@ -184,9 +184,9 @@ export class WorkerCore {
     this.#do(at, (core) => parkedRead(core, partition, found));
   }
 
-  /** It is done again after a while. */
-  effectFailed(at: Moment, effect: PartitionEffect): void {
-    this.#do(at, (core) => effectFailed(core, effect));
+  /** It is done again after a while. `stuckOn`: what people may have to see to before that can succeed. */
+  effectFailed(at: Moment, effect: PartitionEffect, stuckOn?: unknown): void {
+    this.#do(at, (core) => effectFailed(core, effect, stuckOn));
   }
 
   commanded(at: Moment, number: number, command: Command): void {
