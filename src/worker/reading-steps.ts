@@ -34,7 +34,7 @@ export class ReadingSteps {
       {
         partitions: () => core.state.partitions.values(),
         sweeps: deps.sweeps,
-        isReading: () => core.wantedCount() > 0,
+        isReading: () => core.isReading(),
         logEnds: (partitions) => deps.io.logEnds(partitions),
         onTailStalled: (partition, logStart) => this.#onTailStalled(partition, logStart),
         onSweepStalled: (partition, logStart) => tell((at) => core.sweepStalled(at, partition, logStart)),

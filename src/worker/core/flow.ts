@@ -14,7 +14,15 @@ export function startReading(core: CoreState, partition: PartitionState): void {
   core.effects.push({ kind: 'read', reading });
 }
 
-/** How many records to ask for now; 0 = none. Memory is the gate: what is here already is never dropped for it. */
+/** Whether records may be asked for now. Changes nothing. */
+export function isReading(core: CoreState): boolean {
+  return !core.stopping && core.partitions.size > 0 && core.budget.wouldAdmit(core, core.nowMs);
+}
+
+/**
+ * How many records to ask for now; 0 = none. Whoever asks and is given some reads them: another worker may wait for its
+ * turn. Memory is the gate: what is here already is never dropped for it.
+ */
 export function wantedCount(core: CoreState): number {
   if (core.stopping || core.partitions.size === 0) return 0;
   if (!core.budget.admits(core, core.nowMs)) {

@@ -42,6 +42,24 @@ describe('workers that found it closed', () => {
     expect([budget.admits(third, 300), budget.admits(first, 300)]).toEqual([true, true]);
   });
 
+  it('take their places also while it is open for those before them', () => {
+    const { budget, first, second } = askedForByBoth();
+    const third = {};
+    expect([budget.admits(third, 300), budget.admits(first, 300)]).toEqual([false, true]);
+    budget.take(1_000);
+    expect(budget.admits(first, 400)).toBe(false);
+    budget.release(1_000);
+    expect([budget.admits(second, 500), budget.admits(first, 500)]).toEqual([true, false]);
+    expect([budget.admits(third, 500), budget.admits(first, 500)]).toEqual([true, true]);
+  });
+
+  it('keep their turn until they use it', () => {
+    const { budget, first, second } = askedForByBoth();
+    expect([budget.wouldAdmit(first, 300), budget.wouldAdmit(second, 300)]).toEqual([true, false]);
+    expect([budget.wouldAdmit(first, 300), budget.admits(second, 300)]).toEqual([true, false]);
+    expect([budget.admits(first, 300), budget.wouldAdmit(second, 300)]).toEqual([true, true]);
+  });
+
   it('keep their place when they ask again while it is closed', () => {
     const budget = new SharedBudget(1_000);
     const [first, second] = [{}, {}];

@@ -86,18 +86,22 @@ export class SharedBudget {
   }
 
   /**
-   * Whether this worker may read now. When the budget opens, those that found it closed go first, in turn: a worker that
-   * frees memory and takes it again at once would leave nothing to the others.
+   * Whether this worker reads now: its turn is used up with that. When the budget opens, those that found it closed go
+   * first, in turn: a worker that frees memory and takes it again at once would leave nothing to the others.
    */
   admits(worker: object, nowMs: number): boolean {
-    this.#forgetWanted(nowMs);
-    if (!this.open) {
+    if (!this.wouldAdmit(worker, nowMs)) {
       this.#readers.wait(worker, nowMs);
       return false;
     }
-    if (!this.#readers.isNext(worker, nowMs)) return false;
     this.#readers.leave(worker);
     return true;
+  }
+
+  /** Whether it could read now. It keeps its turn. */
+  wouldAdmit(worker: object, nowMs: number): boolean {
+    this.#forgetWanted(nowMs);
+    return this.open && this.#readers.isNext(worker, nowMs);
   }
 
   /** For records. */

@@ -12,7 +12,7 @@ import { askForCommit, commitIfDue, committed, confirmPeriodically, freeze, unst
 import { type CoreConfig, CoreState, type SharedByWorkers } from './core-state.ts';
 import { type Postponed, postponed } from './delaying.ts';
 import type { CommitItem, Effect, PartitionEffect, Run, Verdict } from './effects.ts';
-import { gapChecked, resumeReading, tailStalled, takeRecords, wantedCount } from './flow.ts';
+import { gapChecked, isReading, resumeReading, tailStalled, takeRecords, wantedCount } from './flow.ts';
 import { checkRevocations, lose, retakeHalted, revoke, supersede } from './giving-up.ts';
 import type { TakingFinding } from './judge-taking.ts';
 import type { Item, Lane } from './lane.ts';
@@ -96,7 +96,12 @@ export class WorkerCore {
 
   // --- records
 
-  /** How many records to ask the reader for now; 0 = none. */
+  /** Whether records may come now. */
+  isReading(): boolean {
+    return isReading(this.#core);
+  }
+
+  /** How many records to ask the reader for now; 0 = none. To be asked by whoever then reads, once a read. */
   wantedCount(): number {
     return wantedCount(this.#core);
   }

@@ -13,7 +13,7 @@ const POLL_COUNT = 128;
 interface FeedDeps {
   readonly reader: Reader;
   readonly topic: string;
-  /** How many records may be taken now; 0 = none. */
+  /** How many records may be taken now; 0 = none. Asked once before each poll: to be given some is to have had a turn. */
   readonly wantedCount: () => number;
   readonly meanBytes: () => number;
   readonly deliver: (reading: Reading, items: readonly Item[]) => void;
@@ -86,7 +86,9 @@ export class TailFeed {
 
   /** Goes on when the core has room again. Cheap when it has not. */
   poke(): void {
-    if (this.#gated && !this.#polling && this.#deps.wantedCount() > 0) this.poll();
+    if (!this.#gated || this.#polling || this.#closed) return;
+    const wanted = this.#deps.wantedCount();
+    if (wanted > 0) void this.#run(wanted);
   }
 
   poll(): void {
@@ -102,12 +104,14 @@ export class TailFeed {
     return partitions.map(({ partition }) => ({ topic: this.#deps.topic, partition }));
   }
 
-  async #run(): Promise<void> {
+  async #run(wantedNow?: number): Promise<void> {
     this.#polling = true;
     this.#gated = false;
     try {
+      let given = wantedNow;
       while (!this.#closed) {
-        const wanted = this.#deps.wantedCount();
+        const wanted = given ?? this.#deps.wantedCount();
+        given = undefined;
         if (wanted === 0) {
           this.#gated = true;
           return;
