@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { itemOf, readingOf } from '../../test/support/core-rig.ts';
 import type { Clock } from '../clock/clock.ts';
 import { ManualClock } from '../clock/manual-clock.ts';
@@ -26,6 +26,7 @@ const config: CoreConfig = {
   scope: 'q',
   taskId: () => undefined,
   afterGiveUp: () => 'wait',
+  contentBytes: ({ type }) => (type === 'large' ? 1_000 : 0),
   concurrency: 4,
   commitIntervalMs: 100,
   drainMs: 1_000,
@@ -73,10 +74,11 @@ function stillClock(now: () => number): Clock {
   return { monotonicMs: now, wallMs: now, setTimer: () => ({ clear: () => {} }) };
 }
 
-/** An engine with partition 0 assigned. */
+/** An engine with partition 0 assigned. `onStart` is what its runner does with a start. */
 async function runningEngine(
   commit: (offsets: readonly OffsetCommit[]) => Promise<readonly CommitOutcome[]>,
   clock: Clock = stillClock(() => 10_000),
+  onStart: (run: Run) => void = () => {},
 ): Promise<Engine & { readonly partition: PartitionState }> {
   const started: Run[] = [];
   const aborted: string[] = [];
@@ -97,7 +99,11 @@ async function runningEngine(
   const core = new WorkerCore(config, shared);
   const events = new Emitter<WorkerEvents>(() => {});
   const runner = {
-    start: (run: Run) => void started.push(run),
+    start: (run: Run) => {
+      onStart(run);
+      started.push(run);
+    },
+    has: (run: Run) => started.includes(run),
     watch: () => {},
     abortAll: (reason: string) => void aborted.push(reason),
   };
@@ -130,6 +136,10 @@ async function runningEngine(
 
 function allStored(offsets: readonly OffsetCommit[]): readonly CommitOutcome[] {
   return offsets.map(({ topic, partition }) => ({ topic, partition, failure: undefined }));
+}
+
+async function allStoredAtOnce(offsets: readonly OffsetCommit[]): Promise<readonly CommitOutcome[]> {
+  return allStored(offsets);
 }
 
 it('starts nothing after a standstill before a commit is acknowledged, whatever is heard first', async () => {
@@ -186,6 +196,46 @@ it('ends with its core: when that throws, nothing is told to it any more and not
   expect([budget.usedBytes, started.length, rig.broken.length]).toEqual([0, 2, 1]);
   for (const run of started) expect(liveKeys.has(core.state.keyName(run.lane))).toBe(false);
   await engine.close();
+});
+
+describe('an engine that breaks gives back', () => {
+  it('the memory and the keys of starts that it never came to', async () => {
+    let count = 0;
+    const rig = await runningEngine(allStoredAtOnce, undefined, () => {
+      count += 1;
+      if (count === 2) throw new Error('no start');
+    });
+    const { engine, budget, liveKeys, started } = rig;
+    engine.onRecords(readingOf(rig.partition), [
+      itemOf(0, 'a'),
+      itemOf(1, 'b', { type: 'large' }),
+      itemOf(2, 'c', { type: 'large' }),
+      itemOf(3, 'c'),
+    ]);
+    expect(rig.broken).toHaveLength(1);
+    expect([started.length, budget.usedBytes, liveKeys.size]).toEqual([1, 100, 1]);
+    for (const run of started) engine.onTaskEnded(run, { kind: 'finished' });
+    expect([budget.usedBytes, liveKeys.size]).toEqual([0, 0]);
+  });
+
+  it.each([
+    ['before', 0],
+    ['after', 1],
+  ] as const)('what a task has whose end breaks it, %s that was noted', async (_when, noted) => {
+    const rig = await runningEngine(allStoredAtOnce);
+    const { engine, core, budget, liveKeys, started } = rig;
+    engine.onRecords(readingOf(rig.partition), [itemOf(0, 'a', { type: 'large' }), itemOf(1, 'a')]);
+    const [run] = started.splice(0);
+    if (run === undefined) throw new Error('nothing runs');
+    const finished = core.finished.bind(core);
+    core.finished = (...args) => {
+      if (noted === 1) finished(...args);
+      throw new Error('no end');
+    };
+    engine.onTaskEnded(run, { kind: 'finished' });
+    expect(rig.broken).toHaveLength(1);
+    expect([budget.usedBytes, liveKeys.size]).toEqual([0, 0]);
+  });
 });
 
 it('does not wait for ever for what is under way when it closes', async () => {

@@ -162,8 +162,9 @@ export class WorkerEngine {
     this.#broken = true;
     this.#timer?.clear();
     this.#timer = undefined;
-    this.#deps.runner.abortAll('partition-lost');
-    releaseWaiting(this.#deps.core.state);
+    const { core, runner } = this.#deps;
+    runner.abortAll('partition-lost');
+    releaseWaiting(core.state, (run) => runner.has(run));
     this.#deps.onBroken(error);
   }
 

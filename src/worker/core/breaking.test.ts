@@ -1,6 +1,9 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CoreRig, itemOf, itemsOf } from '../../../test/support/core-rig.ts';
+import { crashed } from '../../../test/support/crashed-owner.ts';
 import { releaseRun, releaseWaiting } from './breaking.ts';
+import { SharedBudget } from './shared-budget.ts';
+import { SuspectGate } from './suspect-gate.ts';
 
 /** A core that broke: one task runs with two behind it, and one runs on although its partition was lost. */
 function broken(): CoreRig {
@@ -14,7 +17,7 @@ function broken(): CoreRig {
   ]);
   expect(rig.runningKeys).toEqual(['lost', 'a']);
   expect(rig.budget.usedBytes).toBe(1_123);
-  releaseWaiting(rig.core.state);
+  releaseWaiting(rig.core.state, (run) => rig.running.includes(run));
   return rig;
 }
 
@@ -37,4 +40,50 @@ it('each handler of a broken core gives back its memory and its key with its end
   releaseRun(rig.core.state, lost);
   releaseRun(rig.core.state, lost);
   expect([rig.budget.usedBytes, rig.liveKeys.size]).toEqual([0, 0]);
+});
+
+it('a broken core waits for nothing any more: workers behind it in the line for memory go on at once', () => {
+  const budget = new SharedBudget(100_000);
+  const contentBytes = (): number => 40_000;
+  const [broken, next] = [
+    new CoreRig({ contentBytes }, { budget }),
+    new CoreRig({ contentBytes }, { budget }),
+  ];
+  broken.records(broken.take(0), itemsOf(0, ['a', 'b']));
+  next.records(next.take(0), itemsOf(0, ['c']));
+  budget.take(100_000);
+  expect([broken.core.wantedCount(), next.core.wantedCount()]).toEqual([0, 0]);
+  budget.release(100_000);
+  releaseWaiting(broken.core.state, (run) => broken.running.includes(run));
+  expect(next.core.wantedCount()).toBeGreaterThan(0);
+  releaseRun(broken.core.state, broken.runOf('a'));
+  next.pass(25);
+  expect(next.runningKeys).toEqual(['c']);
+});
+
+describe('suspects of a broken core', () => {
+  /** One that is to run alone in its process. */
+  function withOneAlone(): CoreRig {
+    const rig = new CoreRig({}, { suspectGate: new SuspectGate() });
+    const partition = rig.take(0, crashed(1, [{ key: 'x', offset: 0, starts: 1 }]));
+    rig.swept(partition, itemsOf(0, ['x']));
+    expect(rig.suspectGate.closed).toBe(true);
+    return rig;
+  }
+
+  it('that have not begun leave the process to others', () => {
+    const rig = withOneAlone();
+    releaseWaiting(rig.core.state, () => false);
+    expect([rig.suspectGate.closed, rig.suspectGate.underWay]).toEqual([false, 0]);
+  });
+
+  it('that run have the process for themselves until they end', () => {
+    const rig = withOneAlone();
+    rig.settle();
+    const run = rig.runOf('x');
+    releaseWaiting(rig.core.state, () => true);
+    expect(rig.suspectGate.closed).toBe(true);
+    releaseRun(rig.core.state, run);
+    expect([rig.suspectGate.closed, rig.suspectGate.underWay]).toEqual([false, 0]);
+  });
 });

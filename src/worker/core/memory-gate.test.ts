@@ -219,4 +219,20 @@ describe('workers of one process', () => {
     third.pass(25);
     expect(third.runningKeys).toEqual(['c']);
   });
+
+  it('wait for none that stops', () => {
+    const budget = new SharedBudget(100_000);
+    const [first, stops] = [1, 2].map(() => new CoreRig({ contentBytes }, { budget }));
+    if (first === undefined || stops === undefined) throw new Error('two');
+    first.records(first.take(0), large(0, ['a', 'b'], 40_000));
+    stops.records(stops.take(0), large(0, ['c'], 40_000));
+    first.pass(25);
+    budget.take(100_000);
+    expect([stops.core.wantedCount(), first.core.wantedCount()]).toEqual([0, 0]);
+    budget.release(100_000);
+    stops.tell((core, at) => core.stopping(at));
+    expect(first.core.wantedCount()).toBeGreaterThan(0);
+    first.finish(first.runOf('a'));
+    expect(first.runningKeys).toEqual(['b']);
+  });
 });

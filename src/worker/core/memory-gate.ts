@@ -122,6 +122,11 @@ export function giveBackUnused(core: CoreState): void {
   }
 }
 
+/** This worker waits for memory no more, and nobody for it: neither for records nor for contents. */
+export function leaveLines(core: Readonly<CoreState>): void {
+  for (const who of [core, core.memory.heavy, core.memory.light]) core.budget.withdraw(who);
+}
+
 function giveBackKept(core: CoreState, lane: Lane, { reservation }: Kept): void {
   core.memory.kept.delete(lane);
   core.budget.giveBack(reservation);

@@ -140,6 +140,7 @@ export class SharedBudget {
 
   /** It does not wait any more. */
   withdraw(who: object): void {
+    this.#readers.leave(who);
     for (const line of [this.#light, this.#heavy]) {
       line.turns.leave(who);
       line.wantNothing(who);

@@ -17,6 +17,7 @@ import { checkRevocations, lose, retakeHalted, revoke, supersede } from './givin
 import type { TakingFinding } from './judge-taking.ts';
 import type { Item, Lane } from './lane.ts';
 import { type LogSeen, logSeen } from './log-seen.ts';
+import { leaveLines } from './memory-gate.ts';
 import type { Copy, JournalWrite, MarkRequest, ParkedFound } from './parked.ts';
 import { parkedRead, planParkedReads } from './parked-reads.ts';
 import { copied } from './parking.ts';
@@ -88,6 +89,7 @@ export class WorkerCore {
   stopping(at: Moment): void {
     this.#do(at, (core) => {
       core.stopping = true;
+      leaveLines(core);
       for (const partition of core.partitions.values()) {
         for (const run of runsOf(core, partition)) core.effects.push({ kind: 'drain', run });
       }

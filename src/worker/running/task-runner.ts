@@ -102,6 +102,11 @@ export class TaskRunner {
     return this.#signals.size;
   }
 
+  /** It was started, and has not ended. */
+  has(run: Run): boolean {
+    return this.#signals.has(run);
+  }
+
   /** Ends with exactly one call of onEnded, never synchronously. */
   start(run: Run): void {
     this.#signals.set(run, new TaskSignals());
