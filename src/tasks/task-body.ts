@@ -33,6 +33,9 @@ export interface TaskBody extends Readable {
   readonly length: number;
   /** As given to `enqueue`; undefined when none was. */
   readonly contentEncoding: string | undefined;
-  /** Reads all of it into memory. Rejects, before anything is read, when it has more than `maxBytes`. */
+  /**
+   * Reads all of it into memory. Rejects, before anything is read, when it has more than `maxBytes`. May wait for memory
+   * until the handler of another task has ended: hold nothing meanwhile that other handlers need.
+   */
   bytes(options: { readonly maxBytes: number }): Promise<TaskBytes>;
 }

@@ -19,13 +19,21 @@ const tasks = {
 
 const options = { logger: silentLogger, commitIntervalMs: 10, retry: { minDelayMs: 1, maxDelayMs: 2 } };
 
+const MIB = 1024 * 1024;
+
 /** A process with 4 MiB for all its tasks. */
 class Rig extends QueueRig {
-  readonly small = new KafkaConnection(memoryDriver(this.cluster), {
-    ...resolveKafkaOptions({ embedded: true }),
-    budgetBytes: 4 * 1024 * 1024,
-  });
-  readonly large = this.queueOf('large');
+  readonly small: KafkaConnection;
+  readonly large: TaskQueue<typeof tasks>;
+
+  constructor(budgetBytes = 4 * MIB) {
+    super();
+    this.small = new KafkaConnection(memoryDriver(this.cluster), {
+      ...resolveKafkaOptions({ embedded: true }),
+      budgetBytes,
+    });
+    this.large = this.queueOf('large');
+  }
 
   queueOf(name: string): TaskQueue<typeof tasks> {
     const topic = { partitions: 1 };
@@ -93,6 +101,31 @@ describe('a process with little memory', () => {
     expect(rig.small.budget.usedBytes).toBeGreaterThan(10_000_000);
     open.resolve();
     await finished;
+    await expect.poll(() => rig.small.budget.usedBytes).toBe(0);
+  });
+
+  it('gives the tasks of a batch, which end together, whole bodies at once: none waits for another', async () => {
+    await using rig = new Rig(40 * MIB);
+    const lengths: number[][] = [];
+    const worker = rig.large.worker(
+      {
+        note: () => {},
+        video: {
+          batch: { maxSize: 2, maxBytes: 40 * MIB, maxWaitMs: 10_000 },
+          handle: async (batch) => {
+            const bodies = await Promise.all(batch.map(({ ctx }) => ctx.body.bytes({ maxBytes: 20 * MIB })));
+            lengths.push(bodies.map(({ length }) => length));
+          },
+        },
+      },
+      options,
+    );
+    for (const name of ['a', 'b'])
+      await rig.large.enqueue('video', { key: name }, { body: Readable.from([randomBytes(14_000_000)]) });
+    const finished = many(worker, 'task-finished', 2);
+    await worker.start();
+    await finished;
+    expect(lengths).toEqual([[14_000_000, 14_000_000]]);
     await expect.poll(() => rig.small.budget.usedBytes).toBe(0);
   });
 

@@ -95,6 +95,8 @@ class FixedMemory implements WindowMemory {
     return true;
   }
 
+  withdraw(): void {}
+
   giveBack({ windowBytes }: Claimant): void {
     this.#usedBytes -= windowBytes;
   }

@@ -132,10 +132,13 @@ describe('memory for contents', () => {
     const budget = new SharedBudget(1_000);
     budget.reserve({}, 300, 0);
     expect(budget.reserve({}, 300, 0)).toBeUndefined();
-    const more = budget.extend(2_000);
+    const extend = (bytes: number) => budget.extend({ who: {}, attempt: { company: {} }, bytes }, 0);
+    const more = extend(2_000);
     expect(more).toMatchObject({ bytes: 2_000 });
-    expect(budget.extend(2_000)).toBeUndefined();
+    const waits = { who: {}, attempt: { company: {} }, bytes: 2_000 };
+    expect([budget.extend(waits, 0), budget.extend(waits, 0)]).toEqual([undefined, undefined]);
     if (more !== undefined) budget.giveBack(more);
-    expect([budget.usedBytes, budget.extend(10)?.bytes]).toEqual([300, 10]);
+    expect([budget.usedBytes, budget.extend(waits, 0)?.bytes]).toEqual([300, 2_000]);
+    expect(extend(10)).toBeUndefined();
   });
 });

@@ -8,8 +8,20 @@ export interface Reservation {
   readonly bytes: number;
   /** So little that it has a share of its own. */
   readonly light: boolean;
-  /** Of a task that had some already. */
-  readonly extends?: true;
+  /** More than there was room for. */
+  readonly beyond?: true;
+}
+
+/** What runs, and may want more than it started with. */
+export interface Attempt {
+  /** Those that end together have the same: tasks of a batch, from its call on. */
+  readonly company: object;
+}
+
+interface Extension {
+  readonly who: object;
+  readonly attempt: Attempt;
+  readonly bytes: number;
 }
 
 /** Whoever is next in a line and waits for records to leave. */
@@ -66,8 +78,10 @@ export class SharedBudget {
   readonly #heavy = new Line();
   readonly #light = new Line();
   #recordBytes = 0;
+  readonly #extending = new Turns();
   #closed = false;
-  #extendedCount = 0;
+  /** Whoever has more than there was room for, and how often. */
+  #beyond: { readonly attempt: Attempt; count: number } | undefined;
 
   constructor(limitBytes: number) {
     this.limitBytes = limitBytes;
@@ -141,6 +155,7 @@ export class SharedBudget {
   /** It does not wait any more. */
   withdraw(who: object): void {
     this.#readers.leave(who);
+    this.#extending.leave(who);
     for (const line of [this.#light, this.#heavy]) {
       line.turns.leave(who);
       line.wantNothing(who);
@@ -155,19 +170,32 @@ export class SharedBudget {
   }
 
   /**
-   * More for a task that runs: it must not wait for starts, which may wait for what it has. Undefined: it has to ask again.
-   * One at a time gets what it asks for, whatever else is here, so that it comes to its end.
+   * More for a task that runs: it must not wait for starts, which may wait for what it has. Undefined: `who` has to ask
+   * again. One attempt at a time gets all that it asks for, whatever else is here, and the rest of its batch with it: it
+   * waits for nobody, so it comes to its end, and those that wait, in turn, wait for nothing else.
    */
-  extend(bytes: number): Reservation | undefined {
+  extend({ who, attempt, bytes }: Extension, nowMs: number): Reservation | undefined {
+    const isBeyond = this.#beyond?.attempt.company === attempt.company;
+    if (!isBeyond) {
+      this.#extending.wait(who, nowMs);
+      if (!this.#extending.isNext(who, nowMs)) return undefined;
+    }
     const fits =
       this.usedBytes + bytes <= this.limitBytes && this.#contentBytes + bytes <= this.limitBytes / 2;
-    if (this.#extendedCount > 0 && !fits) return undefined;
-    this.#extendedCount += 1;
-    return { ...this.reserveAnyway(bytes), extends: true };
+    if (!fits && !isBeyond && this.#beyond !== undefined) return undefined;
+    this.#extending.leave(who);
+    const reservation = this.reserveAnyway(bytes);
+    if (fits) return reservation;
+    this.#beyond ??= { attempt, count: 0 };
+    this.#beyond.count += 1;
+    return { ...reservation, beyond: true };
   }
 
-  giveBack({ bytes, light, extends: isMore }: Reservation): void {
-    if (isMore === true) this.#extendedCount -= 1;
+  giveBack({ bytes, light, beyond }: Reservation): void {
+    if (beyond === true && this.#beyond !== undefined) {
+      this.#beyond.count -= 1;
+      if (this.#beyond.count === 0) this.#beyond = undefined;
+    }
     (light ? this.#light : this.#heavy).usedBytes -= bytes;
   }
 

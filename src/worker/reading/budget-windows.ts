@@ -14,13 +14,19 @@ export class BudgetWindows implements WindowMemory {
   }
 
   take(claimant: Claimant): boolean {
-    const { windowBytes, isRunning } = claimant;
-    const reservation = isRunning
-      ? this.#budget.extend(windowBytes)
-      : this.#budget.reserve(this, windowBytes, this.#clock.monotonicMs());
+    const { windowBytes: bytes, attempt } = claimant;
+    const nowMs = this.#clock.monotonicMs();
+    const reservation =
+      attempt === undefined
+        ? this.#budget.reserve(claimant, bytes, nowMs)
+        : this.#budget.extend({ who: claimant, attempt, bytes }, nowMs);
     if (reservation === undefined) return false;
     this.#taken.set(claimant, reservation);
     return true;
+  }
+
+  withdraw(claimant: Claimant): void {
+    this.#budget.withdraw(claimant);
   }
 
   giveBack(claimant: Claimant): void {

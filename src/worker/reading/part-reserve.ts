@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../clock/clock.ts';
+import type { Attempt } from '../core/shared-budget.ts';
 
 /** While somebody waits it is tried again so often: others that share the memory tell nobody when they are done. */
 const TRY_AGAIN_MS = 25;
@@ -7,20 +8,25 @@ const TRY_AGAIN_MS = 25;
 export interface Claimant {
   /** 0: it has all it needs. */
   readonly windowBytes: number;
-  /** A task that runs. It must not wait for those that do not, which may wait for what it has. */
-  readonly isRunning: boolean;
+  /** Of the task that reads. It must not wait for what does not run, which may wait for what it has. Undefined: none runs. */
+  readonly attempt: Attempt | undefined;
   /** The memory is there, until it is released. */
   granted(): void;
 }
 
 /** Where the memory comes from. */
 export interface WindowMemory {
-  /** False: there is not enough of it now. */
+  /** False: there is not enough of it now, or others have waited longer; then it is asked again. */
   take(claimant: Claimant): boolean;
+  /** It waits no more. */
+  withdraw(claimant: Claimant): void;
   giveBack(claimant: Claimant): void;
 }
 
-/** Gives memory for windows of parts to readings that have none, in the order in which they asked for it. */
+/**
+ * Gives memory for windows of parts to readings that have none. Those of nothing that runs get it in the order in which
+ * they asked; of tasks that run the memory knows who must not wait for whom.
+ */
 export class PartReserve {
   readonly #memory: WindowMemory;
   readonly #clock: Clock;
@@ -50,17 +56,18 @@ export class PartReserve {
 
   /** Gives back what the claimant has, or its place in the line. */
   release(claimant: Claimant): void {
-    this.#waiting.delete(claimant);
+    if (this.#waiting.delete(claimant)) this.#memory.withdraw(claimant);
     if (this.#holders.delete(claimant)) this.#memory.giveBack(claimant);
     this.#grant();
   }
 
   #grant(): void {
-    const refused = new Set<boolean>();
+    let isRefused = false;
     for (const claimant of this.#waiting) {
-      if (refused.has(claimant.isRunning)) continue;
+      const isAtRest = claimant.attempt === undefined;
+      if (isAtRest && isRefused) continue;
       if (!this.#memory.take(claimant)) {
-        refused.add(claimant.isRunning);
+        isRefused ||= isAtRest;
         continue;
       }
       this.#waiting.delete(claimant);

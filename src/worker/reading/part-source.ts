@@ -2,6 +2,7 @@ import type { BodyManifest } from '../../codec/manifest.ts';
 import { PartList, type PartReading, type ReadPart } from '../../codec/part-list.ts';
 import { BodyUnreadableError, type PartsLostError } from '../../errors/body-errors.ts';
 import type { IncomingRecord, TopicPartition } from '../../kafka/port.ts';
+import type { Attempt } from '../core/shared-budget.ts';
 import type { Claimant } from './part-reserve.ts';
 import { PartSilence } from './part-silence.ts';
 
@@ -25,6 +26,13 @@ export interface PartSource {
   close(): void;
 }
 
+/** A task that runs and reads. */
+export interface RunningReader {
+  readonly attempt: Attempt;
+  /** What it has memory for, since its start. */
+  readonly reservedBytes: number;
+}
+
 /** One whose parts can be had as they were written, too. */
 export interface UploadParts extends PartSource {
   /** As `next()`, with what else is known of the part. */
@@ -38,8 +46,8 @@ interface SourceDeps {
   readonly decoding: PartReading;
   /** All of it is reserved, and for as long as the source is open: the consumer keeps what it was given. */
   readonly whole: boolean;
-  /** What its consumer has memory for already, as a task that runs. */
-  readonly reservedBytes: number;
+  /** Of a task that runs, which has memory for some of it already. */
+  readonly reader: RunningReader | undefined;
   readonly nowMs: () => number;
   /** Whether its window may be filled again before it is empty. */
   readonly mayRefill: (source: UploadSource) => boolean;
@@ -57,7 +65,7 @@ export class UploadSource implements UploadParts, Claimant {
   readonly place: TopicPartition;
   readonly whole: boolean;
   readonly windowBytes: number;
-  readonly isRunning: boolean;
+  readonly attempt: Attempt | undefined;
   /** The next offset to look at. */
   at: number;
   /** What is known while nothing of it comes. */
@@ -75,13 +83,14 @@ export class UploadSource implements UploadParts, Claimant {
   #ended = false;
 
   constructor(deps: SourceDeps) {
-    const { manifest, whole, topic, decoding, reservedBytes } = deps;
+    const { manifest, whole, topic, decoding, reader } = deps;
     this.#deps = deps;
     this.manifest = manifest;
     this.place = { topic, partition: manifest.partition };
     this.whole = whole;
-    this.isRunning = reservedBytes > 0;
-    this.windowBytes = Math.max(0, (whole ? manifest.bytes : windowBytes(manifest)) - reservedBytes);
+    this.attempt = reader?.attempt;
+    const neededBytes = whole ? manifest.bytes : windowBytes(manifest);
+    this.windowBytes = Math.max(0, neededBytes - (reader?.reservedBytes ?? 0));
     this.at = manifest.from;
     this.silence = new PartSilence(manifest.to);
     this.#servedAtMs = deps.nowMs();

@@ -22,7 +22,7 @@ import {
 } from './part-line.ts';
 import { PartReserve, type WindowMemory } from './part-reserve.ts';
 import { PATIENCE_MS, STALLED_MS } from './part-silence.ts';
-import { type UploadParts, UploadSource, WINDOW_COUNT } from './part-source.ts';
+import { type RunningReader, type UploadParts, UploadSource, WINDOW_COUNT } from './part-source.ts';
 
 /** How long the reader goes on fetching when nothing is asked for. */
 const REST_MS = 1_000;
@@ -52,8 +52,8 @@ interface PartsJob {
   readonly manifest: BodyManifest;
   /** The consumer keeps all that it reads: memory is reserved for the whole, until the source is closed. */
   readonly whole: boolean;
-  /** What the task that reads it has memory for. Left out: nothing. */
-  readonly reservedBytes?: number | undefined;
+  /** Left out: it is not for a task that runs. */
+  readonly reader?: RunningReader | undefined;
   readonly decoding?: PartReading;
 }
 
@@ -84,7 +84,7 @@ export class PartsFeed {
   /** Reads an upload from its first part on. Nothing is read before it is asked for. */
   open(job: PartsJob): UploadParts {
     void loadNativeCrc32c();
-    const { manifest, whole, reservedBytes = 0, decoding } = job;
+    const { manifest, whole, reader, decoding } = job;
     if (manifest.object !== undefined) return this.#openObject(job, manifest.object);
     const { topics } = this.#deps;
     const { name, partitions } = manifest.at === 'parked' ? topics.parked : topics.parts;
@@ -92,7 +92,7 @@ export class PartsFeed {
       topic: name,
       manifest,
       whole,
-      reservedBytes,
+      reader,
       decoding,
       nowMs: () => this.#deps.clock.monotonicMs(),
       mayRefill: (asking) => !this.#reserve.hasWaiting || this.#hasTurn(asking),

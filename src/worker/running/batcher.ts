@@ -16,8 +16,8 @@ export interface BatchMember {
   readonly bytes: number;
   /** The process has stood still since it was started: it must not begin. */
   readonly hasStoodStill: () => boolean;
-  /** Its handler is about to be called. */
-  readonly begin: () => void;
+  /** Its handler is about to be called; all that are told the same `batch` end together. */
+  readonly begin: (batch: object) => void;
 }
 
 interface Waiting extends BatchMember {
@@ -97,7 +97,7 @@ export class Batcher {
         fail: (error) => void failed.set(member, error),
       }),
     );
-    for (const { begin } of members) begin();
+    for (const { begin } of members) begin(members);
     try {
       await this.#scope.runInAsyncScope(this.#handler.handle, undefined, tasks);
     } catch (error) {

@@ -5,15 +5,22 @@ import type { RecordHead } from '../../codec/read-record.ts';
 import { RecordUndecodableError } from '../../errors/task-errors.ts';
 import type { IncomingRecord } from '../../kafka/port.ts';
 import { type BodyKind, MAX_BYTES_BODY_BYTES } from '../../tasks/task-body.ts';
-import { type PartSource, windowBytes } from '../reading/part-source.ts';
+import type { Attempt } from '../core/shared-budget.ts';
+import { type PartSource, type RunningReader, windowBytes } from '../reading/part-source.ts';
 import { BodyBytes, BodyStream, readAll, sourceOf } from './task-body.ts';
 
 interface PartsJob {
   readonly manifest: BodyManifest;
   readonly whole: boolean;
+  readonly reader: RunningReader;
+  readonly decoding: PartDecoding | undefined;
+}
+
+interface ContentToOpen {
+  readonly manifest: BodyManifest;
+  readonly whole: boolean;
   /** The task has memory for so much, since its start. */
   readonly reservedBytes: number;
-  readonly decoding: PartDecoding | undefined;
 }
 
 /** Where parts come from. */
@@ -29,7 +36,9 @@ interface RecordedTask {
 }
 
 /** What one start of a task reads beside its record. Ends with the start, or with its signal. */
-export class TaskParts {
+export class TaskParts implements Attempt {
+  /** Its own, until it is handled in a batch. */
+  company: object = this;
   readonly #feed: PartsOpener;
   readonly #task: RecordedTask;
   /** undefined: no codec has touched it. */
@@ -110,10 +119,10 @@ export class TaskParts {
     throw new RecordUndecodableError(record, reason);
   }
 
-  #open(content: 'payload' | 'body', job: Omit<PartsJob, 'decoding'>): PartSource {
+  #open(content: 'payload' | 'body', { manifest, whole, reservedBytes }: ContentToOpen): PartSource {
     this.#signal.throwIfAborted();
     const decoding = this.#decoding?.parts(content);
-    const source = this.#feed.open({ ...job, decoding });
+    const source = this.#feed.open({ manifest, whole, reader: { attempt: this, reservedBytes }, decoding });
     this.#sources.add(source);
     return source;
   }

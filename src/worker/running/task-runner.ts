@@ -230,7 +230,7 @@ export class TaskRunner {
   }
 
   async #handle(
-    { task, definition, handler }: TaskToRun,
+    { task, definition, handler, parts }: TaskToRun,
     payload: unknown,
     body: BodyStream | BodyBytes | undefined,
   ): Promise<TaskEnd> {
@@ -240,7 +240,8 @@ export class TaskRunner {
       if (timeoutMs !== undefined) task.deadlineMs = clock.monotonicMs() + timeoutMs;
     };
     const context = new HandlerContext({ task, body, heartbeat, enqueuer, logger });
-    const begin = (): void => {
+    const begin = (batch?: object): void => {
+      if (batch !== undefined && parts !== undefined) parts.company = batch;
       task.startedAtMs = clock.monotonicMs();
       heartbeat();
       this.#deps.onStarted(task);
@@ -268,7 +269,7 @@ export class TaskRunner {
       readonly task: ActiveTask;
       readonly payload: unknown;
       readonly context: HandlerContext;
-      readonly begin: () => void;
+      readonly begin: (batch?: object) => void;
     },
   ): () => unknown {
     const { task, payload, context, begin } = what;
