@@ -210,3 +210,17 @@ export async function drain(source: PartSource): Promise<Buffer> {
     parts.push(part);
   }
 }
+
+/** What it gave before it failed, and how it failed. */
+export async function untilFailure(source: PartSource): Promise<{ given: number; error: unknown }> {
+  let given = 0;
+  for (;;) {
+    try {
+      const part = await source.next();
+      if (part === undefined) return { given, error: undefined };
+      given += part.length;
+    } catch (error) {
+      return { given, error };
+    }
+  }
+}

@@ -3,26 +3,14 @@ import { loadNativeCrc32c } from '../../codec/crc32c.ts';
 import type { BodyManifest } from '../../codec/manifest.ts';
 import type { PartReading } from '../../codec/part-list.ts';
 import type { StoreSet } from '../../codec/payload-store.ts';
-import type { StoredObject } from '../../codec/stored-object.ts';
-import { StoredSource } from '../../codec/stored-source.ts';
-import { StoreMissingError } from '../../errors/store-errors.ts';
-import type { IncomingRecord, LogEnds, Reader, TopicPartition } from '../../kafka/port.ts';
+import type { LogEnds, Reader, TopicPartition } from '../../kafka/port.ts';
 import { NextReadable } from './next-readable.ts';
-import {
-  beginTurn,
-  giveTurn,
-  isTurnUp,
-  isWanting,
-  KEEPS_UP_MS,
-  type Line,
-  mayFlow,
-  nameOf,
-  newLine,
-  unreadable,
-} from './part-line.ts';
+import { ObjectFeed } from './object-feed.ts';
+import { KEEPS_UP_MS, unreadable } from './part-line.ts';
+import { PartLines } from './part-lines.ts';
 import { PartReserve, type WindowMemory } from './part-reserve.ts';
 import { PATIENCE_MS, STALLED_MS } from './part-silence.ts';
-import { type RunningReader, type UploadParts, UploadSource, WINDOW_COUNT } from './part-source.ts';
+import { type RunningReader, type UploadParts, UploadSource } from './part-source.ts';
 
 /** How long the reader goes on fetching when nothing is asked for. */
 const REST_MS = 1_000;
@@ -66,9 +54,8 @@ export class PartsFeed {
   readonly #readable: NextReadable;
   readonly #reserve: PartReserve;
   readonly #sources = new Set<UploadSource>();
-  readonly #objects = new Set<StoredSource>();
-  /** By topic and partition. */
-  readonly #lines = new Map<string, Line>();
+  readonly #objects: ObjectFeed;
+  readonly #lines: PartLines;
   #reader: Promise<Reader> | undefined;
   #running: Promise<void> | undefined;
   #reclaiming: Timer | undefined;
@@ -79,13 +66,16 @@ export class PartsFeed {
     this.#deps = deps;
     this.#readable = new NextReadable(deps.clock);
     this.#reserve = new PartReserve(deps.memory, deps.clock);
+    this.#lines = new PartLines(this.#reserve, deps.clock);
+    this.#objects = new ObjectFeed(deps);
   }
 
   /** Reads an upload from its first part on. Nothing is read before it is asked for. */
   open(job: PartsJob): UploadParts {
     void loadNativeCrc32c();
     const { manifest, whole, reader, decoding } = job;
-    if (manifest.object !== undefined) return this.#openObject(job, manifest.object);
+    const { object } = manifest;
+    if (object !== undefined) return this.#objects.open({ manifest, object, decoding });
     const { topics } = this.#deps;
     const { name, partitions } = manifest.at === 'parked' ? topics.parked : topics.parts;
     const source = new UploadSource({
@@ -95,9 +85,12 @@ export class PartsFeed {
       reader,
       decoding,
       nowMs: () => this.#deps.clock.monotonicMs(),
-      mayRefill: (asking) => !this.#reserve.hasWaiting || this.#hasTurn(asking),
+      mayRefill: (asking) => !this.#reserve.hasWaiting || this.#lines.hasTurn(asking),
       onAsk: (asking) => this.#ask(asking),
-      onGranted: (ready) => this.#begin(ready),
+      onGranted: (ready) => {
+        this.#lines.renewTurn(ready);
+        this.#want(ready);
+      },
       onClosed: (closed) => this.#forget(closed),
     });
     this.#sources.add(source);
@@ -107,28 +100,11 @@ export class PartsFeed {
     return source;
   }
 
-  /** Whoever runs a task has memory for it: more than a reading of an object takes at once. */
-  #openObject({ manifest, decoding }: PartsJob, object: StoredObject): UploadParts {
-    const store = this.#deps.stores.get(object.store);
-    if (store === undefined) return nothing(new StoreMissingError(object.store));
-    if (this.#closed) return nothing(new Error('the worker ends'));
-    const source = new StoredSource({
-      store,
-      object,
-      manifest,
-      decoding,
-      clock: this.#deps.clock,
-      onClosed: (closed) => this.#objects.delete(closed),
-    });
-    this.#objects.add(source);
-    return source;
-  }
-
   async close(): Promise<void> {
     this.#closed = true;
     this.#reclaiming?.clear();
     this.#resting?.clear();
-    for (const source of this.#objects) source.fail(new Error('the worker ends'));
+    this.#objects.close();
     for (const source of this.#sources) source.fail(new Error('the worker ends'));
     this.#readable.wake();
     const reader = await this.#reader?.catch(() => undefined);
@@ -142,38 +118,20 @@ export class PartsFeed {
       return;
     }
     // Whoever has emptied its window, and had its turn, goes to the end of the line for another one.
-    if (source.isEmpty && !source.whole && this.#reserve.hasWaiting && !this.#hasTurn(source))
+    if (source.isEmpty && !source.whole && this.#reserve.hasWaiting && !this.#lines.hasTurn(source))
       this.#reserve.release(source);
     if (this.#reserve.has(source)) this.#want(source);
     else this.#reserve.ask(source);
     if (this.#reserve.hasWaiting) this.#reclaimLater();
   }
 
-  /** With memory again its turn begins anew: what others waited for is theirs. */
-  #begin(source: UploadSource): void {
-    const line = this.#lineOf(source.place);
-    if (line?.current === source) beginTurn(line, this.#deps.clock.monotonicMs());
-    this.#want(source);
-  }
-
   #want(source: UploadSource): void {
     this.#readable.wake();
     if (!source.wants) return;
-    const line = this.#lineOf(source.place) ?? newLine(source.place);
-    this.#lines.set(nameOf(source.place), line);
-    if (line.current !== source) line.waiting.add(source);
+    this.#lines.enter(source);
     this.#resting?.clear();
     this.#resting = undefined;
     this.#running ??= this.#run();
-  }
-
-  #hasTurn(source: UploadSource): boolean {
-    const line = this.#lineOf(source.place);
-    return line?.current === source && !isTurnUp(line, this.#deps.clock.monotonicMs());
-  }
-
-  #lineOf(place: TopicPartition): Line | undefined {
-    return this.#lines.get(nameOf(place));
   }
 
   #forget(source: UploadSource): void {
@@ -183,7 +141,7 @@ export class PartsFeed {
   }
 
   #letGo(source: UploadSource): void {
-    this.#lineOf(source.place)?.waiting.delete(source);
+    this.#lines.leave(source);
     this.#reserve.release(source);
   }
 
@@ -213,10 +171,10 @@ export class PartsFeed {
       while (this.#isAsked()) {
         const reader = await this.#openReader();
         const readable = this.#readable.next();
-        await this.#arrange(reader);
-        const count = this.#pollCount();
+        await this.#lines.arrange(reader);
+        const count = this.#lines.pollCount;
         const records = count === 0 ? [] : await reader.poll(count);
-        for (const record of records) this.#handOn(record);
+        for (const record of records) this.#lines.handOn(record);
         if (await this.#tendSilence()) continue;
         // One whose window is full may have room in a moment, and loses its turn else.
         if (records.length === 0) await readable(count === 0 ? KEEPS_UP_MS : PATIENCE_MS);
@@ -243,9 +201,7 @@ export class PartsFeed {
   async #rest(): Promise<void> {
     try {
       const reader = await this.#reader;
-      for (const line of this.#lines.values()) {
-        if (reader !== undefined && line.current?.isOver !== false) await this.#pause(reader, line);
-      }
+      if (reader !== undefined) await this.#lines.rest(reader);
     } catch {
       // It is used again as it is, or fails then.
     } finally {
@@ -255,66 +211,14 @@ export class PartsFeed {
   }
 
   #isAsked(): boolean {
-    if (this.#closed) return false;
-    for (const line of this.#lines.values()) {
-      if (line.waiting.size > 0 || isWanting(line, this.#reserve)) return true;
-    }
-    return false;
-  }
-
-  /** Gives turns and has the reader bring what is wanted. */
-  async #arrange(reader: Reader): Promise<void> {
-    const nowMs = this.#deps.clock.monotonicMs();
-    for (const line of this.#lines.values()) giveTurn(line, this.#reserve, nowMs);
-    for (const line of this.#lines.values()) {
-      const { current, place } = line;
-      if (current === undefined || !mayFlow(current, this.#reserve, nowMs)) await this.#pause(reader, line);
-      else if (line.at !== current.at) {
-        line.at = current.at;
-        line.paused = false;
-        await reader.assign([{ ...place, offset: current.at }]);
-      } else if (line.paused) {
-        line.paused = false;
-        await reader.resume([place]);
-      }
-    }
-  }
-
-  /** Costs what was fetched ahead: a consumer that keeps up is never paused. */
-  async #pause(reader: Reader, line: Line): Promise<void> {
-    if (line.at === undefined || line.paused) return;
-    line.paused = true;
-    await reader.pause([line.place]);
-  }
-
-  /** No line gets more than it has room for, whichever of them the records are of. 0 while one that flows has none. */
-  #pollCount(): number {
-    let count = WINDOW_COUNT;
-    for (const { at, paused, current } of this.#lines.values()) {
-      if (at !== undefined && !paused && current !== undefined) count = Math.min(count, current.room);
-    }
-    return Math.max(0, count);
-  }
-
-  #handOn(record: IncomingRecord): void {
-    const line = this.#lineOf(record);
-    if (line === undefined) return;
-    const { current, at } = line;
-    line.at = record.offset + 1;
-    line.silentSinceMs = undefined;
-    // One that was sent back meanwhile must not be taken past what it has not seen.
-    const follows = current !== undefined && current.at === at && this.#reserve.has(current);
-    if (follows && current.take(record)) line.ownCount += 1;
-    else line.otherCount += 1;
+    return !this.#closed && this.#lines.areAsked;
   }
 
   /** True when the reader was given up. */
   async #tendSilence(): Promise<boolean> {
     const nowMs = this.#deps.clock.monotonicMs();
     let isStalled = false;
-    for (const line of this.#lines.values()) {
-      const { current } = line;
-      if (current === undefined || !isWanting(line, this.#reserve)) continue;
+    for (const [line, current] of this.#lines.wanting()) {
       current.silence.goesOn(nowMs);
       line.silentSinceMs ??= nowMs;
       for (const source of [current, ...line.waiting]) this.#tend(source, nowMs);
@@ -356,11 +260,7 @@ export class PartsFeed {
 
   /** The next one begins anew. */
   async #dropReader(): Promise<void> {
-    for (const line of this.#lines.values()) {
-      line.at = undefined;
-      line.paused = false;
-      line.silentSinceMs = undefined;
-    }
+    this.#lines.reset();
     if (this.#closed) return; // whoever closes the feed closes it
     const reader = this.#reader;
     this.#reader = undefined;
@@ -375,10 +275,4 @@ export class PartsFeed {
     });
     return this.#reader;
   }
-}
-
-/** Of which nothing can be read, and why. */
-function nothing(error: Error): UploadParts {
-  const rejected = (): Promise<never> => Promise.reject(error);
-  return { next: rejected, nextPart: rejected, close: () => {} };
 }
