@@ -89,6 +89,10 @@ class FixedMemory implements WindowMemory {
     this.#limitBytes = limitBytes;
   }
 
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
   take({ windowBytes }: Claimant): boolean {
     if (this.#usedBytes > 0 && this.#usedBytes + windowBytes > this.#limitBytes) return false;
     this.#usedBytes += windowBytes;
@@ -107,6 +111,7 @@ export class PartsRig {
   readonly cluster = new MemoryCluster();
   readonly clock = new ManualClock();
   readonly feed: PartsFeed;
+  readonly memory: FixedMemory;
   readonly stores = new Map<string, PayloadStore>();
   /** What was asked of readers, in order: `assign 0@5`, `pause 1`. */
   readonly calls: string[] = [];
@@ -117,6 +122,7 @@ export class PartsRig {
     memoryDriver(this.cluster).reader({ name: 'r', prefetchBytes: 1 });
 
   constructor(reserveBytes = 1_000_000) {
+    this.memory = new FixedMemory(reserveBytes);
     this.cluster.createTopic('q.parts', { partitions: 3 });
     this.cluster.createTopic('q.parked', { partitions: 3 });
     this.feed = new PartsFeed({
@@ -132,7 +138,7 @@ export class PartsRig {
       },
       clock: this.clock,
       stores: this.stores,
-      memory: new FixedMemory(reserveBytes),
+      memory: this.memory,
     });
   }
 

@@ -67,7 +67,7 @@ export class PartsFeed {
     this.#readable = new NextReadable(deps.clock);
     this.#reserve = new PartReserve(deps.memory, deps.clock);
     this.#lines = new PartLines(this.#reserve, deps.clock);
-    this.#objects = new ObjectFeed(deps);
+    this.#objects = new ObjectFeed({ ...deps, reserve: this.#reserve });
   }
 
   /** Reads an upload from its first part on. Nothing is read before it is asked for. */
@@ -75,7 +75,7 @@ export class PartsFeed {
     void loadNativeCrc32c();
     const { manifest, whole, reader, decoding } = job;
     const { object } = manifest;
-    if (object !== undefined) return this.#objects.open({ manifest, object, decoding });
+    if (object !== undefined) return this.#objects.open({ manifest, object, decoding, whole, reader });
     const { topics } = this.#deps;
     const { name, partitions } = manifest.at === 'parked' ? topics.parked : topics.parts;
     const source = new UploadSource({

@@ -200,6 +200,55 @@ describe('an object that is being read', () => {
   });
 });
 
+describe('an object that is kept whole by a task that runs', () => {
+  /** Two readings of it by tasks that have memory for 8,000 bytes each, when there is as much more for one of them. */
+  async function two(): Promise<{ rig: Rig; first: PartSource; second: PartSource }> {
+    const rig = await Rig.of(20_000, { reserveBytes: 12_000 });
+    const open = (): PartSource => {
+      const reader = { attempt: { company: {} }, reservedBytes: 8_000 };
+      return rig.feed.open({ manifest: rig.manifest, whole: true, reader });
+    };
+    return { rig, first: open(), second: open() };
+  }
+
+  it('is read when there is memory for it, which it has until it is closed', async () => {
+    const { rig, first, second } = await two();
+    expect((await drain(first)).equals(rig.content)).toBe(true);
+    let isRead = false;
+    const other = drain(second).then((bytes) => {
+      isRead = true;
+      return bytes;
+    });
+    await rig.clock.advance(10_000);
+    expect([isRead, rig.store.calls]).toEqual([false, ['get 0']]);
+    first.close();
+    await rig.clock.advance(0);
+    expect((await other).equals(rig.content)).toBe(true);
+    second.close();
+    expect(rig.clock.pendingCount).toBe(0);
+  });
+
+  it('waits no more once it is closed, nor when the worker ends', async () => {
+    const { rig, first, second } = await two();
+    await first.next();
+    const closed = second.next();
+    second.close();
+    await expect(closed).rejects.toMatchObject({ code: 'BODY_UNREADABLE' });
+    await expect(second.next()).rejects.toMatchObject({ code: 'BODY_UNREADABLE' });
+    const last = rig.feed.open({
+      manifest: rig.manifest,
+      whole: true,
+      reader: { attempt: { company: {} }, reservedBytes: 8_000 },
+    });
+    const waiting = last.next();
+    await rig.feed.close();
+    await expect(waiting).rejects.toThrow('the worker ends');
+    for (const source of [first, last]) source.close();
+    expect(rig.clock.pendingCount).toBe(0);
+    expect(rig.memory.usedBytes).toBe(0);
+  });
+});
+
 function flipped(object: Buffer, at: number): Buffer {
   object[at] = (object[at] ?? 0) ^ 8;
   return object;
