@@ -1,6 +1,7 @@
 import { PassThrough, Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { LargeTasksRig } from '../../test/support/large-tasks-rig.ts';
+import { Signal } from '../../test/support/queue-rig.ts';
 import { failureOf } from '../../test/support/scripted-producer.ts';
 import type { EnqueueManyError } from './enqueue-types.ts';
 
@@ -13,10 +14,22 @@ async function* generated(): AsyncGenerator<Buffer> {
   for (let at = 0; at < 1_000; at += 1) yield Buffer.alloc(1_000, at & 0xff);
 }
 
+function webStream(): ReadableStream<Buffer> {
+  const chunks = generated();
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await chunks.next();
+      if (done === true) controller.close();
+      else controller.enqueue(value);
+    },
+  });
+}
+
 describe('one source for two tasks', () => {
   it.each<[string, () => AsyncIterable<Buffer>]>([
     ['a stream', () => streamOf(1_000_000)],
     ['a generator', generated],
+    ['a web stream', webStream],
   ])('of which each would get a part is refused for the second: %s', async (_, make) => {
     await using rig = new LargeTasksRig();
     const body = make();
@@ -53,6 +66,65 @@ describe('one source for two tasks', () => {
     );
     expect(rig.heads().map(({ bodyBytes }) => bodyBytes)).toEqual(Array(4).fill(1_000_000));
   });
+});
+
+describe('a web stream that was read before', () => {
+  const refused = { code: 'OPTIONS_INVALID', problems: [{ path: 'body' }] };
+
+  it('would pass for an empty body, and is refused: by a task before', async () => {
+    await using rig = new LargeTasksRig();
+    const body = webStream();
+    await rig.large.enqueue('video', { key: 'a' }, { body });
+    await expect(rig.large.enqueue('video', { key: 'a' }, { body })).rejects.toMatchObject(refused);
+    expect(rig.heads().map(({ bodyBytes }) => bodyBytes)).toEqual([1_000_000]);
+  });
+
+  it('by a call that failed half way', async () => {
+    await using rig = new LargeTasksRig();
+    const caller = new AbortController();
+    const asked = new Signal();
+    let given = false;
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (given) return asked.resolve();
+        given = true;
+        controller.enqueue(Buffer.alloc(1_000));
+      },
+    });
+    const call = rig.large.enqueue('video', { key: 'a' }, { body, signal: caller.signal });
+    await asked.promise;
+    caller.abort(new Error('enough'));
+    await expect(call).rejects.toMatchObject({ code: 'ENQUEUE_ABORTED', outcome: 'absent' });
+    await expect(rig.large.enqueue('video', { key: 'a' }, { body })).rejects.toMatchObject(refused);
+    expect(rig.ids()).toEqual([]);
+  });
+
+  it.each<[string, (body: ReadableStream) => Promise<unknown>]>([
+    ['whole', (body) => new Response(body).arrayBuffer()],
+    ['not at all, and cancelled', (body) => body.cancel()],
+    ['and is being read', async (body) => body.getReader()],
+  ])('by somebody else: %s', async (_, read) => {
+    await using rig = new LargeTasksRig();
+    const body = webStream();
+    await read(body);
+    await expect(rig.large.enqueue('video', { key: 'a' }, { body })).rejects.toMatchObject(refused);
+    expect(rig.cluster.topics.has('large')).toBe(false);
+  });
+});
+
+it('a web stream that brings nothing is cancelled when its call is given up', async () => {
+  await using rig = new LargeTasksRig();
+  const caller = new AbortController();
+  const [asked, cancelled] = [new Signal(), new Signal()];
+  const body = new ReadableStream<Uint8Array>({
+    pull: () => asked.resolve(),
+    cancel: () => cancelled.resolve(),
+  });
+  const call = rig.large.enqueue('video', { key: 'a' }, { body, signal: caller.signal });
+  await asked.promise;
+  caller.abort(new Error('enough'));
+  await expect(call).rejects.toMatchObject({ code: 'ENQUEUE_ABORTED', outcome: 'absent' });
+  await cancelled.promise;
 });
 
 it('a stream that is too large for an outbox is destroyed', async () => {

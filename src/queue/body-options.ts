@@ -1,8 +1,8 @@
-import { Readable } from 'node:stream';
 import { MAX_BODY_BYTES } from '../codec/codec-limits.ts';
 import { type OptionProblem, OptionsError } from '../errors/options-error.ts';
 import { TaskTooLargeError } from '../errors/task-errors.ts';
 import { showValue } from '../options/show-value.ts';
+import { isSpent } from '../producer/upload/body-source.ts';
 import { OpenBody } from '../producer/upload/open-body.ts';
 import { type BodySource, MAX_BYTES_BODY_BYTES } from '../tasks/task-body.ts';
 import type { RegisteredTask } from '../tasks/task-registry.ts';
@@ -73,21 +73,18 @@ function bodyProblem(task: RegisteredTask, body: unknown): OptionProblem | undef
     const cure = 'Pass a Buffer, a Readable or another async iterable of bytes; an empty Buffer for nothing.';
     return refused(`is required: tasks of '${task.type}' have one`, cure);
   }
-  // Reading on would give nothing, and the task an empty body, without a word.
-  if (body instanceof Readable && isSpent(body))
-    return refused(
-      'must not have been read to its end, or destroyed',
-      'Open the stream anew for every call.',
-    );
   if (body instanceof Uint8Array) return undefined;
-  if (typeof body === 'object' && body !== null && Symbol.asyncIterator in body) return undefined;
-  const rule = 'must be a Buffer (or Uint8Array), a Readable or another async iterable of bytes';
-  return refused(rule, 'Make a Buffer of it: Buffer.from(text), say.');
+  if (!isIterable(body)) {
+    const rule = 'must be a Buffer (or Uint8Array), a Readable or another async iterable of bytes';
+    return refused(rule, 'Make a Buffer of it: Buffer.from(text), say.');
+  }
+  // Reading on would give nothing, and the task an empty body, without a word.
+  if (!isSpent(body)) return undefined;
+  return refused('must not have been read before, or destroyed', 'Open the stream anew for every call.');
 }
 
-/** A stream that failed is none of these: its failure is told when its turn comes. */
-function isSpent(stream: Readable): boolean {
-  return stream.readableEnded || (stream.destroyed && (stream.errored ?? null) === null);
+function isIterable(body: unknown): body is AsyncIterable<unknown> {
+  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
 }
 
 /** A stream shown as JSON would be its inner state. */

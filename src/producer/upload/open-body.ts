@@ -1,5 +1,5 @@
-import type { Readable } from 'node:stream';
 import type { BodySource } from '../../tasks/task-body.ts';
+import { isReadOnce, isSpent, isStream, iterate } from './body-source.ts';
 import { UploadError } from './upload-error.ts';
 
 /** Empty chunks in a row after which others have their turn. */
@@ -46,7 +46,7 @@ export class OpenBody {
   take(): void {
     const source = this.#source;
     // What begins anew each time may be given as often as one likes.
-    if (source !== undefined && (isStream(source) || 'next' in source)) taken.add(source);
+    if (source !== undefined && isReadOnce(source)) taken.add(source);
   }
 
   /** Its source has nothing more to bring. */
@@ -126,17 +126,15 @@ export class OpenBody {
     if (this.#iterator !== undefined) return this.#iterator;
     const source = this.#source;
     if (source === undefined) throw new Error('bytes are not iterated');
-    if (isStream(source) && isSpent(source)) {
-      throw new Error('the stream had been read to its end, or destroyed, before');
-    }
-    this.#iterator = source[Symbol.asyncIterator]();
+    if (isSpent(source)) throw new Error('the stream had been read, or destroyed, before');
+    this.#iterator = iterate(source);
     return this.#iterator;
   }
 
   /** Tells a source that is no stream. It may be in the middle of something, so that the answer may never come. */
   #letGo(source: AsyncIterable<unknown>): void {
     try {
-      const iterator = this.#iterator ?? source[Symbol.asyncIterator]();
+      const iterator = this.#iterator ?? iterate(source);
       void iterator.return?.().then(ignore, ignore);
     } catch {
       // Nothing can be done about a source that does not want to end.
@@ -145,15 +143,6 @@ export class OpenBody {
 }
 
 function ignore(): void {}
-
-function isStream(source: AsyncIterable<unknown>): source is Readable {
-  return 'destroy' in source && typeof source.destroy === 'function' && 'on' in source;
-}
-
-/** Iterated, it would pass for an empty body. */
-function isSpent(stream: Readable): boolean {
-  return stream.readableEnded || (stream.destroyed && (stream.errored ?? null) === null);
-}
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
