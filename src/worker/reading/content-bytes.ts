@@ -8,7 +8,7 @@ import { windowBytes } from './part-source.ts';
 
 /**
  * What a start of a task holds in memory beside its record: the payload that was decompressed, decrypted or put together
- * from parts, and its body, or the parts of it that wait for the handler. 0 for ordinary tasks, and for those that will
+ * from parts, and its body, or the parts of it that wait for the handler: a copy, when it came in its record. 0 for ordinary tasks, and for those that will
  * not be read.
  */
 export function contentBytes(
@@ -36,9 +36,9 @@ function isPlain({ headers }: IncomingRecord): boolean {
 }
 
 function bodyBytes(head: RecordHead, kind: BodyKind | undefined): number {
-  const { body, codedBy } = head;
+  const { body } = head;
   if (body === undefined || kind === undefined) return 0;
-  if (body.kind === 'inline') return codedBy === undefined ? 0 : head.bodyBytes;
+  if (body.kind === 'inline') return head.bodyBytes;
   return kind === 'stream' ? windowBytes(body.manifest) : wholeBytes(body.manifest);
 }
 

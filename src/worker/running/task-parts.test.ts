@@ -1,13 +1,18 @@
 import { once } from 'node:events';
 import { pipeline } from 'node:stream/promises';
 import { describe, expect, it } from 'vitest';
-import { openSilentReader, type Upload } from '../../../test/support/parts-rig.ts';
+import { openSilentReader, PartsRig, type Upload } from '../../../test/support/parts-rig.ts';
 import { bodyOf, PartsRunnerRig, Store, withoutThird } from '../../../test/support/parts-runner-rig.ts';
 import { Signal } from '../../../test/support/queue-rig.ts';
-import type { TaskToEncode } from '../../codec/envelope.ts';
-import type { TaskBody, TaskBytes } from '../../tasks/task-body.ts';
+import { defaultCodecLimits } from '../../codec/codec-limits.ts';
+import { encodeTask, type TaskToEncode } from '../../codec/envelope.ts';
+import { codecSet, type PayloadCodec } from '../../codec/payload-codec.ts';
+import { readHead } from '../../codec/read-record.ts';
+import type { BodyKind, TaskBody, TaskBytes } from '../../tasks/task-body.ts';
 import type { SingleHandler } from './handler-map.ts';
+import { BodyStream } from './task-body.ts';
 import type { TaskContext } from './task-context.ts';
+import { TaskParts } from './task-parts.ts';
 
 describe('a body that is a stream', () => {
   it('can be piped to where it is to be, at that pace', async () => {
@@ -165,6 +170,50 @@ describe('a body that is bytes', () => {
     expect(ends).toEqual([{ kind: 'finished' }, { kind: 'finished' }]);
     expect(lengths.sort((a, b) => a - b)).toEqual([1_500, 2_500]);
   });
+});
+
+describe('a body in its record', () => {
+  const same: PayloadCodec = { name: 'same', encode: (bytes) => bytes, decode: (bytes) => bytes };
+  const decoding: PayloadCodec = { ...same, decode: (bytes) => Promise.resolve(bytes.subarray(0)) };
+
+  it.each<[BodyKind, PayloadCodec | undefined]>([
+    ['bytes', undefined],
+    ['stream', undefined],
+    ['bytes', same],
+    ['stream', decoding],
+  ])("is its handler's to change or give away: the next start gets it as it was: %s", async (kind, codec) => {
+    const content = Buffer.from('what was enqueued');
+    const { record } = await encodeTask(
+      {
+        ...{ id: 'i', type: 't', version: 1, payload: {}, key: 'k', enqueuedAtMs: 1, codec },
+        body: { kind: 'inline', bytes: Buffer.from(new Uint8Array(content).buffer) },
+      },
+      defaultCodecLimits,
+    );
+    const task = { ...record, topic: 'q', partition: 0, offset: 0, timestampMs: 0 };
+    const start = async (): Promise<readonly Buffer[]> => {
+      const read = readHead(task);
+      if (read.kind !== 'task') throw new Error(read.reason);
+      const codecs = codecSet(codec, []);
+      const recorded = { record: task, head: read.head, codecs };
+      const parts = new TaskParts(new PartsRig().feed, recorded, new AbortController().signal);
+      const body = await parts.body(kind);
+      return body instanceof BodyStream ? await body.toArray() : body.parts;
+    };
+    for (const change of [erase, giveAway, erase]) {
+      const parts = await start();
+      expect(Buffer.concat(parts).toString()).toBe('what was enqueued');
+      for (const part of parts) change(part);
+    }
+  });
+
+  function erase(bytes: Buffer): void {
+    bytes.fill(0);
+  }
+
+  function giveAway({ buffer }: Buffer): void {
+    if (buffer instanceof ArrayBuffer) structuredClone(buffer, { transfer: [buffer] });
+  }
 });
 
 describe('a payload in parts', () => {

@@ -111,10 +111,10 @@ export class TaskParts implements Attempt {
   }
 
   async #inline(bytes: Buffer): Promise<Buffer> {
-    if (this.#decoding === undefined) return bytes;
+    if (this.#decoding === undefined) return copyOf(bytes);
     const { record, head } = this.#task;
     const decoded = await this.#decoding.content('body', bytes, head.bodyBytes);
-    if (decoded.length === head.bodyBytes) return decoded;
+    if (decoded.length === head.bodyBytes) return decoded.buffer === bytes.buffer ? copyOf(decoded) : decoded;
     const reason = `it declares a body of ${head.bodyBytes} bytes and has ${decoded.length}`;
     throw new RecordUndecodableError(record, reason);
   }
@@ -131,6 +131,16 @@ export class TaskParts implements Attempt {
     this.#stream?.abort(reason);
     for (const source of this.#sources) source.close();
   }
+}
+
+/**
+ * What a handler gets it may change, or hand to a thread; the record stays as it is for the next start, and for when the
+ * task is parked. In memory of its own: Node's pool, which Buffer.from may take, cannot be handed on.
+ */
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }
 
 /** The stores that a task's content is in. */
