@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../clock/clock.ts';
+import { endsWithin } from '../clock/ends-within.ts';
 import type { PayloadStore, StoreSet } from '../codec/payload-store.ts';
 import { isObjectKey, type ObjectPlace, objectPrefix, objectsBelow } from '../codec/stored-object.ts';
 import type { LogEnds, TopicPartition } from '../kafka/port.ts';
@@ -67,13 +68,7 @@ export class ObjectPurge {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.clear();
-    if (this.#running === undefined) return;
-    let patience: Timer | undefined;
-    const timeUp = new Promise<void>((resolve) => {
-      patience = this.#deps.clock.setTimer(STOP_MS, resolve);
-    });
-    await Promise.race([this.#running, timeUp]);
-    patience?.clear();
+    if (this.#running !== undefined) await endsWithin(this.#running, STOP_MS, this.#deps.clock);
   }
 
   #later(): void {

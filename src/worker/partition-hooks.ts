@@ -1,4 +1,5 @@
 import type { Clock } from '../clock/clock.ts';
+import { endsWithin } from '../clock/ends-within.ts';
 import type { Emitter } from '../telemetry/emitter.ts';
 import type { SlowHook, WorkerEvents } from './worker-events.ts';
 
@@ -127,17 +128,10 @@ export class PartitionHooks {
   }
 
   async #inTime(settled: Promise<void>): Promise<void> {
-    let timer: { clear(): void } | undefined;
-    const timeUp = new Promise<void>((resolve) => {
-      timer = this.#clock.setTimer(REVOKED_MS, () => {
-        const error = new Error(
-          `it did not settle within ${REVOKED_MS} ms; the partitions are given up without it`,
-        );
-        this.#events.emit('hook-failed', { hook: 'onPartitionsRevoked', error });
-        resolve();
-      });
-    });
-    await Promise.race([settled, timeUp]);
-    timer?.clear();
+    if (await endsWithin(settled, REVOKED_MS, this.#clock)) return;
+    const error = new Error(
+      `it did not settle within ${REVOKED_MS} ms; the partitions are given up without it`,
+    );
+    this.#events.emit('hook-failed', { hook: 'onPartitionsRevoked', error });
   }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock/clock.ts';
+import { endsWithin } from '../clock/ends-within.ts';
 import type { WrittenEntry } from '../journal/journal.ts';
 import type { KafkaFailure, Membership, MembershipEvent } from '../kafka/port.ts';
 import type { Emitter } from '../telemetry/emitter.ts';
@@ -173,13 +174,7 @@ export class WorkerEngine {
     this.#timer?.clear();
     this.#timer = undefined;
     this.#handover.close();
-    await new Promise<void>((resolve) => {
-      const patience = this.#deps.clock.setTimer(CLOSE_MS, resolve);
-      void Promise.allSettled(this.#background).then(() => {
-        patience.clear();
-        resolve();
-      });
-    });
+    await endsWithin(Promise.allSettled(this.#background), CLOSE_MS, this.#deps.clock);
   }
 
   #now(): Moment {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock/clock.ts';
+import { endsWithin } from '../../clock/ends-within.ts';
 import type { Admin, KafkaFailure } from '../../kafka/port.ts';
 import { KafkaRequestError } from '../../kafka/request-error.ts';
 import type { Retention } from '../../options/retention.ts';
@@ -91,12 +92,7 @@ export class Purger {
     this.#stopped = true;
     this.#timer?.clear();
     this.#deps.onStop();
-    let patience: { clear(): void } | undefined;
-    const timeUp = new Promise<void>((resolve) => {
-      patience = this.#deps.clock.setTimer(STOP_MS, resolve);
-    });
-    await Promise.race([this.#round, timeUp]);
-    patience?.clear();
+    await endsWithin(this.#round, STOP_MS, this.#deps.clock);
   }
 
   async #look(): Promise<void> {
