@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Clock } from '../../src/clock/clock.ts';
 import { MemoryCluster } from '../../src/kafka/memory/memory-cluster.ts';
 import { memoryDriver } from '../../src/kafka/memory/memory-driver.ts';
 import type { KafkaDriver } from '../../src/kafka/port.ts';
@@ -54,9 +55,9 @@ export class QueueRig {
   }
 
   /** Another process, as far as the queue can tell. */
-  connect(driver: KafkaDriver = memoryDriver(this.cluster)): KafkaConnection {
+  connect(driver: KafkaDriver = memoryDriver(this.cluster), clock?: Clock): KafkaConnection {
     const { budgetBytes, producer } = resolveKafkaOptions({ embedded: true });
-    const kafka = new KafkaConnection(driver, { budgetBytes, producer });
+    const kafka = new KafkaConnection(driver, { budgetBytes, producer, clock });
     this.#connections.push(kafka);
     return kafka;
   }
