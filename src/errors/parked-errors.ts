@@ -37,19 +37,20 @@ export class NotParkedError extends KeylaneError {
   }
 }
 
-/** Records of the parked topic were deleted from where a mark begins: some of its tasks may be gone. */
+/** Records of the parked topic were deleted from where a mark begins, or it was made anew: some of its tasks may be gone. */
 export class ParkedTasksLostError extends KeylaneError {
   readonly topic: string;
   readonly partition: number;
   /** The first offset that is left, in the parked topic. */
   readonly logStart: number;
 
-  constructor(topic: string, partition: number, logStart: number) {
-    super(
-      'PARKED_TASKS_LOST',
-      `Records below offset ${logStart} of '${topic}', partition ${partition}, were deleted: some of these parked tasks ` +
-        'may be gone. A redrive will hold the key. Find out who deletes records there; nothing but keylane may.',
-    );
+  constructor(topic: string, partition: number, logStart: number, wasRemade: boolean) {
+    const what = wasRemade
+      ? `'${topic}', partition ${partition}, is not the log that these tasks were parked in: the topic was made anew, or has ` +
+        'lost its end. Some of them may be gone. A redrive will hold the key; released, it runs what is left.'
+      : `Records below offset ${logStart} of '${topic}', partition ${partition}, were deleted: some of these parked tasks ` +
+        'may be gone. A redrive will hold the key.';
+    super('PARKED_TASKS_LOST', `${what} Find out who deletes records there; nothing but keylane may.`);
     this.topic = topic;
     this.partition = partition;
     this.logStart = logStart;

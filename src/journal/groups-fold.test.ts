@@ -70,6 +70,28 @@ describe('what all groups need', () => {
     expect(fold.lowestNeeded(half).get(0)).toMatchObject({ group: 'g', parkedFrom: 30 });
   });
 
+  it('needs all of a parked topic that was made anew since a mark was written', () => {
+    const fold = new GroupsFold('g');
+    own(fold, 0, 'g', 30);
+    own(fold, 3, 'gone', 20);
+    const mark = {
+      kind: 'mark',
+      group: 'g',
+      partition: 2,
+      epoch: 7,
+      key: 'z',
+      scope: 'key',
+      from: 0,
+    } as const;
+    const more = { type: '', id: '', reason: 'asked', error: '', atMs: 0, command: '' } as const;
+    add(fold, { kind: 'claim', group: 'g', partition: 2, by: 'w', offset: 7 });
+    add(fold, { ...mark, ...more, parkedFrom: 90, parkedTopicId: 'before', offset: 8 });
+    const zero = (): number => 0;
+    expect(fold.lowestNeeded(zero, 'before').get(0)).toMatchObject({ parkedFrom: 20 });
+    expect(fold.lowestNeeded(zero, undefined).get(0)).toMatchObject({ parkedFrom: 20 });
+    expect(fold.lowestNeeded(zero, 'now').get(0)).toMatchObject({ parkedFrom: 0, key: 'z', id: 8 });
+  });
+
   it('tells of entries of the own group only, and passes over what is none', () => {
     const fold = new GroupsFold('g');
     const claim = { kind: 'claim', partition: 0, by: 'w' } as const;

@@ -1,4 +1,4 @@
-import type { JournalEntry, JournalHistory, WrittenEntry } from './journal.ts';
+import { isOtherTopic, type JournalEntry, type JournalHistory, type WrittenEntry } from './journal.ts';
 import { decodeEntry } from './journal-entry.ts';
 import { JournalFold } from './journal-fold.ts';
 import type { Needed } from './partition-journal.ts';
@@ -50,13 +50,18 @@ export class GroupsFold {
 
   /**
    * Of all groups, declared or not, and of each partition of the parked topic: the mark whose copies may lie lowest there.
-   * Where nothing parked is needed any more there is none. `parkedPartition` says where a queue partition's copies are.
+   * Where nothing parked is needed any more there is none. `parkedPartition` says where a queue partition's copies are. In a
+   * topic that was made anew, which has that id now, all that is there may be copies of marks from before.
    */
-  lowestNeeded(parkedPartition: (partition: number) => number): ReadonlyMap<number, NeededMark> {
+  lowestNeeded(
+    parkedPartition: (partition: number) => number,
+    topicId?: string,
+  ): ReadonlyMap<number, NeededMark> {
     const lowest = new Map<number, NeededMark>();
     for (const [group, fold] of [[this.#group, this.#own] as const, ...this.#others]) {
-      for (const [partition, { id, key, parkedFrom }] of fold.needed()) {
+      for (const [partition, { id, key, ...needed }] of fold.needed()) {
         const where = parkedPartition(partition);
+        const parkedFrom = isOtherTopic(needed.parkedTopicId, topicId) ? 0 : needed.parkedFrom;
         const known = lowest.get(where);
         if (known !== undefined && known.parkedFrom <= parkedFrom) continue;
         lowest.set(where, { group, partition, id, key, parkedFrom });

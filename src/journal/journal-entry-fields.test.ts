@@ -92,6 +92,16 @@ it.each(['kind', 'verb', 'how', 'scope', 'reason'])(
   },
 );
 
+it.each<[string, unknown, string | undefined]>([
+  ['the parked topic that its offset is of', 'topic-1', 'topic-1'],
+  ['none, when a release before wrote it', undefined, undefined],
+  ['none, when that is no id', 7, undefined],
+])('a mark names %s', (_what, given, read) => {
+  const fields = JSON.parse(encodeEntry(mark)) as Record<string, unknown>;
+  const text = JSON.stringify({ ...fields, parkedTopicId: given });
+  expect(decodeEntry(text)).toEqual(read === undefined ? mark : { ...mark, parkedTopicId: read });
+});
+
 it('a key that is not base64 is no key', () => {
   const fields = JSON.parse(encodeEntry(mark)) as Record<string, unknown>;
   expect(decodeEntry(JSON.stringify({ ...fields, key: '%%%' }))).toBeUndefined();

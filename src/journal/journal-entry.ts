@@ -119,7 +119,7 @@ function decodeConfirm(fields: Fields, place: Place): JournalEntry | undefined {
 }
 
 function decodeMark(fields: Fields, place: Place): MarkEntry | undefined {
-  const { epoch, scope, from, parkedFrom, type, id, reason, error, atMs, command } = fields;
+  const { epoch, scope, from, parkedFrom, parkedTopicId, type, id, reason, error, atMs, command } = fields;
   const key = decodeKey(fields['key']);
   if (!isCount(epoch) || key === undefined || (scope !== 'key' && scope !== 'task')) return undefined;
   if (!isCount(from) || !isCount(parkedFrom) || !isCount(atMs) || !isParkReason(reason)) return undefined;
@@ -133,6 +133,7 @@ function decodeMark(fields: Fields, place: Place): MarkEntry | undefined {
     scope,
     from,
     parkedFrom,
+    ...(typeof parkedTopicId === 'string' ? { parkedTopicId } : {}),
     type,
     id,
     reason,

@@ -185,7 +185,7 @@ export class JournalSummary {
     // the newer. Of two owners' marks the older counts: the newer owner knows of it, and whoever does not is void.
     if (known !== undefined && known.epoch !== entry.epoch) return;
     if (known !== undefined) this.#marks.delete(known.id);
-    const { epoch, key, scope, from, parkedFrom, type, reason, error, atMs, command } = entry;
+    const { epoch, key, scope, from, parkedFrom, parkedTopicId, type, reason, error, atMs, command } = entry;
     this.#markOf.set(subject, entry.offset);
     this.#marks.set(entry.offset, {
       id: entry.offset,
@@ -195,6 +195,7 @@ export class JournalSummary {
       from,
       era: this.#era,
       parkedFrom,
+      parkedTopicId,
       type,
       taskId: entry.id,
       reason,

@@ -52,6 +52,8 @@ export interface MarkEntry extends EntryOf<'mark'> {
   readonly from: number;
   /** The end of the parked partition before the mark: copies are at or above. */
   readonly parkedFrom: number;
+  /** Kafka's id of the parked topic that this is an offset of. Left out: topics have none, or a release before this one wrote it. */
+  readonly parkedTopicId?: string;
   /** Type and id of the first task; '' when unknown. */
   readonly type: string;
   readonly id: string;
@@ -144,6 +146,8 @@ export interface Mark {
   /** The {@link JournalHistory.era} of its source offsets. */
   readonly era: number;
   readonly parkedFrom: number;
+  /** Of what topic; undefined when that is not known. */
+  readonly parkedTopicId?: string | undefined;
   readonly type: string;
   /** Of the first task; '' when unknown. */
   readonly taskId: string;
@@ -194,6 +198,11 @@ export interface JournalHistory {
   readonly pending: readonly Command[];
   readonly heldKeys: ReadonlySet<string>;
   readonly heldTypes: ReadonlySet<string>;
+}
+
+/** Whether offsets of one parked topic mean nothing in the other: it was made anew. What is not known is taken for the same. */
+export function isOtherTopic(id: string | undefined, now: string | undefined): boolean {
+  return id !== undefined && now !== undefined && id !== now;
 }
 
 /** Folds the entries of one (group, partition), in any order. */

@@ -8,6 +8,7 @@ export interface Needed {
   /** The record key, byte for byte (latin1). */
   readonly key: string;
   readonly parkedFrom: number;
+  readonly parkedTopicId?: string | undefined;
 }
 
 /**
@@ -70,7 +71,9 @@ export class PartitionJournal {
   *needed(): Iterable<Needed> {
     yield* this.#settled.marks;
     for (const entry of this.#open) {
-      if (entry.kind === 'mark') yield { id: entry.offset, key: entry.key, parkedFrom: entry.parkedFrom };
+      if (entry.kind !== 'mark') continue;
+      const { offset: id, key, parkedFrom, parkedTopicId } = entry;
+      yield { id, key, parkedFrom, parkedTopicId };
     }
   }
 

@@ -132,6 +132,24 @@ describe('parked.show', () => {
     ]);
   });
 
+  it.each([
+    ['that names another topic', { parkedTopicId: 'before' }],
+    ['that begins beyond the end', { parkedFrom: 90 }],
+  ])('gives what there is of a mark %s, and says that more may be gone', async (_what, given) => {
+    await using rig = await OperatorRig.open();
+    const mark = rig.mark('a', given);
+    await copies(rig, mark, [2, 3]);
+    const ids: bigint[] = [];
+    const all = (async () => {
+      for await (const task of rig.queue.parked.show({ partition: 0, mark })) ids.push(task.offset);
+    })();
+    await expect(all).rejects.toMatchObject({
+      code: 'PARKED_TASKS_LOST',
+      message: expect.stringContaining('made anew'),
+    });
+    expect(ids).toEqual([2n, 3n]);
+  });
+
   it('gives all that is parked of a key', async () => {
     await using rig = await OperatorRig.open();
     const one = rig.mark('a', { scope: 'task', from: 2 });

@@ -1,6 +1,6 @@
 import { readParkedCopy } from '../codec/parked-copy.ts';
 import { NotParkedError, ParkedTasksLostError } from '../errors/parked-errors.ts';
-import type { Mark } from '../journal/journal.ts';
+import { isOtherTopic, type Mark } from '../journal/journal.ts';
 import type { IncomingRecord } from '../kafka/port.ts';
 import type { Control } from './control.ts';
 import { laneKeyOf } from './lane-key.ts';
@@ -72,8 +72,7 @@ async function* showPartition(
         readParts: (upload: Parameters<typeof readParts>[1]) => readParts(control, upload, signal),
       }
     : undefined;
-  const from = Math.min(...marks.map((mark) => mark.parkedFrom));
-  for await (const record of readParked(control, { partition, from }, signal)) {
+  for await (const record of readParked(control, { partition, marks }, signal)) {
     const copy = readParkedCopy(record);
     if (copy === undefined || copy.group !== group || copy.partition !== partition) continue;
     const one = wanted.get(copy.mark);
@@ -87,16 +86,23 @@ async function* showPartition(
   }
 }
 
-/** The parked partition of a queue partition, from an offset to where it ends now. */
+/** The parked partition of a queue partition, from where the first of the marks begins to where it ends now. */
 async function* readParked(
   control: Control,
-  { partition, from }: { readonly partition: number; readonly from: number },
+  { partition, marks }: { readonly partition: number; readonly marks: readonly Mark[] },
   signal: AbortSignal,
 ): AsyncGenerator<IncomingRecord, void, undefined> {
   const { parked } = await control.deps.topics();
   const topic = parked.name;
   const at = { topic, partition: partition % parked.partitions };
+  const described = await (await control.deps.admin()).describeTopics([topic]);
+  const id = described.get(topic)?.id;
   const { start, end } = await control.logEnds(topic, at.partition);
+  // No mark begins beyond the end, unless the topic was made anew, or has lost its end.
+  const wasRemade = marks.some(
+    ({ parkedFrom, parkedTopicId }) => isOtherTopic(parkedTopicId, id) || parkedFrom > end,
+  );
+  const from = wasRemade ? start : Math.min(...marks.map(({ parkedFrom }) => parkedFrom));
   yield* readStretch(control, { ...at, from: Math.max(from, start), end }, signal);
-  if (from < start) throw new ParkedTasksLostError(topic, at.partition, start);
+  if (wasRemade || from < start) throw new ParkedTasksLostError(topic, at.partition, start, wasRemade);
 }

@@ -1,4 +1,4 @@
-import type { LogEnds, Reader, TopicPartition } from '../kafka/port.ts';
+import type { LogEnds, Reader, TopicDescription, TopicPartition } from '../kafka/port.ts';
 import type { WorkerCore } from './core/worker-core.ts';
 import type { StateJournal } from './journal/state-journal.ts';
 import { ParkedObjects } from './parked-objects.ts';
@@ -29,11 +29,15 @@ export function openParking(
   const { clock, appendParked, retention } = deps;
   const { parked } = topics;
   const endsOf = (partition: number): Promise<LogEnds> => logEnds(deps, { topic: parked.name, partition });
+  const describe = async (name: string): Promise<TopicDescription | undefined> =>
+    (await (await deps.admin()).describeTopics([name])).get(name);
+  const parkedTopicId = async (): Promise<string | undefined> => (await describe(parked.name))?.id;
   const feed = new ParkedFeed({
     group,
     topic: parked.name,
     openReader: () => open('parked'),
     logEnds: ({ partition }) => endsOf(partition),
+    topicId: parkedTopicId,
     clock,
   });
   const append = appendParked(parked.name);
@@ -51,13 +55,14 @@ export function openParking(
         append,
         queue: deps.queue,
         topics,
-        describe: async (name) => (await (await deps.admin()).describeTopics([name])).get(name),
+        describe,
         logEnds: (place) => logEnds(deps, place),
       }),
     }),
     appendAgain: appendParked(topics.queue.name),
     feed,
     logEnds: endsOf,
+    parkedTopicId,
     taskId: core.state.config.taskId,
     wallMs: () => clock.wallMs(),
     monotonicMs: () => clock.monotonicMs(),

@@ -18,7 +18,8 @@ class Rig {
   readonly again: { partition: number; lane: string; id: string; record: OutgoingRecord }[] = [];
   readonly jobs: ParkedJob[] = [];
   readonly refused = new Set<string>();
-  endsAsked = 0;
+  readonly asked: string[] = [];
+  topicId: string | undefined = 'K';
   nowMs = 0;
   /** What passes while the journal appends. */
   appendMs = 0;
@@ -52,8 +53,12 @@ class Rig {
         return { offset: this.copies.length };
       },
       logEnds: async (partition): Promise<LogEnds> => {
-        this.endsAsked += 1;
+        this.asked.push('ends');
         return { topic: 'q.parked', partition, start: 0, end: 30 + partition };
+      },
+      parkedTopicId: async () => {
+        this.asked.push('id');
+        return this.topicId;
       },
       taskId: ({ offset }) => `task-${offset}`,
       wallMs: () => 1_000.5,
@@ -75,7 +80,8 @@ describe('a mark', () => {
   it('is appended with what is known of the task, after the end of the parked topic was asked for', async () => {
     const rig = new Rig();
     const request = { parked: parkedOf('k', 9), item: itemOf(9, 'k'), cause, atMs: 7.9 };
-    expect(await rig.io.mark(rig.partition, request)).toEqual({ mark: 71, parkedFrom: 31 });
+    const place = { mark: 71, parkedFrom: 31, parkedTopicId: 'K' };
+    expect(await rig.io.mark(rig.partition, request)).toEqual(place);
     expect(rig.entries).toEqual([
       {
         kind: 'mark',
@@ -86,6 +92,7 @@ describe('a mark', () => {
         scope: 'key',
         from: 9,
         parkedFrom: 31,
+        parkedTopicId: 'K',
         type: itemOf(9, 'k').type,
         id: 'task-9',
         reason: 'gave-up',
@@ -106,12 +113,21 @@ describe('a mark', () => {
       atMs: 0,
     }));
     await Promise.all(requests.map((request) => rig.io.mark(rig.partition, request)));
-    expect(rig.endsAsked).toBe(1);
+    // The id first: with that of a topic made anew in between the mark would begin beyond its end.
+    expect(rig.asked).toEqual(['id', 'ends']);
     expect(rig.entries).toMatchObject(
       ['a', 'b', 'c'].map((key) => ({ key, id: '', type: '', error: '', command: 'c-1' })),
     );
     await rig.io.mark(rig.partition, { parked: parkedOf('d', 9), item: undefined, cause: byHand, atMs: 0 });
-    expect(rig.endsAsked).toBe(2);
+    expect(rig.asked).toEqual(['id', 'ends', 'id', 'ends']);
+  });
+
+  it('names no topic where topics have no ids', async () => {
+    const rig = new Rig();
+    rig.topicId = undefined;
+    const request = { parked: parkedOf('k', 9), item: undefined, cause, atMs: 0 };
+    await rig.io.mark(rig.partition, request);
+    expect(Object.keys(rig.entries[0] ?? {})).not.toContain('parkedTopicId');
   });
 });
 
@@ -121,11 +137,11 @@ describe('a mark that was long on its way', () => {
   it('counts as long as nothing can have been deleted that it speaks of, and else is written again', async () => {
     const rig = new Rig();
     rig.appendMs = 5_000;
-    expect(await rig.io.mark(rig.partition, request)).toEqual({ mark: 71, parkedFrom: 31 });
+    expect(await rig.io.mark(rig.partition, request)).toMatchObject({ mark: 71, parkedFrom: 31 });
     rig.appendMs = 5_001;
     await expect(rig.io.mark(rig.partition, request)).rejects.toThrow('written again');
     rig.appendMs = 0;
-    expect(await rig.io.mark(rig.partition, request)).toEqual({ mark: 73, parkedFrom: 31 });
+    expect(await rig.io.mark(rig.partition, request)).toMatchObject({ mark: 73, parkedFrom: 31 });
   });
 });
 

@@ -5,7 +5,7 @@ import type { LogEnds, OutgoingRecord } from '../kafka/port.ts';
 import { showValue } from '../options/show-value.ts';
 import type { Postponed } from './core/delaying.ts';
 import type { Item } from './core/lane.ts';
-import type { Copy, JournalWrite, MarkRequest, ParkedFound, ParkedWant } from './core/parked.ts';
+import type { Copy, JournalWrite, MarkPlace, MarkRequest, ParkedFound, ParkedWant } from './core/parked.ts';
 import { isDiscarded } from './core/parking.ts';
 import type { PartitionState } from './core/partition-state.ts';
 import type { StateJournal } from './journal/state-journal.ts';
@@ -38,6 +38,8 @@ interface ParkingDeps {
   readonly appendAgain: AppendParked;
   readonly feed: ParkedFeed;
   readonly logEnds: (partition: number) => Promise<LogEnds>;
+  /** Kafka's id of the parked topic as it is now; undefined where topics have none. */
+  readonly parkedTopicId: () => Promise<string | undefined>;
   /** The id written on a record; undefined when it is no task. */
   readonly taskId: (item: Item) => string | undefined;
   readonly wallMs: () => number;
@@ -49,23 +51,26 @@ interface ParkingDeps {
   readonly markWithinMs: number;
 }
 
+/** Where a mark's copies begin, as it is being asked for. */
+interface AskedEnd {
+  readonly askedMs: number;
+  readonly at: Promise<{ readonly end: number; readonly topicId: string | undefined }>;
+}
+
 /** What parking and redriving read and write. Every method rejects when anything of it failed: then all of it is done again. */
 export class ParkingIo {
   readonly #deps: ParkingDeps;
-  readonly #ends = new Map<number, { readonly askedMs: number; readonly ends: Promise<LogEnds> }>();
+  readonly #ends = new Map<number, AskedEnd>();
 
   constructor(deps: ParkingDeps) {
     this.#deps = deps;
   }
 
   /** Appends a MARK. All its copies will be at or above `parkedFrom`. */
-  async mark(
-    partition: PartitionState,
-    { parked, item, cause, atMs }: MarkRequest,
-  ): Promise<{ readonly mark: number; readonly parkedFrom: number }> {
+  async mark(partition: PartitionState, { parked, item, cause, atMs }: MarkRequest): Promise<MarkPlace> {
     const { group, journal, taskId, monotonicMs, markWithinMs } = this.#deps;
-    const { askedMs, ends } = this.#endOf(this.#parkedPartition(partition));
-    const parkedFrom = (await ends).end;
+    const { askedMs, at } = this.#endOf(this.#parkedPartition(partition));
+    const { end: parkedFrom, topicId } = await at;
     const mark = await journal.append({
       kind: 'mark',
       group,
@@ -75,6 +80,7 @@ export class ParkingIo {
       scope: parked.scope,
       from: parked.from,
       parkedFrom,
+      ...(topicId === undefined ? {} : { parkedTopicId: topicId }),
       type: item?.type ?? '',
       id: item === undefined ? '' : (taskId(item) ?? ''),
       reason: cause.reason,
@@ -85,7 +91,7 @@ export class ParkingIo {
     if (monotonicMs() - askedMs > markWithinMs) {
       throw new Error('a mark was written so late that it has to be written again');
     }
-    return { mark, parkedFrom };
+    return { mark, parkedFrom, parkedTopicId: topicId };
   }
 
   /**
@@ -198,14 +204,23 @@ export class ParkingIo {
   }
 
   /** Many keys may be parked at once: an end that is being asked for lies before the copies of all of them. */
-  #endOf(parkedPartition: number): { readonly askedMs: number; readonly ends: Promise<LogEnds> } {
+  #endOf(parkedPartition: number): AskedEnd {
     let asked = this.#ends.get(parkedPartition);
     if (asked === undefined) {
-      const ends = this.#deps.logEnds(parkedPartition).finally(() => this.#ends.delete(parkedPartition));
-      asked = { askedMs: this.#deps.monotonicMs(), ends };
+      const at = this.#askEnd(parkedPartition).finally(() => this.#ends.delete(parkedPartition));
+      asked = { askedMs: this.#deps.monotonicMs(), at };
       this.#ends.set(parkedPartition, asked);
     }
     return asked;
+  }
+
+  /** The id first: with that of a topic that is made anew in between the mark would begin beyond its end. */
+  async #askEnd(
+    parkedPartition: number,
+  ): Promise<{ readonly end: number; readonly topicId: string | undefined }> {
+    const topicId = await this.#deps.parkedTopicId();
+    const { end } = await this.#deps.logEnds(parkedPartition);
+    return { end, topicId };
   }
 }
 

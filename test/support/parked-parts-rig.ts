@@ -78,6 +78,7 @@ export class ParkedPartsRig {
       group: 'g',
       topic: 'q.parked',
       openReader: this.parts.openReader,
+      topicId: async () => undefined,
       logEnds: async (place) => ({ ...place, start: 0, end: 0, ...cluster.log(place)?.ends }),
       clock,
     });
@@ -99,6 +100,7 @@ export class ParkedPartsRig {
       parts: new ParkedParts({ feed, append, clock, objects }),
       feed: reader,
       logEnds: async (partitionNumber) => ({ ...parked, partition: partitionNumber, start: 0, end: 0 }),
+      parkedTopicId: async () => undefined,
       taskId: () => undefined,
       wallMs: () => 5_000,
       monotonicMs: () => 0,

@@ -5,7 +5,7 @@ import type { PartitionEffect } from './effects.ts';
 import { reportHold } from './holds.ts';
 import { keyHash } from './key-hash.ts';
 import type { Lane } from './lane.ts';
-import { type JournalWrite, type MarkRequest, Parked } from './parked.ts';
+import { type JournalWrite, type MarkPlace, type MarkRequest, Parked } from './parked.ts';
 import { copyFailed, marked, park } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
 import { answer, endMark, failLost, written } from './redriving.ts';
@@ -204,7 +204,7 @@ export function markWritten(
   core: CoreState,
   partition: PartitionState,
   request: MarkRequest,
-  where: { readonly mark: number; readonly parkedFrom: number },
+  where: MarkPlace,
 ): void {
   marked(core, partition, request, where);
   if (partition.phase === 'running') obeyWaiting(core, partition);

@@ -32,9 +32,9 @@ export function planParkedReads(core: CoreState): void {
   }
 }
 
-function wantOf(core: CoreState, { parked, nextParked, readTo }: Redrive): ParkedWant {
+function wantOf(core: CoreState, { parked, nextParked, topicId, readTo }: Redrive): ParkedWant {
   const count = parked.scope === 'task' || !core.budget.open ? 1 : WANT_COUNT;
-  return { mark: parked.mark, after: readTo, from: nextParked, count, bytes: WANT_BYTES };
+  return { mark: parked.mark, after: readTo, from: nextParked, topicId, count, bytes: WANT_BYTES };
 }
 
 /** Parked tasks have been read. */
@@ -54,8 +54,11 @@ export function parkedRead(core: CoreState, partition: PartitionState, found: re
 
 function takeFound(core: CoreState, partition: PartitionState, redrive: Redrive, found: ParkedFound): void {
   const { parked, lane } = redrive;
+  redrive.topicId = found.topicId;
   if (found.lostBelow > 0) {
     redrive.lost = true;
+    // Of a topic that was made anew: released, it goes on with what there is.
+    redrive.nextParked = Math.min(redrive.nextParked, found.next);
     if (lane.state !== 'running') holdLost(core, partition, redrive);
     return;
   }

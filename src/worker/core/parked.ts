@@ -52,6 +52,8 @@ export class Parked {
   mark = -1;
   /** Copies are at or above this offset of the parked topic. */
   parkedFrom = 0;
+  /** Of what topic; undefined when that is not known. */
+  parkedTopicId: string | undefined;
   /** Parked tasks up to and including this source offset are done. */
   done = -1;
   /** What the journal says of `done`. */
@@ -100,6 +102,7 @@ export class Parked {
     const parked = new Parked({ key, scope, from, stage: 'parked', former: mark.era !== era });
     parked.mark = mark.id;
     parked.parkedFrom = mark.parkedFrom;
+    parked.parkedTopicId = mark.parkedTopicId;
     parked.done = mark.done;
     parked.writtenDone = mark.done;
     parked.stalls = mark.stalls;
@@ -138,6 +141,13 @@ export interface MarkRequest {
   readonly atMs: number;
 }
 
+/** Where a MARK is, and where its copies begin. */
+export interface MarkPlace {
+  readonly mark: number;
+  readonly parkedFrom: number;
+  readonly parkedTopicId?: string | undefined;
+}
+
 /** Tasks of one key on their way to the parked topic, in order. */
 export interface Copy {
   readonly parked: Parked;
@@ -156,6 +166,8 @@ export interface Redrive {
   readonly lane: Lane;
   /** Where reading the parked topic goes on. */
   nextParked: number;
+  /** Of what topic that is an offset; undefined when that is not known. */
+  topicId: string | undefined;
   /** Highest source offset that was read. */
   readTo: number;
   /** All there was has been read. */
@@ -203,8 +215,9 @@ export interface ParkedWant {
   readonly mark: number;
   /** Only tasks above this source offset. */
   readonly after: number;
-  /** The parked offset to read from. */
+  /** The parked offset to read from, and of what topic; undefined when that is not known. */
   readonly from: number;
+  readonly topicId?: string | undefined;
   readonly count: number;
   readonly bytes: number;
 }
@@ -213,9 +226,13 @@ export interface ParkedFound {
   readonly mark: number;
   /** Rising source offsets. */
   readonly items: readonly Item[];
-  /** The parked offset to go on from. */
+  /** The parked offset to go on from, and of what topic; undefined when that is not known. */
   readonly next: number;
+  readonly topicId?: string | undefined;
   readonly atEnd: boolean;
-  /** The parked topic's first offset when that has passed where reading began; else 0. */
+  /**
+   * Not 0 when tasks may be gone: the parked topic's first offset when that has passed where reading began; where it began
+   * when the topic was made anew, or has lost its end. What there is of it now is found from `next` on.
+   */
   readonly lostBelow: number;
 }

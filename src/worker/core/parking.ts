@@ -1,7 +1,7 @@
 import type { CoreState } from './core-state.ts';
 import { letGo } from './held-bytes.ts';
 import type { Item, Lane } from './lane.ts';
-import { type Copy, type MarkRequest, type ParkCause, Parked } from './parked.ts';
+import { type Copy, type MarkPlace, type MarkRequest, type ParkCause, Parked } from './parked.ts';
 import { FORGET_DONE_COUNT, type PartitionState } from './partition-state.ts';
 import { advanceLane, moveLane, reconsider } from './scheduling.ts';
 
@@ -91,13 +91,14 @@ export function marked(
   core: CoreState,
   partition: PartitionState,
   request: MarkRequest,
-  at: { readonly mark: number; readonly parkedFrom: number },
+  at: MarkPlace,
 ): void {
   const { parked, item, cause } = request;
   partition.openWrites -= 1;
   if (partition.phase === 'gone') return;
   parked.mark = at.mark;
   parked.parkedFrom = at.parkedFrom;
+  parked.parkedTopicId = at.parkedTopicId;
   parked.move('parked');
   partition.marks.set(at.mark, parked);
   core.effects.push({

@@ -65,6 +65,7 @@ function begin(core: CoreState, partition: PartitionState, parked: Parked): void
     command,
     lane,
     nextParked: parked.parkedFrom,
+    topicId: parked.parkedTopicId,
     readTo: parked.done,
     atEnd: false,
     lost: false,

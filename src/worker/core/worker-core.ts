@@ -18,7 +18,7 @@ import type { TakingFinding } from './judge-taking.ts';
 import type { Item, Lane } from './lane.ts';
 import { type LogSeen, logSeen } from './log-seen.ts';
 import { leaveLines } from './memory-gate.ts';
-import type { Copy, JournalWrite, MarkRequest, ParkedFound } from './parked.ts';
+import type { Copy, JournalWrite, MarkPlace, MarkRequest, ParkedFound } from './parked.ts';
 import { parkedRead, planParkedReads } from './parked-reads.ts';
 import { copied } from './parking.ts';
 import type { PartitionState, Reading } from './partition-state.ts';
@@ -165,12 +165,7 @@ export class WorkerCore {
 
   // --- parked tasks, the journal and operators
 
-  marked(
-    at: Moment,
-    partition: PartitionState,
-    request: MarkRequest,
-    where: { readonly mark: number; readonly parkedFrom: number },
-  ): void {
+  marked(at: Moment, partition: PartitionState, request: MarkRequest, where: MarkPlace): void {
     this.#do(at, (core) => markWritten(core, partition, request, where));
   }
 

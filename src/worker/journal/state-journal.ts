@@ -125,8 +125,11 @@ export class StateJournal {
   }
 
   /** See {@link GroupsFold.lowestNeeded}; as far as was read. */
-  lowestNeeded(parkedPartition: (partition: number) => number): ReadonlyMap<number, NeededMark> {
-    return this.#fold.lowestNeeded(parkedPartition);
+  lowestNeeded(
+    parkedPartition: (partition: number) => number,
+    topicId?: string,
+  ): ReadonlyMap<number, NeededMark> {
+    return this.#fold.lowestNeeded(parkedPartition, topicId);
   }
 
   /**

@@ -20,6 +20,7 @@ class Rig {
   readonly clock = new ManualClock();
   readonly feed: ParkedFeed;
   openCount = 0;
+  topicId: string | undefined = 'K';
   openReader: () => Promise<Reader> = () =>
     memoryDriver(this.cluster).reader({ name: 'r', prefetchBytes: 1 });
 
@@ -33,6 +34,7 @@ class Rig {
         return this.openReader();
       },
       logEnds: async (place) => ({ ...place, start: 0, end: 0, ...this.cluster.log(place)?.ends }),
+      topicId: async () => this.topicId,
       clock: this.clock,
     });
   }
@@ -211,10 +213,33 @@ it('parked tasks of a topic that was made anew, or cut off before them, are lost
   const rig = new Rig();
   rig.copy(8, 1);
   expect(await rig.read(want(7, { from: 5 }), want(8, { from: 0 }), want(9, { from: 1 }))).toEqual([
-    { offsets: [], next: 1, atEnd: false, lostBelow: 5 },
+    { offsets: [], next: 0, atEnd: false, lostBelow: 5 },
     { offsets: [1], next: 1, atEnd: true, lostBelow: 0 },
     { offsets: [], next: 1, atEnd: true, lostBelow: 0 },
   ]);
+});
+
+it('parked tasks whose mark is of another topic are lost, though offsets look right, and those copied since are found', async () => {
+  const rig = new Rig();
+  for (const offset of [1, 2, 3]) rig.copy(7, offset);
+  rig.cluster.deleteRecords({ topic: 'q.parked', partition: 0 }, 1);
+  const [lost] = await rig.feed.read(rig.job(want(7, { from: 2, topicId: 'before' })));
+  expect(lost).toMatchObject({ items: [], next: 1, topicId: 'K', lostBelow: 2, atEnd: false });
+  expect(rig.openCount).toBe(0);
+  const [found] = await rig.feed.read(rig.job(want(7, { from: 1, topicId: 'K' })));
+  expect(found).toMatchObject({ topicId: 'K', lostBelow: 0, atEnd: true });
+  expect(found?.items.map(({ offset }) => offset)).toEqual([2, 3]);
+  expect(await rig.read(want(8, { topicId: 'before' }))).toMatchObject([{ lostBelow: 1 }]);
+});
+
+it.each<[string | undefined, string | undefined]>([
+  [undefined, 'K'],
+  ['K', undefined],
+])('a topic whose id is not known is taken for the same: %s, %s', async (ofMark, now) => {
+  const rig = new Rig();
+  rig.topicId = now;
+  rig.copy(7, 1);
+  expect(await rig.read(want(7, { topicId: ofMark }))).toMatchObject([{ offsets: [1], lostBelow: 0 }]);
 });
 
 it('parked tasks that came since the end was last asked for are not lost', async () => {

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock/clock.ts';
 import { readParkedCopy } from '../../codec/parked-copy.ts';
+import { isOtherTopic } from '../../journal/journal.ts';
 import type { IncomingRecord, LogEnds, Reader, TopicPartition } from '../../kafka/port.ts';
 import type { Item } from '../core/lane.ts';
 import type { ParkedFound, ParkedWant } from '../core/parked.ts';
@@ -26,6 +27,8 @@ interface ParkedFeedDeps {
   /** Made when something is redriven for the first time: most workers never need one. */
   readonly openReader: () => Promise<Reader>;
   readonly logEnds: (place: TopicPartition) => Promise<LogEnds>;
+  /** Kafka's id of the topic as it is now; undefined where topics have none. */
+  readonly topicId: () => Promise<string | undefined>;
   readonly clock: Clock;
 }
 
@@ -45,14 +48,19 @@ interface Session {
   rest: readonly IncomingRecord[];
   at: number;
   /** As it was when somebody last asked. */
-  log: LogEnds | undefined;
+  log: TopicLog | undefined;
+}
+
+/** The ends of the log, and Kafka's id of its topic. */
+interface TopicLog extends LogEnds {
+  readonly topicId: string | undefined;
 }
 
 /** A stretch of the parked topic, and what is looked for in it, by mark. */
 interface Stretch {
   readonly place: TopicPartition;
   readonly from: number;
-  readonly log: LogEnds;
+  readonly log: TopicLog;
   readonly open: Map<number, Search>;
 }
 
@@ -95,19 +103,24 @@ export class ParkedFeed {
     const first = Math.min(...job.wants.map((want) => want.from));
     // Where the job before it left off its idea of the end will do, until that is reached.
     const before = this.#isAhead(place, first) ? this.#session?.log : undefined;
-    let log = before ?? (await this.#deps.logEnds(place));
+    let log = before ?? (await this.#look(place));
     const { start } = log;
-    const searches = job.wants.map((want) => new Search(want, start));
+    const searches = job.wants.map((want) => new Search(want, start, log.topicId));
     const open = new Map(searches.filter((one) => one.isOpen).map((one) => [one.mark, one]));
     const from = Math.max(start, first);
     if (open.size > 0) await this.#scan(job, { place, from, log, open });
     if (open.size > 0 && before !== undefined) {
-      log = await this.#deps.logEnds(place);
+      log = await this.#look(place);
       await this.#scan(job, { place, from: Math.max(from, this.#session?.next ?? 0), log, open });
     }
     // The next job may begin where this one found enough.
     if (open.size > 0) await this.#leave();
-    return searches.map((one) => one.found(log.end));
+    return searches.map((one) => one.found(log));
+  }
+
+  async #look(place: TopicPartition): Promise<TopicLog> {
+    const topicId = await this.#deps.topicId();
+    return { ...(await this.#deps.logEnds(place)), topicId };
   }
 
   async #scan(job: ParkedJob, { place, from, log, open }: Stretch): Promise<void> {
@@ -207,14 +220,17 @@ export class ParkedFeed {
 class Search {
   readonly #want: ParkedWant;
   readonly #lostBelow: number;
+  /** It is looked for from an offset of a topic that is gone. */
+  readonly #isElsewhere: boolean;
   readonly #items: Item[] = [];
   #bytes = 0;
   #next: number;
   /** Highest source offset that is in the list, or before it. */
   #last: number;
 
-  constructor(want: ParkedWant, logStart: number) {
+  constructor(want: ParkedWant, logStart: number, topicId: string | undefined) {
     this.#want = want;
+    this.#isElsewhere = isOtherTopic(want.topicId, topicId);
     this.#lostBelow = want.from < logStart ? logStart : 0;
     this.#next = want.from;
     this.#last = want.after;
@@ -226,7 +242,7 @@ class Search {
 
   get isOpen(): boolean {
     const { count, bytes } = this.#want;
-    return this.#lostBelow === 0 && this.#items.length < count && this.#bytes < bytes;
+    return !this.#isElsewhere && this.#lostBelow === 0 && this.#items.length < count && this.#bytes < bytes;
   }
 
   /** Copies of a failed attempt are there again behind it; a remnant that lacks those before it would reorder them. */
@@ -242,12 +258,16 @@ class Search {
     this.#next = at + 1;
   }
 
-  found(end: number): ParkedFound {
+  found({ start, end, topicId }: TopicLog): ParkedFound {
+    const { mark } = this;
     // No copy was ever there: the topic was made anew, or its end was lost. Nothing found is not all that was parked.
-    const isCutOff = this.isOpen && this.#want.from > end;
-    if (isCutOff) return { mark: this.mark, items: [], next: end, atEnd: false, lostBelow: this.#want.from };
+    const isCutOff = this.#isElsewhere || (this.isOpen && this.#want.from > end);
+    if (isCutOff) {
+      const lostBelow = Math.max(1, this.#want.from);
+      return { mark, items: [], next: start, topicId, atEnd: false, lostBelow };
+    }
     const atEnd = this.isOpen;
     const next = atEnd ? Math.max(end, this.#next) : this.#next;
-    return { mark: this.mark, items: this.#items, next, atEnd, lostBelow: this.#lostBelow };
+    return { mark, items: this.#items, next, topicId, atEnd, lostBelow: this.#lostBelow };
   }
 }

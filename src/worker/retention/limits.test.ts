@@ -98,6 +98,8 @@ describe('what may be deleted beside the queue', () => {
     [[2, 9], 6, 7, 6, 0],
     [[2, 9], 6, 0, 2, 4],
     [[2, 9], 2, 0, 2, 0],
+    [[2, 9], 6, 9, 6, 0],
+    [[2, 9], 6, 10, 2, 4], // of another log: its copies may be anywhere
   ])('parked, of %j with %j: needed from %j', ([start, end], found, needed, below, records) => {
     const limit = parkedLimit({ start, end }, found, needed);
     expect(limit.below).toBe(below);

@@ -73,6 +73,19 @@ describe('the parked topic', () => {
     expect(owner.of('purged').map(({ below }) => below)).toEqual([7n, 12n, 20n, 23n]);
   });
 
+  it('keeps all it has while a mark is of the topic that was there before it', async () => {
+    await using rig = new PurgeRig(4);
+    const owner = await rig.owner({ partitions: [0] });
+    owner.confirm(0, 0);
+    rig.append('q.parked', 0, 20);
+    const { epoch } = owner.state();
+    const own = rig.journal(mark(epoch, 12, { parkedTopicId: 'before' }));
+    await rig.pass(OLD_MS);
+    await rig.rounds();
+    expect(rig.start('q.parked')).toBe(0);
+    expect(owner.of('retention-pinned')).toMatchObject([{ offset: 0n, records: 20, by: { mark: own } }]);
+  });
+
   it('keeps what a mark needs whose end may still turn out to be void', async () => {
     await using rig = new PurgeRig();
     const owner = await rig.owner({ partitions: [0] });

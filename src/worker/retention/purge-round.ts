@@ -106,7 +106,7 @@ export class PurgeRounds {
     const pinned: RetentionPin[] = [];
     const deletions = [
       ...(await this.#planQueue(view, queued, pinned)),
-      ...this.#planParked(view, filled, old, pinned),
+      ...(await this.#planParked(view, filled, old, pinned)),
     ];
     await this.#delete(round, ends, deletions);
     // Only now: where a log of the queue begins decides about the parts.
@@ -231,17 +231,18 @@ export class PurgeRounds {
       }));
   }
 
-  #planParked(
+  async #planParked(
     { round, ends, sideTimeMs }: View,
     filled: readonly TopicPartition[],
     old: Answers<number | undefined>,
     pinned: RetentionPin[],
-  ): readonly Deletion[] {
+  ): Promise<readonly Deletion[]> {
     const { topics, journal, retention } = this.#deps;
     const { name, partitions } = topics.parked;
     const parked = filled.filter(({ topic }) => topic === name);
     if (sideTimeMs <= 0 || parked.length === 0) return [];
-    const lowest = journal.lowestNeeded((served) => served % partitions);
+    const described = await round.ask((admin) => admin.describeTopics([name]));
+    const lowest = journal.lowestNeeded((served) => served % partitions, described.get(name)?.id);
     return parked.flatMap((place) => {
       const owner = ownerOf(round, place);
       if (owner === undefined) return [];

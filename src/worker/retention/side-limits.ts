@@ -48,7 +48,9 @@ export function parkedLimit(
   readonly pinned: { readonly from: number; readonly records: number } | undefined;
 } {
   const oldBelow = Math.max(log.start, olderBelow(log, found));
-  const needed = Math.max(log.start, lowestNeeded ?? oldBelow);
+  // No mark begins beyond the log's end, unless the topic was made anew since: then its copies may be anywhere.
+  const isOfThisLog = lowestNeeded === undefined || lowestNeeded <= log.end;
+  const needed = isOfThisLog ? Math.max(log.start, lowestNeeded ?? oldBelow) : log.start;
   if (needed >= oldBelow) return { below: oldBelow, pinned: undefined };
   return { below: needed, pinned: { from: needed, records: oldBelow - needed } };
 }
