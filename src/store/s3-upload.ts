@@ -3,11 +3,13 @@ import {
   type CompletedPart,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  type CreateMultipartUploadCommandOutput,
   HeadObjectCommand,
   PutObjectCommand,
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
+import { untilAborted } from '../clock/until-aborted.ts';
 import { PartBuffers } from '../producer/upload/part-buffers.ts';
 import { Places } from '../producer/upload/places.ts';
 import { gather, type Piece } from './gather.ts';
@@ -106,11 +108,30 @@ export class S3Upload {
   }
 
   async #begin(): Promise<string> {
-    const { UploadId } = await this.#try(PART_MS, (abortSignal) =>
-      this.#shared.client.send(new CreateMultipartUploadCommand(this.#where), { abortSignal }),
-    );
+    const { UploadId } = await this.#try(PART_MS, (signal) => this.#create(signal));
     if (UploadId === undefined) throw new Error('the store began an upload and gave it no id');
     return UploadId;
+  }
+
+  /** Whoever gives it up does not wait for its answer, which is waited for all the same: nobody else would know the id. */
+  async #create(signal: AbortSignal): Promise<CreateMultipartUploadCommandOutput> {
+    const { client } = this.#shared;
+    const patience = new AbortController();
+    const creating = client.send(new CreateMultipartUploadCommand(this.#where), {
+      abortSignal: patience.signal,
+    });
+    try {
+      return await untilAborted(creating, signal);
+    } catch (error) {
+      const timer = setTimeout(() => patience.abort(), TAKE_BACK_MS);
+      void creating
+        .then(
+          ({ UploadId }) => (UploadId === undefined ? undefined : this.#takeBack(UploadId)),
+          () => {},
+        )
+        .finally(() => clearTimeout(timer));
+      throw error;
+    }
   }
 
   /** Resolves when it is on its way. */

@@ -9,9 +9,9 @@ import { ParkedObjects } from './parked-objects.ts';
 import { type CopiedParts, ParkedParts } from './parked-parts.ts';
 
 const never = new Promise<never>(() => {});
-const partsOf = (id: string): TopicDescription => {
+const topicOf = (name: string, id: string): TopicDescription => {
   const partition = { partition: 0, leader: 1, replicas: [1], inSyncReplicas: [1] };
-  return { name: 'q.parts', id, partitions: [partition] };
+  return { name, id, partitions: [partition] };
 };
 const noEnds = { start: 0, end: 0 };
 
@@ -22,7 +22,9 @@ class Rig {
   /** Markers in the parked topic. */
   markers = 0;
   /** The parts topic as it is now. */
-  parts: TopicDescription | undefined = partsOf('P');
+  parts: TopicDescription | undefined = topicOf('q.parts', 'P');
+  /** The parked topic. */
+  parked = topicOf('q.parked', 'K');
   partsEnds = { start: 10, end: 50 };
   isWanted = true;
   readonly #parts: ParkedParts;
@@ -42,17 +44,17 @@ class Rig {
         append,
         queue: 'q',
         topics: {
-          parts: { name: 'q.parts', id: 'before' },
-          parked: { name: 'q.parked', id: 'K' },
+          parts: { name: 'q.parts' },
+          parked: { name: 'q.parked' },
         },
-        describe: async (name) => (name === 'q.parts' ? this.parts : undefined),
+        describe: async (name) => (name === 'q.parts' ? this.parts : this.parked),
         logEnds: async (place) => ({ ...place, ...(place.topic === 'q.parts' ? this.partsEnds : noEnds) }),
       }),
     });
   }
 
   remakeParts(id: string | undefined): void {
-    this.parts = id === undefined ? undefined : partsOf(id);
+    this.parts = id === undefined ? undefined : topicOf('q.parts', id);
   }
 
   /** Parks a task whose body is in that object. */
@@ -107,6 +109,17 @@ describe('copying an object', () => {
     expect(told).toBeDefined();
     expect(rig.clock.pendingCount).toBe(0);
   });
+});
+
+it('an object is copied under the parked topic as it is now, behind a marker of its own', async () => {
+  const rig = new Rig();
+  rig.store.objects.set(original, Buffer.from('body'));
+  await rig.park(original);
+  rig.parked = topicOf('q.parked', 'after');
+  await rig.park(original);
+  const at = (topicId: string, marker: number) =>
+    objectKey({ queue: 'q', role: 'parked', topicId, partition: 0 }, marker, 'u');
+  expect([...rig.store.objects.keys()]).toEqual([original, at('K', 0), at('after', 1)]);
 });
 
 describe('an object that is not there', () => {

@@ -11,10 +11,8 @@ interface ParkedObjectsDeps {
   readonly stores: StoreSet;
   readonly append: AppendParked;
   readonly queue: string;
-  /** Where markers are. Ids are those of when the worker began. */
-  readonly topics: Readonly<
-    Record<'parts' | 'parked', { readonly name: string; readonly id: string | undefined }>
-  >;
+  /** Where markers are. */
+  readonly topics: Readonly<Record<'parts' | 'parked', { readonly name: string }>>;
   /** A topic as it is now; undefined: there is none. */
   readonly describe: (name: string) => Promise<TopicDescription | undefined>;
   readonly logEnds: (place: TopicPartition) => Promise<LogEnds>;
@@ -43,13 +41,15 @@ export class ParkedObjects {
       readonly signal: AbortSignal;
     },
   ): Promise<BodyManifest> {
-    const { stores, append, queue, topics } = this.#deps;
+    const { stores, append, queue, topics, describe } = this.#deps;
     const { upload } = manifest;
     const store = stores.get(object.store);
     if (store === undefined) throw new StoreMissingError(object.store);
     const { partition, lane, id, signal } = where;
+    // As it is now: objects under an older one are nobody's to delete.
+    const topicId = (await describe(topics.parked.name))?.id;
     const { offset } = await append({ partition, lane, id, record: objectMarker(upload) });
-    const key = objectKey({ queue, role: 'parked', topicId: topics.parked.id, partition }, offset, upload);
+    const key = objectKey({ queue, role: 'parked', topicId, partition }, offset, upload);
     try {
       // What comes to be in spite of that has its marker, and goes with it.
       await untilAborted(store.copy(object.key, key, { signal }), signal);

@@ -82,12 +82,11 @@ export class ParkedPartsRig {
       logEnds: async (place) => ({ ...place, start: 0, end: 0, ...cluster.log(place)?.ends }),
       clock,
     });
-    const topicOf = (name: string) => ({ name, id: undefined });
     const objects = new ParkedObjects({
       stores: new Map(),
       append,
       queue: 'q',
-      topics: { parts: topicOf('q.parts'), parked: topicOf('q.parked') },
+      topics: { parts: { name: 'q.parts' }, parked: { name: 'q.parked' } },
       describe: async () => undefined,
       logEnds: async (place) => ({ ...place, start: 0, end: 0 }),
     });
