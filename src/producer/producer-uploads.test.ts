@@ -95,6 +95,47 @@ describe('a task with an upload', () => {
     expect(producer.bufferedBytes).toBe(0);
   });
 
+  it('keeps what is behind it out of the buffer: other keys have room, however much waits for slow sources', async () => {
+    const { producer, appender, settle, withBody } = setUpBodies({ bufferBytes: 16_000_000 });
+    appender.ackEverything();
+    const sources = Array.from({ length: 5 }, () => new FedSource());
+    const all = producer.addMany(
+      sources.flatMap((source, partition) => {
+        const at = { laneKey: `slow ${partition}`, partition };
+        const behind = Array.from({ length: 40 }, () => task({ ...at, bytes: 100_000 }));
+        return [withBody(source, at), ...behind];
+      }),
+    );
+    await settle();
+    expect(producer.bufferedBytes).toBe(500); // of the uploads themselves
+    await producer.add(task({ partition: 9, laneKey: 'other', bytes: 1_000_000 }));
+    for (const source of sources) {
+      source.feed(bytes(5));
+      source.end();
+    }
+    expect((await all).every(({ kind }) => kind === 'appended')).toBe(true);
+    expect(producer.bufferedBytes).toBe(0);
+  });
+
+  it('keeps what is behind it out of the buffer until the last one before that is uploaded', async () => {
+    const { producer, appender, settle, withBody } = setUpBodies();
+    appender.ackEverything();
+    const [first, second] = [new FedSource(), new FedSource()];
+    const all = producer.addMany([
+      withBody(first, { id: 'first' }),
+      withBody(second, { id: 'second' }),
+      task({ id: 'behind', bytes: 1_000 }),
+    ]);
+    for (const source of [second, first]) {
+      await settle();
+      expect(producer.bufferedBytes).toBeLessThan(1_000);
+      source.feed(bytes(5));
+      source.end();
+    }
+    expect((await all).map(({ kind }) => kind)).toEqual(['appended', 'appended', 'appended']);
+    expect(appender.log('q', 0)).toEqual(['first', 'second', 'behind']);
+  });
+
   it('is one of a bounded number: of a key, a partition and the process', async () => {
     const { producer, settle, withBody } = setUpBodies({ bufferBytes: 16_000_000 }); // 8 at once
     const begun: string[] = [];

@@ -21,7 +21,9 @@ export interface RoomLimits {
  * always has room for one task, however large; so whatever waits, waits for something that will end.
  *
  * A task with an upload may be here for as long as its source pleases. There is a number of them at most: at that gate they
- * wait among themselves. What they may hold is taken from the process's room, and from that of no key or partition.
+ * wait among themselves. What they may hold is taken from the process's room, and from that of no key or partition. Small
+ * tasks of its key could not be sent before it has ended: they have no room until then, or a few keys with slow sources
+ * would fill the buffer with what cannot leave it.
  */
 export class BufferRoom {
   readonly limits: RoomLimits;
@@ -115,6 +117,7 @@ export class BufferRoom {
     const { lane } = item;
     const { uploadCount } = this.limits;
     if (item.upload && !fits(lane.uploadCount, 1, uploadCount / 4)) return 'key';
+    if (!item.upload && lane.uploadCount > 0) return 'key';
     if (!fits(lane.bytes, item.bytes, this.limits.keyBytes)) return 'key';
     if (!fits(lane.line.bytes, item.bytes, this.limits.partitionBytes)) return 'partition';
     if (item.upload && !this.#uploadFits(lane)) return 'upload';
