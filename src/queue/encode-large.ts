@@ -45,13 +45,21 @@ export async function encodeLarge(large: LargeTask): Promise<EncodedRecord> {
     task =
       bytes === undefined
         ? await withBodyInParts(large, task, body.content)
-        : { ...task, body: { kind: 'inline', bytes } };
+        : { ...task, body: { kind: 'inline', bytes: isGiven(body, bytes) ? Buffer.from(bytes) : bytes } };
   }
   for (;;) {
     const made = await asRecord(task);
     if (!(made instanceof TaskTooLargeError)) return { ...made, voidAfterMs: voidAfterMs(task) };
     task = await withLargerInParts(large, task, made);
   }
+}
+
+/**
+ * They are the caller's again once its call has settled, and the record may still be on its way then. Parts that are come too
+ * late to count.
+ */
+function isGiven({ content }: GivenBody, bytes: Buffer): boolean {
+  return content.bytes === bytes;
 }
 
 /** @returns the error when a record has no room for it */

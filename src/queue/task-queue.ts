@@ -102,9 +102,9 @@ export class TaskQueue<T extends TaskMap> {
 
   /**
    * Enqueues a task. Resolves when it is durable: on enough replicas to survive any single one. Calls for one key take
-   * their place in its order when they are made, whatever is awaited. Leave the payload unchanged until then: it is
-   * written as JSON when there is room for it in the buffer; and so a body, which is not copied. Types with a body need
-   * `options.body`.
+   * their place in its order when they are made, whatever is awaited. Leave the payload unchanged until then, it is
+   * written as JSON when there is room for it in the buffer; and so a body, of which large ones are not copied. Types with a
+   * body need `options.body`.
    *
    * @throws PayloadInvalidError, KeyInvalidError, TaskTypeUnknownError, PayloadNotSerializableError, TaskTooLargeError,
    * CodecFailedError, OptionsError: nothing was sent. TopicsRefusedError: the queue's topics would lose or reorder tasks.

@@ -28,6 +28,20 @@ describe('the time that an upload may take', () => {
   });
 });
 
+it("bytes are the caller's again when its call has settled, also when their record is still on its way", async () => {
+  const { rig, clock, queue } = await timedQueue();
+  const hold = rig.cluster.faults.holdAppend({ topic: 'large' });
+  const body = Buffer.from('as enqueued');
+  const call = failureOf(queue.enqueue('image', { key: 'first' }, { id: 'late', body, timeoutMs: 5_000 }));
+  await clock.advance(5_000);
+  expect(await call).toMatchObject({ code: 'ENQUEUE_TIMEOUT', outcome: 'unknown' });
+  body.fill(0);
+  hold.release();
+  await queue.enqueue('note', { key: 'first' }, { id: 'next' });
+  expect(rig.ids().slice(1)).toEqual(['late', 'next']);
+  expect(rig.heads()[1]?.body).toEqual({ kind: 'inline', bytes: Buffer.from('as enqueued') });
+});
+
 describe('closing the queue', () => {
   it('waits 10 s for sources that have not ended; then their tasks are absent, and others are not', async () => {
     const { rig, clock, queue } = await timedQueue();
