@@ -1,4 +1,4 @@
-import { describe, expect, it, test } from 'vitest';
+import { describe, expect, it, onTestFinished, test } from 'vitest';
 import { aesCodec, invert, type TestKeys, testKeys } from '../../test/support/test-codecs.ts';
 import { CodecFailedError, CodecKeyMissingError, CodecMissingError } from '../errors/codec-errors.ts';
 import { RetryLaterError } from '../errors/control-errors.ts';
@@ -204,6 +204,25 @@ describe('a codec that cannot encode', () => {
     const failed = Promise.resolve().then(() => encodeTask({ ...coded, codec }, defaultCodecLimits));
     await expect(failed).rejects.toThrow(what);
     await expect(failed).rejects.toThrow(CodecFailedError);
+  });
+
+  it('is heard of in both when one of payload and body fails at once and the other later', async () => {
+    const unheard: unknown[] = [];
+    const listen = (error: unknown): void => void unheard.push(error);
+    process.on('unhandledRejection', listen);
+    onTestFinished(() => void process.off('unhandledRejection', listen));
+    const fates = [() => Promise.reject(new Error('later')), () => JSON.parse('{') as Buffer];
+    const body = { kind: 'inline', bytes: Buffer.from('a') } as const;
+    for (const [first, second] of [fates, fates.toReversed()]) {
+      const encode: PayloadCodec['encode'] = (_bytes, { content }) =>
+        (content === 'payload' ? first?.() : second?.()) ?? Buffer.alloc(0);
+      const failed = Promise.resolve().then(() =>
+        encodeTask({ ...coded, body, codec: { ...aes, encode } }, defaultCodecLimits),
+      );
+      await expect(failed).rejects.toThrow(CodecFailedError);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(unheard).toEqual([]);
   });
 
   it('has a name that fits the wire', () => {

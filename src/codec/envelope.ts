@@ -72,8 +72,13 @@ function toCodedRecord(
     task.payloadParts === undefined
       ? encodeContent(codec, task, { content: 'payload', bytes: value })
       : value;
-  const bytes =
-    body?.kind === 'inline' ? encodeContent(codec, task, { content: 'body', bytes: body.bytes }) : undefined;
+  let bytes: Buffer | Promise<Buffer> | undefined;
+  try {
+    if (body?.kind === 'inline') bytes = encodeContent(codec, task, { content: 'body', bytes: body.bytes });
+  } catch (error) {
+    Promise.resolve(coded).catch(() => {}); // unheard, its failure would end the process
+    throw error;
+  }
   if (coded instanceof Promise || bytes instanceof Promise) {
     return Promise.all([coded, bytes]).then(([one, other]) =>
       toRecord(task, { ...payload, value: one }, limits, other),
