@@ -1,3 +1,4 @@
+import type { RecordFate } from './core/item.ts';
 import type { PartitionRoom } from './core/partition-room.ts';
 
 interface Held {
@@ -38,19 +39,14 @@ export class EmbeddedRoom implements PartitionRoom {
     return true;
   }
 
-  settled(
-    topic: string,
-    partition: number,
-    bytes: number,
-    outcome: { readonly offset: number } | 'absent' | 'unknown',
-  ): void {
+  settled(topic: string, partition: number, bytes: number, fate: RecordFate): void {
     const holding = this.#holding(topic, partition);
     holding.openBytes -= bytes;
-    if (outcome === 'absent') {
+    if (fate === 'absent') {
       this.#tell(topic, partition);
       return;
     }
-    const offset = outcome === 'unknown' ? undefined : outcome.offset;
+    const offset = fate === 'unknown' ? undefined : fate.offset;
     insert(holding.held, { offset, bytes });
     holding.heldBytes += bytes;
     // A worker may be done with a record before its producer hears of it.

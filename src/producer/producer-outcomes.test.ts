@@ -99,4 +99,41 @@ describe('outcomes', () => {
     await producer.add(task());
     expect(calls).toBe(2);
   });
+
+  it('tells whoever asks what became of a record, also when its caller has given up', async () => {
+    const world = setUp();
+    const { producer, appender, settle } = world;
+    await warm(world);
+    const fates: unknown[] = [];
+    const caller = new AbortController();
+    const calls = ['a', 'b', 'c', 'd'].map((id) =>
+      failureOf(
+        producer.add(
+          task({ id, laneKey: id, signal: caller.signal, onSettled: (fate) => fates.push([id, fate]) }),
+        ),
+      ),
+    );
+    await settle();
+    caller.abort(new Error('enough'));
+    expect(await Promise.all(calls)).toMatchObject(calls.map(() => ({ outcome: 'unknown' })));
+    expect(fates).toEqual([]);
+    const landed = { kind: 'appended', offset: 1, timestampMs: 0 } as const;
+    appender.calls[0]?.answer([landed, absent('transient'), unknown, { ...landed, offset: -1 }]);
+    await settle();
+    expect(fates).toEqual([
+      ['a', { offset: 1 }],
+      ['b', 'absent'],
+      ['c', 'unknown'],
+      ['d', 'unknown'],
+    ]);
+  });
+
+  it('tells of a record before it tells its caller', async () => {
+    const { producer, appender } = setUp();
+    const told: unknown[] = [];
+    appender.ackEverything();
+    const call = producer.add(task({ onSettled: (fate) => told.push(fate) }));
+    await call.then(({ offset }) => told.push(offset));
+    expect(told).toEqual([{ offset: 0 }, 0]);
+  });
 });

@@ -199,6 +199,9 @@ export class Producer {
         item.reject(failureToError(effect.failure, { id: item.id, type: item.type, topic, partition }));
         return;
       }
+      case 'settled':
+        effect.item.onSettled?.(effect.fate);
+        return;
       case 'flushed':
         effect.done();
     }

@@ -1,7 +1,7 @@
 import { payloadJson } from '../codec/body.ts';
 import { defaultCodecLimits } from '../codec/codec-limits.ts';
 import { checkFields } from '../codec/enqueue-fields.ts';
-import { encodeTask, type TaskToEncode } from '../codec/envelope.ts';
+import { encodeTask } from '../codec/envelope.ts';
 import type { BodyManifest } from '../codec/manifest.ts';
 import { MAX_DELAY_MS } from '../codec/not-before.ts';
 import type { PayloadCodec } from '../codec/payload-codec.ts';
@@ -20,6 +20,8 @@ import type { EnqueueRequest } from './enqueue-types.ts';
 /** A task that was checked and knows its key; not encoded yet. */
 export interface PreparedTask {
   readonly task: RegisteredTask;
+  /** What `upload` is given: of no other call, also of none under the same id. */
+  readonly call: NamedCall;
   readonly id: string;
   readonly key: string;
   readonly check: EnqueueCheck;
@@ -29,12 +31,14 @@ export interface PreparedTask {
   readonly encode: (task?: Encoding) => EncodedRecord | Promise<EncodedRecord>;
 }
 
-/** Writes content of a task to the parts topic. */
-export type UploadContent = (
-  task: { readonly id: string; readonly key: string },
-  content: Content,
-  signal: AbortSignal,
-) => Promise<BodyManifest>;
+/** A call of `enqueue`: its task's id and ordering key. */
+export interface NamedCall {
+  readonly id: string;
+  readonly key: string;
+}
+
+/** Writes content of a call's task to the parts topic. */
+export type UploadContent = (call: NamedCall, content: Content, signal: AbortSignal) => Promise<BodyManifest>;
 
 /** What tasks of a queue are prepared with. */
 export interface Preparing {
@@ -64,6 +68,7 @@ export function prepareTask(
   const body = givenBody(task, options.body);
   const check = checkForEnqueue(task, payload, id);
   const { key } = check;
+  const call: NamedCall = { id, key };
   const trace = activeTraceHeaders();
   const { version } = task;
   const encode = (encoding?: Encoding): EncodedRecord | Promise<EncodedRecord> => {
@@ -86,28 +91,32 @@ export function prepareTask(
     if (body === undefined && json.length <= defaultCodecLimits.compressAboveBytes)
       return encodeTask(fields, defaultCodecLimits);
     encoding?.holds(json.length);
-    const parts = partsUse(fields, encoding, upload);
+    const parts = partsUse({ notBeforeMs, encoding, upload: (...what) => upload(call, ...what) });
     return encodeLarge({ task: fields, body, parts });
   };
   body?.content.take();
-  return { task, id, key, check, body: body?.content, encode };
+  return { task, call, id, key, check, body: body?.content, encode };
 }
 
 const BODY_TO_BE = { kind: 'given' } as const;
 
-function partsUse(
-  task: Pick<TaskToEncode, 'id' | 'key' | 'notBeforeMs'>,
-  encoding: Encoding | undefined,
-  upload: UploadContent,
-): PartsUse {
+function partsUse({
+  notBeforeMs,
+  encoding,
+  upload,
+}: {
+  readonly notBeforeMs: number | undefined;
+  readonly encoding: Encoding | undefined;
+  readonly upload: (content: Content, signal: AbortSignal) => Promise<BodyManifest>;
+}): PartsUse {
   if (encoding === undefined) {
     const cure = `An outbox holds tasks of one record, with bodies of at most ${INLINE_BODY_BYTES} bytes. Enqueue it, or store what is large elsewhere and send a reference.`;
     return { kind: 'none', cure };
   }
   // A delayed record moves on in its log, where its parts cannot follow: they would be too old.
-  if (task.notBeforeMs !== undefined)
+  if (notBeforeMs !== undefined)
     return { kind: 'none', cure: 'A task with delayMs must fit one record: enqueue it when it is due.' };
-  return { kind: 'upload', upload: (content) => upload(task, content, encoding.signal) };
+  return { kind: 'upload', upload: (content) => upload(content, encoding.signal) };
 }
 
 /** A delayed task would hold up its key, so only those may be delayed that nothing waits for. */

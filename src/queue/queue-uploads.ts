@@ -3,12 +3,14 @@ import type { BodyManifest } from '../codec/manifest.ts';
 import type { PayloadStore } from '../codec/payload-store.ts';
 import { type ObjectPlace, objectKey } from '../codec/stored-object.ts';
 import { EnqueueError } from '../errors/enqueue-error.ts';
+import type { ProducerItem } from '../producer/core/item.ts';
 import type { UploadStore } from '../producer/upload/stored-upload.ts';
 import { UploadError } from '../producer/upload/upload-error.ts';
 import { EmbeddedParts } from './embedded-parts.ts';
 import type { Content } from './encode-large.ts';
 import type { Receipt } from './enqueue-types.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
+import type { NamedCall } from './prepare-task.ts';
 import type { ResolvedQueueOptions } from './queue-options.ts';
 import type { QueueTopics } from './queue-topics.ts';
 
@@ -40,13 +42,9 @@ export class QueueUploads {
     );
   }
 
-  async upload(
-    task: { readonly id: string; readonly key: string },
-    content: Content,
-    signal: AbortSignal,
-  ): Promise<BodyManifest> {
+  async upload(call: NamedCall, content: Content, signal: AbortSignal): Promise<BodyManifest> {
     const { maxBytes, topicId, ...place } = await this.#topics.partsPlaceFor(
-      task.key,
+      call.key,
       content.coding === undefined ? 0 : MAX_CODEC_OVERHEAD_BYTES,
     );
     const to = this.#uploadStore({ topicId, partition: place.partition });
@@ -54,15 +52,21 @@ export class QueueUploads {
     const job = { ...place, ...content, to, maxBodyBytes, timeoutMs: this.#timeoutMs, signal };
     const embedded = this.#embedded;
     if (embedded === undefined) return await this.#kafka.uploader.upload(job);
-    const at = { queuePartition: this.#topics.partitionFor(task.key), partition: place.partition };
-    if (embedded.hasUploaded(task.id)) {
+    if (embedded.hasUploaded(call)) {
       // It would wait for room that the first one has until the task is finished.
       const limitBytes = defaultCodecLimits.maxRecordBytes;
       const sizeBytes = Buffer.isBuffer(content.source) ? content.source.length : limitBytes + 1;
       throw new UploadError({ kind: 'too-large', sizeBytes, limitBytes });
     }
-    const onPart = (offset: number): void => embedded.appended(task.id, at, offset);
-    return await this.#kafka.uploader.upload({ ...job, onPart });
+    const { partition } = place;
+    embedded.begin(call, { queuePartition: this.#topics.partitionFor(call.key), partition });
+    const onLanded = (offset: number): void => embedded.landed(call, partition, offset);
+    try {
+      return await this.#kafka.uploader.upload({ ...job, onLanded });
+    } catch (error) {
+      embedded.failed(call);
+      throw error;
+    }
   }
 
   #uploadStore(at: Pick<ObjectPlace, 'topicId' | 'partition'>): UploadStore | undefined {
@@ -72,17 +76,36 @@ export class QueueUploads {
     return { store, keyOf: (marker, upload) => objectKey(place, marker, upload) };
   }
 
-  /** Sees what becomes of a task whose content may be uploaded. */
-  follow(id: string, receipt: Promise<Receipt>): void {
+  /** What is to be told of the record of a task whose content may be uploaded. */
+  onSettled(call: NamedCall): ProducerItem['onSettled'] {
     const embedded = this.#embedded;
-    if (embedded === undefined) return;
-    receipt.then(
-      ({ offset }) => embedded.enqueued(id, Number(offset)),
-      (error: unknown) => {
-        // One that may be in the log may need its parts.
-        if (!(error instanceof EnqueueError) || error.outcome === 'absent') embedded.failed(id);
-      },
-    );
+    if (embedded === undefined) return undefined;
+    return (fate) => {
+      if (fate === 'absent') embedded.failed(call);
+      else if (fate === 'unknown') void this.#settleUnknown(embedded, call);
+      else embedded.enqueued(call, fate.offset);
+    };
+  }
+
+  /** Sees what becomes of a task whose content may be uploaded. */
+  follow(call: NamedCall, receipt: Promise<Receipt>): void {
+    const embedded = this.#embedded;
+    // One that may be in the log may need its parts, until its record has settled.
+    receipt.catch((error: unknown) => {
+      if (!(error instanceof EnqueueError) || error.outcome === 'absent') embedded?.failed(call);
+    });
+  }
+
+  /** Nobody will say any more whether its record is in the log: it is finished with all that is there now. */
+  async #settleUnknown(embedded: EmbeddedParts, call: NamedCall): Promise<void> {
+    if (!embedded.hasUploaded(call)) return;
+    const place = { topic: this.#queue, partition: this.#topics.partitionFor(call.key) };
+    try {
+      const [log] = await (await this.#kafka.admin()).logEnds([place]);
+      if (log !== undefined) embedded.enqueued(call, log.end - 1);
+    } catch {
+      // Its parts keep their room: the cluster in this process has ended, or is about to.
+    }
   }
 
   /** A group's worker has finished everything below `frontier` in a partition of the queue. */

@@ -78,7 +78,7 @@ export class TaskQueue<T extends TaskMap> {
     this.#preparing = {
       registry: this.#registry,
       codec: resolved.codec,
-      upload: (task, content, signal) => this.#uploads.upload(task, content, signal),
+      upload: (call, content, signal) => this.#uploads.upload(call, content, signal),
     };
     this.#codecs = codecSet(resolved.codec, resolved.codecs);
     this.#topics = new QueueTopics(resolved, resolved.logger ?? stderrLogger);
@@ -299,7 +299,7 @@ export class TaskQueue<T extends TaskMap> {
     } catch (error) {
       return Promise.reject(error);
     }
-    const { task, id, key, check, body, encode } = prepared;
+    const { task, call, id, key, check, body, encode } = prepared;
     const { signal, timeoutMs } = request.options;
     const partition = this.#topics.partitionFor(key);
     const topics = this.#topics.ready({ id, type: task.type, topic: this.name, partition });
@@ -316,12 +316,13 @@ export class TaskQueue<T extends TaskMap> {
       encode,
       ready,
       upload: isUpload(body),
+      onSettled: this.#uploads.onSettled(call),
       signal: this.#bodies.signalFor(body, signal),
       timeoutMs: timeoutMs ?? (isUpload(body) ? this.#options.retention.uploadTimeoutMs : undefined),
     };
     const receipt = this.#add(item).then((appended) => receiptOf(id, appended));
     this.#bodies.follow(body, receipt);
-    this.#uploads.follow(id, receipt);
+    this.#uploads.follow(call, receipt);
     return receipt;
   }
 

@@ -1,5 +1,5 @@
 import type { KafkaFailure, OutgoingRecord } from '../../kafka/port.ts';
-import type { Item, Stage } from './item.ts';
+import type { Item, RecordFate, Stage } from './item.ts';
 import type { PartitionLine } from './partition-line.ts';
 
 /** Tasks that go to the appender together; a `RecordBatch` as it stands. */
@@ -39,5 +39,7 @@ export type Effect =
   | { readonly kind: 'cancel'; readonly item: Item }
   | { readonly kind: 'resolve'; readonly item: Item; readonly offset: number; readonly timestampMs: number }
   | { readonly kind: 'reject'; readonly item: Item; readonly failure: Failure }
+  /** Somebody wants to hear what became of its record. */
+  | { readonly kind: 'settled'; readonly item: Item; readonly fate: RecordFate }
   /** Everything before a flush is answered. */
   | { readonly kind: 'flushed'; readonly done: () => void };

@@ -30,6 +30,9 @@ export interface Appended {
   readonly timestampMs: number;
 }
 
+/** What became of a record that was handed over. */
+export type RecordFate = { readonly offset: number } | 'absent' | 'unknown';
+
 /**
  * Where a task stands. Only `handed` tasks may be in the log; in every other stage a task is surely not there.
  *
@@ -83,6 +86,11 @@ export interface ProducerItem {
   /** Validation that takes a while; a rejection is what the caller gets. */
   readonly ready?: Promise<void> | undefined;
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Called when what became of its record is known, before its caller is told, or long after: one that has given up was told
+   * `unknown`. Not called for what came back absent while its caller waits.
+   */
+  readonly onSettled?: ((fate: RecordFate) => void) | undefined;
   /** How long the caller waits. Default: the producer's `deliveryTimeoutMs`. */
   readonly timeoutMs?: number | undefined;
 }
@@ -102,6 +110,7 @@ export class Item implements Encoding {
   readonly cohort: FlushCohort;
   readonly resolve: (appended: Appended) => void;
   readonly reject: (error: unknown) => void;
+  readonly onSettled: ((fate: RecordFate) => void) | undefined;
   /** Dropped once called, so that a payload is not kept beside its record. */
   encode: ((task: Encoding) => EncodedRecord | Promise<EncodedRecord>) | undefined;
   /** False while an asynchronous validation runs. */
@@ -153,6 +162,7 @@ export class Item implements Encoding {
     this.cohort = place.cohort;
     this.resolve = caller.resolve;
     this.reject = caller.reject;
+    this.onSettled = given.onSettled;
     this.encode = given.encode;
     this.validated = given.ready === undefined;
     this.bytes = given.sizeBytes;

@@ -1,6 +1,6 @@
 import type { AppendResult, KafkaFailure, KafkaFailureKind, RecordOutcome } from '../../kafka/port.ts';
 import type { Batch } from './effects.ts';
-import type { Item } from './item.ts';
+import type { Item, RecordFate } from './item.ts';
 import type { PartitionLine } from './partition-line.ts';
 import { confirm, drop, failFollowers, type ProducerState, refuse } from './producer-state.ts';
 
@@ -41,6 +41,7 @@ function settle(state: ProducerState, item: Item, outcome: RecordOutcome, incarn
   const { lane } = item;
   const { line } = lane;
   if (outcome.kind === 'absent') {
+    if (item.answered) tell(state, item, 'absent');
     state.partitionRoom?.settled(line.topic, line.partition, item.bytes, 'absent');
     settleAbsent(state, item, outcome.failure);
     return;
@@ -51,15 +52,21 @@ function settle(state: ProducerState, item: Item, outcome: RecordOutcome, incarn
     line.warmIn = incarnation;
     line.lastAckMs = state.nowMs;
     line.failuresInRow = 0;
+    tell(state, item, { offset: outcome.offset });
     if (isVoid(item, outcome.timestampMs)) refuse(state, item, { kind: 'void' });
     else confirm(state, item, outcome);
   } else {
     state.partitionRoom?.settled(line.topic, line.partition, item.bytes, 'unknown');
     line.warmIn = undefined;
+    tell(state, item, 'unknown');
     refuse(state, item, { kind: 'unconfirmed', failure: outcome.failure });
     failFollowers(state, item);
   }
   drop(state, item);
+}
+
+function tell(state: ProducerState, item: Item, fate: RecordFate): void {
+  if (item.onSettled !== undefined) state.effects.push({ kind: 'settled', item, fate });
 }
 
 function isVoid({ voidAfterMs }: Item, appendedAtMs: number): boolean {

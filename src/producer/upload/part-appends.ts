@@ -4,7 +4,7 @@ import type { AppendPart } from './uploader.ts';
 
 /** Appends parts by the process's producer, each upload in a lane of its own. */
 export function partAppends(producer: Producer): AppendPart {
-  return (record, { topic, partition, upload, timeoutMs, signal }) => {
+  return (record, { topic, partition, upload, timeoutMs, signal, onLanded }) => {
     const bytes = record.value.length + PART_OVERHEAD_BYTES;
     return producer.add({
       topic,
@@ -17,6 +17,7 @@ export function partAppends(producer: Producer): AppendPart {
       urgent: true,
       part: true,
       encode: () => ({ record, bytes }),
+      onSettled: onLanded && ((fate) => typeof fate === 'object' && onLanded(fate.offset)),
       signal,
       timeoutMs,
     });

@@ -172,9 +172,9 @@ export class Upload {
 
   #append(index: number, record: OutgoingRecord): void {
     const { id, append, underWay, buffers } = this.#deps;
-    const { topic, partition, timeoutMs } = this.#job;
+    const { topic, partition, timeoutMs, onLanded } = this.#job;
     const { signal } = this.#failing;
-    const sent = append(record, { topic, partition, upload: id, timeoutMs, signal })
+    const sent = append(record, { topic, partition, upload: id, timeoutMs, signal, onLanded })
       .then(
         (appended) => {
           // Only now: until it is durable it may be sent again.
@@ -192,7 +192,6 @@ export class Upload {
 
   /** Answers to parts that are on their way together may come in any order. */
   #appended(index: number, appended: Appended): void {
-    this.#job.onPart?.(appended.offset);
     if (index === 0) this.#first = appended;
     if (appended.offset > (this.#last?.offset ?? -1)) this.#last = appended;
     const firstAtMs = this.#first?.timestampMs ?? appended.timestampMs;

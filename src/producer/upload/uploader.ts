@@ -22,6 +22,8 @@ export interface PartPlace {
   readonly timeoutMs: number;
   /** Aborts when the upload has failed. */
   readonly signal: AbortSignal;
+  /** Called with its offset once it is in the log, whether anybody waits for it then or not. */
+  readonly onLanded?: ((offset: number) => void) | undefined;
 }
 
 /** Appends one part. Parts of one upload reach the log in the order of the calls. */
@@ -71,8 +73,8 @@ export interface UploadJob {
   readonly signal: AbortSignal;
   /** Its parts go into an object there, and only their marker to the topic. Default: the topic. */
   readonly to?: UploadStore | undefined;
-  /** Called with the offset of each part that is in the log. */
-  readonly onPart?: ((offset: number) => void) | undefined;
+  /** Called with the offset of each of its records that comes into the log, also when the upload has failed by then. */
+  readonly onLanded?: ((offset: number) => void) | undefined;
 }
 
 /**

@@ -143,7 +143,7 @@ export class World {
       for (const effect of effects) {
         if (effect.kind === 'flushed') effect.done();
         else if (effect.kind === 'encode') this.#encode(effect.item);
-        else if (effect.kind !== 'cancel') this.#hear(effect);
+        else if (effect.kind === 'resolve' || effect.kind === 'reject') this.#hear(effect);
       }
     }
   }
