@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { scenarioOf } from '../../test/simulation/scenario.ts';
 import { simulate } from '../../test/simulation/simulate.ts';
-import { CrashWorld } from '../../test/support/crash-world.ts';
+import { CrashWorld } from '../../test/support/crash-world/crash-world.ts';
 
 /** Short simulations, a schedule a test. They run last, on what all other tests have let live. */
 const SCHEDULES = 30;
@@ -31,8 +31,8 @@ describe('processes that die', () => {
         config: { suspectsAtOnce: 1 + (seed % 5), concurrency: 2 + (seed % 7) },
       });
       world.run(200_000);
-      expect(world.violations).toEqual([]);
-      expect(Math.max(0, ...world.crashesOf.values())).toBeLessThanOrEqual(3);
+      expect(world.rules.violations).toEqual([]);
+      expect(Math.max(0, ...world.rules.crashesOf.values())).toBeLessThanOrEqual(3);
     });
   }
 });

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { type CrashPlan, CrashWorld } from '../../../test/support/crash-world.ts';
+import type { CrashPlan } from '../../../test/support/crash-world/crash-plan.ts';
+import { CrashWorld } from '../../../test/support/crash-world/crash-world.ts';
 
 function planOf(seed: number): CrashPlan {
   return {
@@ -20,9 +21,9 @@ it('processes that die and are killed: who kills is given up after three crashes
   for (let seed = 1; seed <= 60; seed += 1) {
     const world = new CrashWorld(planOf(seed));
     world.run(200_000);
-    expect(world.violations, `seed ${seed}`).toEqual([]);
-    expect(Math.max(0, ...world.crashesOf.values()), `seed ${seed}`).toBeLessThanOrEqual(3);
-    crashes += world.crashes;
+    expect(world.rules.violations, `seed ${seed}`).toEqual([]);
+    expect(Math.max(0, ...world.rules.crashesOf.values()), `seed ${seed}`).toBeLessThanOrEqual(3);
+    crashes += world.rules.crashes;
   }
   // A world in which nobody died would prove nothing.
   expect(crashes).toBeGreaterThan(100);
