@@ -1,15 +1,15 @@
 /** TLS towards the brokers. PEM texts, not file names. */
 export interface TlsOptions {
   /** Trusted certificate authorities, PEM. Default: those of the system. Kafka: ssl.truststore. */
-  readonly ca?: string | Buffer | readonly (string | Buffer)[];
+  readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
   /** Client certificate for mTLS, PEM. Kafka: ssl.keystore. */
-  readonly cert?: string | Buffer;
+  readonly cert?: string | Buffer | undefined;
   /** The certificate's private key, PEM. */
-  readonly key?: string | Buffer;
+  readonly key?: string | Buffer | undefined;
   /** The private key's pass phrase. */
-  readonly passphrase?: string;
+  readonly passphrase?: string | undefined;
   /** Whether the broker's certificate must be valid and match its host. Default true. Turn it off only in tests. */
-  readonly rejectUnauthorized?: boolean;
+  readonly rejectUnauthorized?: boolean | undefined;
 }
 
 /** A token for OAUTHBEARER. */
