@@ -103,6 +103,7 @@ export class Purger {
     if (brokerNowMs === undefined || partitions.length === 0) {
       this.#report([], [], startedMs);
       this.#reportAlarms([], startedMs);
+      this.#tellRefused([], startedMs);
       return;
     }
     try {
@@ -123,10 +124,7 @@ export class Purger {
       const due = this.#pins.due(found.pinned, startedMs);
       this.#report(found.pinned, due.length === 0 ? [] : await found.describe(due), startedMs);
       this.#reportAlarms(found.alarms, startedMs);
-      this.#tellRefused(
-        [...this.#restingUntilMs.values()].map(({ refusal }) => refusal),
-        startedMs,
-      );
+      this.#tellRefused(this.#refusedLately(startedMs), startedMs);
     } catch (error) {
       if (this.#stopped) return;
       const failure = failureOf(error);
@@ -169,11 +167,14 @@ export class Purger {
   }
 
   #isResting(topic: string, nowMs: number): boolean {
-    const resting = this.#restingUntilMs.get(topic);
-    if (resting === undefined) return false;
-    if (nowMs < resting.untilMs) return true;
-    this.#restingUntilMs.delete(topic);
-    return false;
+    return nowMs < (this.#restingUntilMs.get(topic)?.untilMs ?? Number.NEGATIVE_INFINITY);
+  }
+
+  /** Of what was refused longer ago, and has nothing to delete since, nobody knows whether it may go now. */
+  #refusedLately(nowMs: number): readonly RetentionRefusal[] {
+    return [...this.#restingUntilMs.values()]
+      .filter(({ untilMs }) => nowMs < untilMs)
+      .map(({ refusal }) => refusal);
   }
 }
 
