@@ -1,4 +1,5 @@
 import type { Clock } from '../clock/clock.ts';
+import { pause } from '../clock/pause.ts';
 import { BodyUnreadableError, type PartsLostError } from '../errors/body-errors.ts';
 import { isStoreError, PayloadStoreError } from '../errors/store-errors.ts';
 import type { IncomingRecord } from '../kafka/port.ts';
@@ -111,7 +112,7 @@ export class StoredSource {
         if (isStoreError(error, 'missing')) throw this.#lost('the object is not there');
         if (isStoreError(error, 'denied')) throw error;
         if (clock.monotonicMs() + pauseMs >= endMs) throw this.#unreadable(error);
-        await this.#pause(pauseMs);
+        await pause({ clock, ms: pauseMs, signal: this.#closing.signal });
         this.#throwIfClosed();
       }
     }
@@ -146,19 +147,6 @@ export class StoredSource {
     this.#connection.abort(over);
     this.#connection = new AbortController();
     void reading?.return?.().catch(() => {});
-  }
-
-  #pause(ms: number): Promise<void> {
-    const { signal } = this.#closing;
-    return new Promise((resolve) => {
-      const end = (): void => {
-        timer.clear();
-        signal.removeEventListener('abort', end);
-        resolve();
-      };
-      const timer = this.#deps.clock.setTimer(ms, end);
-      signal.addEventListener('abort', end, { once: true });
-    });
   }
 
   #lost(reason: string): PartsLostError {

@@ -1,10 +1,10 @@
 import type { Clock } from '../clock/clock.ts';
+import { pause } from '../clock/pause.ts';
 import { TopicUnreadableError } from '../errors/parked-errors.ts';
 import type { JournalEntry, JournalHistory } from '../journal/journal.ts';
 import { JournalFold } from '../journal/journal-fold.ts';
 import type { IncomingRecord, LogEnds, Reader, TopicPartition } from '../kafka/port.ts';
 import { HoldBook } from './hold-book.ts';
-import { pause } from './pause.ts';
 import { RecordStream } from './record-stream.ts';
 
 /** A read that brings nothing for so long has failed. */

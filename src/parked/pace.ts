@@ -1,5 +1,5 @@
 import type { Clock } from '../clock/clock.ts';
-import { pause } from './pause.ts';
+import { pause } from '../clock/pause.ts';
 
 /** How many commands are sent at once, and the rest in between. */
 export interface Pace {

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock/clock.ts';
+import { pause } from '../clock/pause.ts';
 import type { IncomingRecord, Reader } from '../kafka/port.ts';
-import { pause } from './pause.ts';
 
 /** Records of a reader one batch after another, for one caller who can wait for them. */
 export class RecordStream {

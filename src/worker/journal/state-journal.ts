@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock/clock.ts';
+import { pause } from '../../clock/pause.ts';
 import { GroupsFold, type NeededMark } from '../../journal/groups-fold.ts';
 import type { JournalEntry, JournalHistory, WrittenEntry } from '../../journal/journal.ts';
 import { encodeEntry } from '../../journal/journal-entry.ts';
@@ -177,20 +178,9 @@ export class StateJournal {
       if (this.#closed || starts !== this.#starts || this.#clock.monotonicMs() >= deadlineMs) {
         throw new Error(`the state topic '${this.#topic}' could not be read up to offset ${offset}`);
       }
-      await this.#nextProgress(deadlineMs);
+      const ms = deadlineMs - this.#clock.monotonicMs();
+      await pause({ clock: this.#clock, ms, wakers: this.#waiting });
     }
-  }
-
-  #nextProgress(deadlineMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        timer.clear();
-        this.#waiting.delete(wake);
-        resolve();
-      };
-      const timer = this.#clock.setTimer(deadlineMs - this.#clock.monotonicMs(), wake);
-      this.#waiting.add(wake);
-    });
   }
 
   #wake(): void {

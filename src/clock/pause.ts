@@ -1,4 +1,4 @@
-import type { Clock } from '../clock/clock.ts';
+import type { Clock } from './clock.ts';
 
 /** Resolves after a time, when the signal is aborted, or when the function is called that it puts among `wakers`. */
 export function pause({
@@ -9,19 +9,19 @@ export function pause({
 }: {
   readonly clock: Clock;
   readonly ms: number;
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal;
   readonly wakers?: Set<() => void>;
 }): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {
       timer.clear();
-      signal.removeEventListener('abort', end);
+      signal?.removeEventListener('abort', end);
       wakers?.delete(end);
       resolve();
     };
     const timer = clock.setTimer(ms, end);
-    signal.addEventListener('abort', end);
+    signal?.addEventListener('abort', end);
     wakers?.add(end);
-    if (signal.aborted) end();
+    if (signal?.aborted === true) end();
   });
 }
