@@ -1,17 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import {
-  connectKafka,
-  defineTask,
-  type Kafka,
-  silentLogger,
-  TaskQueue,
-  type Worker,
-  type WorkerEvents,
-} from 'keylane';
+import { connectKafka, defineTask, type Kafka, silentLogger, TaskQueue, type Worker } from 'keylane';
 import { afterAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { clusterAdmin } from '../faults/cluster-admin.ts';
 import { kafkaBrokers } from '../support/kafka/shared.ts';
+import { next } from '../support/queue-rig.ts';
 
 const tasks = {
   work: defineTask({
@@ -48,20 +41,6 @@ async function end(...processes: readonly Process[]): Promise<void> {
     await queue.close();
     await kafka.close();
   }
-}
-
-function next<K extends keyof WorkerEvents>(
-  worker: Worker,
-  name: K,
-  fits: (event: WorkerEvents[K]) => boolean = () => true,
-): Promise<WorkerEvents[K]> {
-  return new Promise((resolve) => {
-    const off = worker.on(name, (event) => {
-      if (!fits(event)) return;
-      off();
-      resolve(event);
-    });
-  });
 }
 
 /** A key in each partition. */

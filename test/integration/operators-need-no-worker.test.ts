@@ -1,32 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import {
-  connectKafka,
-  defineTask,
-  ParkError,
-  type ParkedTask,
-  silentLogger,
-  TaskQueue,
-  type Worker,
-  type WorkerEvents,
-} from 'keylane';
+import { connectKafka, defineTask, ParkError, type ParkedTask, silentLogger, TaskQueue } from 'keylane';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { kafkaBrokers } from '../support/kafka/shared.ts';
+import { many } from '../support/queue-rig.ts';
 
 const tasks = {
   work: defineTask({ schema: z.object({ key: z.string(), n: z.number() }), key: ({ key }) => key }),
 };
 const KEYS = 300;
-
-function many<K extends keyof WorkerEvents>(worker: Worker, name: K, count: number): Promise<void> {
-  return new Promise((resolve) => {
-    let left = count;
-    worker.on(name, () => {
-      left -= 1;
-      if (left === 0) resolve();
-    });
-  });
-}
 
 it('a process without a worker sees what is parked and held, and commands the group', async () => {
   const name = `operators-${randomUUID()}`;

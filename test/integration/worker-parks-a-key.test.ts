@@ -1,17 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import {
-  connectKafka,
-  defineTask,
-  type Kafka,
-  ParkError,
-  silentLogger,
-  TaskQueue,
-  type Worker,
-  type WorkerEvents,
-} from 'keylane';
+import { connectKafka, defineTask, type Kafka, ParkError, silentLogger, TaskQueue } from 'keylane';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { kafkaBrokers } from '../support/kafka/shared.ts';
+import { next } from '../support/queue-rig.ts';
 
 const tasks = {
   work: defineTask({
@@ -27,20 +19,6 @@ function newProcess(name: string): { kafka: Kafka; queue: TaskQueue<typeof tasks
   const kafka = connectKafka({ brokers: kafkaBrokers() });
   const queue = new TaskQueue({ name, tasks, kafka, topic: { partitions: 1 }, logger: silentLogger });
   return { kafka, queue };
-}
-
-function next<K extends keyof WorkerEvents>(
-  worker: Worker,
-  name: K,
-  fits: (event: WorkerEvents[K]) => boolean = () => true,
-): Promise<WorkerEvents[K]> {
-  return new Promise((resolve) => {
-    const off = worker.on(name, (event) => {
-      if (!fits(event)) return;
-      off();
-      resolve(event);
-    });
-  });
 }
 
 it('a poison task parks its key whole; a later worker redrives it in order while more of it is enqueued', async () => {
