@@ -189,6 +189,11 @@ export type MembershipEvent =
   | { readonly kind: 'revoked'; readonly partitions: readonly TopicPartition[]; readonly answer: () => void }
   /** The member has lost these already; commits are refused. Already answered. */
   | { readonly kind: 'lost'; readonly partitions: readonly TopicPartition[] }
+  /**
+   * An answer of the brokers did not come in time, and what it said is not said again (see {@link Admin.groupMembers}): it
+   * may have given the member partitions, or have asked for some back.
+   */
+  | { readonly kind: 'unheard' }
   /** Something the member meets; it goes on by itself unless `fatal`. */
   | { readonly kind: 'problem'; readonly failure: KafkaFailure; readonly fatal: boolean };
 
@@ -241,6 +246,14 @@ export interface TopicDescription {
 
 /** Values as Kafka writes them, by config name. */
 export type ConfigMap = ReadonlyMap<string, string>;
+
+/** What the coordinator of a KIP-848 group believes of one of its members. */
+export interface GroupMember {
+  /** Nobody else is given these: the member was told that it owns them, and has not given them up. */
+  readonly owns: readonly TopicPartition[];
+  /** What it is to own in the end: it was asked to give up the others of those it owns. */
+  readonly shouldOwn: readonly TopicPartition[];
+}
 
 export interface TopicSpec {
   readonly name: string;
@@ -332,6 +345,8 @@ export interface Admin {
   logSizes(partitions: readonly TopicPartition[]): Promise<ReadonlyMap<string, number>>;
   /** What lives under this group name; `none` when no such group. */
   groupProtocol(group: string): Promise<GroupProtocol | 'none'>;
+  /** The members of a KIP-848 group; none when no such group. Kafka: ConsumerGroupDescribe (members may ask for it). */
+  groupMembers(group: string): Promise<readonly GroupMember[]>;
   /** Whether the brokers offer KIP-848 groups. */
   offersConsumerProtocol(): Promise<boolean>;
   close(): Promise<void>;

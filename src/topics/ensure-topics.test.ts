@@ -58,6 +58,7 @@ class FakeCluster {
     committedOffsets: notAsked,
     logSizes: notAsked,
     groupProtocol: () => Promise.resolve('none'),
+    groupMembers: () => Promise.resolve([]),
     offersConsumerProtocol: () => Promise.resolve(true),
     close: () => Promise.resolve(),
   };

@@ -9,6 +9,7 @@ import { WorkerCore } from './core/worker-core.ts';
 import { coreConfig } from './core-config.ts';
 import { StateJournal } from './journal/state-journal.ts';
 import { ObjectPurge } from './object-purge.ts';
+import { openMembership } from './open-membership.ts';
 import { logEnds, openParking } from './open-parking.ts';
 import type { ParkingIo } from './parking-io.ts';
 import { PartitionHooks } from './partition-hooks.ts';
@@ -110,16 +111,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     onEntry: (entry) => engine.onJournalEntry(entry),
     onBroken: (error) => engine.break(error),
   });
-  const membership = driver.membership({
-    group,
-    topics: [topic],
-    protocol,
-    sessionTimeoutMs: options.rebalance.detectFailureMs,
-    // The brokers' patience must outlast a drain, its last commit and a stall or two.
-    maxPollIntervalMs: Math.max(300_000, options.rebalance.drainMs * 2 + 60_000),
-    staticMemberId: options.rebalance.staticMemberId,
-    rackId: options.rebalance.rackId,
-  });
+  const membership = openMembership({ deps, options, group, topic, driver, protocol, events });
   const tail = new TailFeed({
     reader: tailReader,
     topic,

@@ -226,6 +226,11 @@ export interface WorkerEvents {
   'retention-refused': RetentionRefusal;
   /** Half of the time is over after which Kafka deletes an unfinished task. Told again like `retention-pinned`. */
   'retention-alarm': RetentionAlarm;
+  /**
+   * The group's coordinator believes the worker to own something else than it was told: an answer got lost. The worker hands
+   * over all it has and joins again.
+   */
+  rejoining: { readonly group: string; readonly difference: string };
   /** Something Kafka said that keylane deals with by itself. */
   problem: { readonly failure: KafkaFailure };
   /** The process stood still; nothing starts before the group has acknowledged a new commit. */

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { many, next, QueueRig, Signal } from '../../test/support/queue-rig.ts';
 import { watchedDriver } from '../../test/support/watched-driver.ts';
+import { ManualClock } from '../clock/manual-clock.ts';
+import type { WorkerEvents } from './worker-events.ts';
 
 describe('several workers', () => {
   it('of one group in one process share the work: every task once', async () => {
@@ -57,6 +59,42 @@ describe('several workers', () => {
     expect(seen).toHaveLength(400);
   });
 });
+
+it('a worker that did not hear what it owns leaves, joins again and works on it', async () => {
+  const four = { topic: { partitions: 4 } };
+  await using rig = new QueueRig(four);
+  const clock = new ManualClock();
+  const finished = new Set<string>();
+  const handle = ({ key }: { key: string }): void => void finished.add(key);
+  const first = rig.worker(handle, {}, rig.open(rig.connect(undefined, clock), four));
+  const shared = next(first, 'partitions-released');
+  const told: WorkerEvents['rejoining'][] = [];
+  first.on('rejoining', (event) => told.push(event));
+  await timePasses(clock, Promise.all([many(first, 'partition-started', 4), first.start()]));
+  const second = rig.worker(handle, {}, rig.open(rig.connect(), four));
+  const taken = many(second, 'partition-started', 2);
+  await second.start();
+  await timePasses(clock, Promise.all([shared, taken]));
+  rig.cluster.faults.loseAssignment('assigned');
+  await second.stop();
+  const keys = Array.from({ length: 40 }, (_, n) => `key ${n}`);
+  await rig.enqueue(...keys);
+  for (let i = 0; i < 100 && finished.size < keys.length; i += 1) await clock.advance(1_000);
+  expect(finished.size).toBe(keys.length);
+  expect(told).toEqual([{ group: 'q', difference: expect.stringMatching(/^was not told that it owns q\//) }]);
+  expect(first.health().partitions).toHaveLength(4);
+  await timePasses(clock, first.stop());
+});
+
+/** Moves time on until that is so. */
+async function timePasses<T>(clock: ManualClock, until: Promise<T>): Promise<T> {
+  let isOver = false;
+  const over = until.finally(() => {
+    isOver = true;
+  });
+  while (!isOver) await clock.advance(25);
+  return over;
+}
 
 describe('partitions that are taken away', () => {
   it('abort their handlers, whose end no longer counts', async () => {

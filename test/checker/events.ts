@@ -100,6 +100,8 @@ export type WorkerEvent =
       readonly computedMs: number;
     }
   | { readonly event: 'outage'; readonly began: boolean }
+  /** The worker did not hear what it owns, and joins its group again. */
+  | { readonly event: 'rejoining'; readonly difference: string }
   /** Written as the handler's first act. */
   | ({ readonly event: 'task-started'; readonly attempt: number } & RunPlace)
   /** Written as the handler's last act, with the print of what it was given. */

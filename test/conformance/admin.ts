@@ -182,6 +182,44 @@ function describeGroups({ bench, can }: Subject): void {
       },
     );
 
+    it('knows what the members of a KIP-848 group own and should own', async (t) => {
+      const b = bench(t);
+      const admin = await b.admin();
+      const group = {
+        group: `group-${randomUUID()}`,
+        topics: [await b.topic()],
+        protocol: 'consumer' as const,
+      };
+      const shares = async () =>
+        (await admin.groupMembers(group.group))
+          .map(({ owns, shouldOwn }) => [owns.length, shouldOwn.length])
+          .sort(([a = 0], [c = 0]) => c - a);
+      expect(await shares()).toEqual([]);
+      const first = await b.joinedMember(group);
+      await b.until(() => first.owned.size === PARTITIONS, 'the first member owned everything');
+      const [alone] = await admin.groupMembers(group.group);
+      expect(new Set(alone?.owns.map(({ partition }) => partition))).toEqual(first.owned);
+      first.answersAtOnce = false;
+      const second = await b.joinedMember(group);
+      await b.until(() => first.unanswered.length > 0, 'the first member was asked for half');
+      await b.until(async () => (await shares()).length === 2, 'the coordinator knew both');
+      expect(await shares()).toEqual([
+        [PARTITIONS, PARTITIONS / 2],
+        [0, PARTITIONS / 2],
+      ]);
+      first.answer();
+      await b.until(() => second.owned.size === PARTITIONS / 2, 'the second member owned half');
+    });
+
+    it('knows no members of groups of the other kind', async (t) => {
+      const b = bench(t);
+      const admin = await b.admin();
+      const group = `group-${randomUUID()}`;
+      const member = await b.joinedMember({ group, topics: [await b.topic()], protocol: 'classic' });
+      await b.until(() => member.owned.size === PARTITIONS, 'the member owned everything');
+      expect(await admin.groupMembers(group)).toEqual([]);
+    });
+
     it('says consumer of a group of both kinds, as long as it has members of that kind', async (t) => {
       const b = bench(t);
       const admin = await b.admin();
@@ -199,6 +237,7 @@ function describeGroups({ bench, can }: Subject): void {
     it('says that group protocols are not to be had', async (t) => {
       const admin = await bench(t).admin();
       await expect(admin.groupProtocol('group')).rejects.toMatchObject(unsupported);
+      await expect(admin.groupMembers('group')).rejects.toMatchObject(unsupported);
     });
   }
 }

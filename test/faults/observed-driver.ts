@@ -9,11 +9,13 @@ import { readThrough } from './read-through.ts';
  * it is really sent, and every acknowledgement. Nothing here asks the engine what it believes.
  */
 export function observedDriver(driver: KafkaDriver, log: EventLog): KafkaDriver {
+  // Of the process: a worker that joins its group again does so as another member.
+  const commits = { last: 0 };
   return {
     embedded: driver.embedded,
     appender: () => driver.appender(),
     reader: async (options) => countedReader(await driver.reader(options)),
-    membership: (options) => observedMembership(driver.membership(options), log),
+    membership: (options) => observedMembership(driver.membership(options), log, commits),
     admin: () => driver.admin(),
     close: () => driver.close(),
   };
@@ -33,13 +35,12 @@ function countedReader(reader: Reader): Reader {
   });
 }
 
-function observedMembership(membership: Membership, log: EventLog): Membership {
-  let commits = 0;
+function observedMembership(membership: Membership, log: EventLog, commits: { last: number }): Membership {
   return {
     join: (listener) => membership.join((event) => listener(observedEvent(event, log))),
     async commit(offsets) {
-      commits += 1;
-      const commit = commits;
+      commits.last += 1;
+      const commit = commits.last;
       log.write({ event: 'commit-sent', commit, claims: offsets.map(claimOf) });
       const outcomes = await membership.commit(offsets);
       for (const { partition, failure } of outcomes) {
@@ -61,7 +62,7 @@ function observedMembership(membership: Membership, log: EventLog): Membership {
 }
 
 function observedEvent(event: MembershipEvent, log: EventLog): MembershipEvent {
-  if (event.kind === 'problem') return event;
+  if (event.kind === 'problem' || event.kind === 'unheard') return event;
   const partitions = event.partitions.map((p) => p.partition);
   if (partitions.length === 0) return event;
   if (event.kind === 'assigned') log.write({ event: 'assigned', partitions });

@@ -91,6 +91,7 @@ function observe(observed: Worker): void {
     log.write({ event: 'task-void', id, partition, offset: Number(offset) }),
   );
   observed.on('data-loss', ({ id, error }) => fail(`parts of ${id} are lost`, error));
+  observed.on('rejoining', ({ difference }) => log.write({ event: 'rejoining', difference }));
   observed.on('outage-began', () => log.write({ event: 'outage', began: true }));
   observed.on('outage-ended', () => log.write({ event: 'outage', began: false }));
   observed.on('key-held', ({ key, reason, error }) => fail(`key ${key} is held for ${reason}`, error));

@@ -284,6 +284,7 @@ describe('a principal without rights', () => {
       committedOffsets: (group, partitions) => nobody.committedOffsets(group, partitions),
       logSizes: (partitions) => nobody.logSizes(partitions),
       groupProtocol: (group) => nobody.groupProtocol(group),
+      groupMembers: (group) => nobody.groupMembers(group),
       offersConsumerProtocol: () => nobody.offersConsumerProtocol(),
       close: () => nobody.close(),
     };

@@ -26,6 +26,7 @@ export class ClientEvents {
   #fatalReason: string | undefined;
   #closed = false;
   #listener: (failure: KafkaFailure) => void = () => {};
+  #onUnanswered: () => void = () => {};
   readonly #toldAtMs = new Map<KafkaFailureKind, number>();
 
   constructor(client: NativeClient) {
@@ -49,6 +50,11 @@ export class ClientEvents {
     this.#listener = listener;
   }
 
+  /** One listener: called when the client has given up waiting for an answer. It may do so several times for one. */
+  onUnanswered(listener: () => void): void {
+    this.#onUnanswered = listener;
+  }
+
   /** Tells the listener, unless the client is being disconnected or the same kind was told a moment ago. */
   tell(failure: KafkaFailure): void {
     if (this.#closed) return;
@@ -67,6 +73,7 @@ export class ClientEvents {
   }
 
   #onLog({ severity, fac, message }: NativeLogLine): void {
+    if (fac === 'REQTMOUT' && !this.#closed) this.#onUnanswered();
     // A broker that hangs up is logged as a mere notice, with the likely cause.
     if (severity > ERROR_SEVERITY && fac !== 'FAIL') return;
     const text = message.replace(/^\[thrd:[^\]]*\]: /, '');

@@ -68,6 +68,10 @@ export class EmbeddedAdmin implements Admin {
     return unsupported('ask what is left of a leader');
   }
 
+  groupMembers(group: string): Promise<never> {
+    return unsupported(`describe group ${group}`);
+  }
+
   deleteRecords(): Promise<never> {
     return unsupported('delete records');
   }

@@ -88,6 +88,7 @@ export class ConfluentMembership implements Membership {
     this.#consumer = consumer;
     consumer.client.setDefaultConsumeTimeout(0);
     consumer.events.onFailure((failure) => this.#problem(failure));
+    if (this.#options.protocol === 'consumer') consumer.events.onUnanswered(() => this.#unheard());
     if (this.#state !== 'joining') return;
     try {
       consumer.client.subscribe(this.#options.topics);
@@ -298,6 +299,14 @@ export class ConfluentMembership implements Membership {
     this.#rebalancing = true;
     this.#consumer?.client.incrementalUnassign(partitions);
     this.#changed();
+  }
+
+  /**
+   * A KIP-848 coordinator tells a member what to own once, with the answer to a heartbeat, and again only to one that asks
+   * for everything. After an answer that took longer than the heartbeat interval the client does not ask.
+   */
+  #unheard(): void {
+    if (this.#state === 'member') this.#listener({ kind: 'unheard' });
   }
 
   #problem(failure: KafkaFailure): void {

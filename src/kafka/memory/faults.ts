@@ -65,6 +65,7 @@ export type AdminCall = Exclude<keyof Admin, 'close'>;
 export class Faults {
   readonly #append: Armed<AppendFault>[] = [];
   readonly #commit: Armed<Fault>[] = [];
+  readonly #assignment: { readonly kind: 'assigned' | 'revoked'; readonly place: FaultPlace }[] = [];
   readonly #deletion: { readonly failure: KafkaFailure; readonly place: FaultPlace }[] = [];
   readonly #admin: { readonly call: AdminCall; readonly failure: KafkaFailure }[] = [];
 
@@ -100,6 +101,11 @@ export class Faults {
   /** The next batch is the producer's end: everything under way is `unknown`, and the incarnation changes. */
   failProducer({ appended, ...place }: FaultPlace & { readonly appended: boolean }): void {
     this.#append.push({ fault: { kind: 'producer-fatal', appended }, place });
+  }
+
+  /** The next time that a KIP-848 member is given partitions there, or asked for some, it hears nothing of it. */
+  loseAssignment(kind: 'assigned' | 'revoked', place: FaultPlace = {}): void {
+    this.#assignment.push({ kind, place });
   }
 
   /** The next commit that names the place is not stored. */
@@ -142,6 +148,14 @@ export class Faults {
 
   takeCommit(at: readonly TopicPartition[]): Fault | undefined {
     return take(this.#commit, ({ place }) => at.some((partition) => fits(place, partition)))?.fault;
+  }
+
+  takeAssignment(kind: 'assigned' | 'revoked', at: readonly TopicPartition[]): boolean {
+    const fault = take(
+      this.#assignment,
+      (armed) => armed.kind === kind && at.some((partition) => fits(armed.place, partition)),
+    );
+    return fault !== undefined;
   }
 
   takeDeletion(at: TopicPartition): KafkaFailure | undefined {

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../clock/clock.ts';
 import type {
+  GroupMember,
   GroupProtocol,
   KafkaFailure,
   MembershipOptions,
@@ -35,6 +36,10 @@ export interface Seat {
   readonly owned: Map<string, TopicPartition>;
   /** Asked for and not answered. */
   revoking: ReadonlyMap<string, TopicPartition> | undefined;
+  /** Of what it owns: given to it by an answer that it never heard. */
+  readonly unheard: Map<string, TopicPartition>;
+  /** It never heard what it was asked for last. */
+  deaf: boolean;
   /** Gives everything up and then goes. */
   leaving: boolean;
   /** A static member that leaves: its process gives everything up, its seat keeps it for the next one of that name. */
@@ -56,6 +61,13 @@ export interface GroupSurroundings {
   readonly consumerSessionTimeoutMs: () => number;
   readonly exists: (partition: TopicPartition) => boolean;
   readonly partitionsOf: (topic: string) => readonly TopicPartition[];
+}
+
+interface Balanced {
+  readonly partitions: readonly TopicPartition[];
+  /** By partition. */
+  readonly owners: ReadonlyMap<string, Seat>;
+  readonly target: ReadonlyMap<string, Seat>;
 }
 
 /** The coordinator of one group: who is in, who owns what, what is committed. Ownership never overlaps. */
@@ -90,6 +102,8 @@ export class Group {
       notify,
       owned: new Map(),
       revoking: undefined,
+      unheard: new Map(),
+      deaf: false,
       leaving: false,
       keepsAll: false,
       rejoining: false,
@@ -128,7 +142,27 @@ export class Group {
   /** Asks for everything; `left` is told once nothing is owned any more. */
   leave(seat: Seat): void {
     seat.leaving = true;
+    for (const name of seat.unheard.keys()) seat.owned.delete(name);
+    if (seat.deaf) seat.revoking = undefined;
     this.reconcile();
+  }
+
+  /** The answer that said so got lost on its way, and nobody sends it again. */
+  unheard(
+    seat: Seat,
+    { kind, partitions }: Extract<Notice, { readonly kind: 'assigned' | 'revoked' }>,
+  ): void {
+    if (kind === 'revoked') seat.deaf = true;
+    else for (const partition of partitions) seat.unheard.set(nameOf(partition), partition);
+  }
+
+  /** What each member owns, and should. */
+  describe(): readonly GroupMember[] {
+    const { target, partitions } = this.#balanced();
+    return this.#seats.map((seat) => ({
+      owns: [...seat.owned.values()],
+      shouldOwn: partitions.filter((partition) => target.get(nameOf(partition)) === seat),
+    }));
   }
 
   /** The member is out of contact: its seat is kept until its session times out. */
@@ -168,14 +202,7 @@ export class Group {
 
   /** Moves ownership one step towards balance: asks for what should move, hands out what is free. */
   reconcile(): void {
-    const staying = this.#seats.filter((seat) => !seat.leaving || isStatic(seat));
-    const partitions = [...new Set(staying.flatMap(({ topics }) => topics))].flatMap(
-      this.#around.partitionsOf,
-    );
-    const owners = new Map(
-      this.#seats.flatMap((seat) => [...seat.owned.keys()].map((name) => [name, seat] as const)),
-    );
-    const target = balance(staying, partitions, (partition) => owners.get(nameOf(partition)));
+    const { target, partitions, owners } = this.#balanced();
     for (const seat of this.#seats.slice()) {
       if (seat.revoking !== undefined || seat.keepsAll) continue;
       if (seat.leaving && isStatic(seat)) {
@@ -199,6 +226,18 @@ export class Group {
       for (const partition of gained) seat.owned.set(nameOf(partition), partition);
       seat.notify({ kind: 'assigned', partitions: gained });
     }
+  }
+
+  #balanced(): Balanced {
+    const staying = this.#seats.filter((seat) => !seat.leaving || isStatic(seat));
+    const partitions = [...new Set(staying.flatMap(({ topics }) => topics))].flatMap(
+      this.#around.partitionsOf,
+    );
+    const owners = new Map(
+      this.#seats.flatMap((seat) => [...seat.owned.keys()].map((name) => [name, seat] as const)),
+    );
+    const target = balance(staying, partitions, (partition) => owners.get(nameOf(partition)));
+    return { target, partitions, owners };
   }
 
   #ask(seat: Seat, partitions: ReadonlyMap<string, TopicPartition>): void {

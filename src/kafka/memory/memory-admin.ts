@@ -3,6 +3,7 @@ import type {
   CommittedOffset,
   ConfigMap,
   DeleteOutcome,
+  GroupMember,
   GroupProtocol,
   KafkaFailure,
   LeaderEnd,
@@ -135,6 +136,13 @@ export class MemoryAdmin implements Admin {
 
   groupProtocol(group: string): Promise<GroupProtocol | 'none'> {
     return this.#run('groupProtocol', () => this.#cluster.group(group).protocol ?? 'none');
+  }
+
+  groupMembers(group: string): Promise<readonly GroupMember[]> {
+    return this.#run('groupMembers', () => {
+      const described = this.#cluster.group(group);
+      return described.protocol === 'consumer' ? described.describe() : [];
+    });
   }
 
   offersConsumerProtocol(): Promise<boolean> {

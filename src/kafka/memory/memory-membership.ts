@@ -17,6 +17,9 @@ import { nameOf } from './partition-name.ts';
 /** new -> joining -> member -> leaving -> gone. `joining` and `member` may go to `gone` at once (abandoned, fatal). */
 type State = 'new' | 'joining' | 'member' | 'leaving' | 'gone';
 
+/** What an answer that never comes may have said. */
+type LosableNotice = Extract<Notice, { readonly kind: 'assigned' | 'revoked' }>;
+
 interface PendingCommit {
   readonly offsets: readonly OffsetCommit[];
   readonly resolve: (outcomes: readonly CommitOutcome[]) => void;
@@ -151,10 +154,27 @@ export class MemoryMembership implements Membership {
       if (this.#cluster.topics.has(topic)) continue;
       this.#listener({ kind: 'problem', failure: unknownTopic({ topic }), fatal: false });
     }
-    this.#seat = this.#group.join(this.#options, (notice) => {
+    const seat = this.#group.join(this.#options, (notice) => {
+      if (this.#isLost(notice)) {
+        // The seat is not known yet to whom is given partitions as it sits down.
+        this.#cluster.schedule(() => this.#missed(seat, notice));
+        return;
+      }
       this.#inbox.push(notice);
       this.#cluster.schedule(() => this.#hear());
     });
+    this.#seat = seat;
+  }
+
+  #isLost(notice: Notice): notice is LosableNotice {
+    if (this.#options.protocol !== 'consumer') return false;
+    if (notice.kind !== 'assigned' && notice.kind !== 'revoked') return false;
+    return this.#cluster.faults.takeAssignment(notice.kind, notice.partitions);
+  }
+
+  #missed(seat: Seat, notice: LosableNotice): void {
+    this.#group.unheard(seat, notice);
+    if (this.#state === 'member') this.#listener({ kind: 'unheard' });
   }
 
   /** Takes in the next notice. A member with an unanswered revoke hears nothing, as with a real client. */

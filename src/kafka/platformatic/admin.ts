@@ -4,6 +4,7 @@ import type {
   CommittedOffset,
   ConfigMap,
   DeleteOutcome,
+  GroupMember,
   GroupProtocol,
   LeaderEnd,
   LogEnds,
@@ -20,7 +21,7 @@ import { readCommittedOffsets } from './committed-offsets.ts';
 import { connectionOptions, parseBroker } from './connection-options.ts';
 import { createTopics } from './create-topics.ts';
 import { deleteRecords } from './delete-records.ts';
-import { readGroupProtocol, readOffersConsumerProtocol } from './groups.ts';
+import { readGroupMembers, readGroupProtocol, readOffersConsumerProtocol } from './groups.ts';
 import { readLeaderEnds } from './leader-ends.ts';
 import { loadLibrary } from './library.ts';
 import { readLogEnds, readOffsetsForTime } from './log-ends.ts';
@@ -29,6 +30,9 @@ import { readMetadata } from './metadata.ts';
 import { readBrokerConfigs, readTopicConfigs } from './read-configs.ts';
 import { Requests } from './requests.ts';
 import { requireApis } from './require-apis.ts';
+
+/** Whoever asks for members asks again soon. */
+const DESCRIBE_MS = 10_000;
 
 /**
  * The control plane of a real cluster, over `@platformatic/kafka` (no native code). Resolves when a broker has let us
@@ -130,6 +134,14 @@ class PlatformaticAdmin implements Admin {
   groupProtocol(group: string): Promise<GroupProtocol | 'none'> {
     return this.#requests.run(`Cannot describe group ${group}`, (attempt) =>
       readGroupProtocol(attempt, group),
+    );
+  }
+
+  groupMembers(group: string): Promise<readonly GroupMember[]> {
+    return this.#requests.run(
+      `Cannot describe group ${group}`,
+      (attempt) => readGroupMembers(attempt, group),
+      DESCRIBE_MS,
     );
   }
 

@@ -1,4 +1,4 @@
-import type { GroupProtocol } from '../port.ts';
+import type { GroupMember, GroupProtocol, TopicPartition } from '../port.ts';
 import { BrokerRefusal } from './classify-failure.ts';
 import { type Attempt, type Connection, send } from './requests.ts';
 
@@ -61,16 +61,31 @@ async function listsConsumerApis({ library }: Attempt, connection: Connection): 
   return listed.has(CONSUMER_GROUP_HEARTBEAT) && listed.has(CONSUMER_GROUP_DESCRIBE);
 }
 
+/** The members of a KIP-848 group. */
+export async function readGroupMembers(attempt: Attempt, group: string): Promise<readonly GroupMember[]> {
+  const coordinator = await findCoordinator(attempt, group);
+  const { errorCode, members } = await describeConsumerGroup(attempt, coordinator, group);
+  if (errorCode === GROUP_ID_NOT_FOUND) return [];
+  if (errorCode !== 0) throw new BrokerRefusal(errorCode, `the broker refused to describe group '${group}'`);
+  return members;
+}
+
+interface ConsumerGroup {
+  readonly errorCode: number;
+  readonly state: string;
+  readonly members: readonly GroupMember[];
+}
+
 /**
- * Describes one KIP-848 group, reading no further than its state: the client's own parser takes the members' list of
- * topics for a single string and fails on any group that has members.
+ * Describes one KIP-848 group: the client's own parser takes the members' list of topics for a single string and fails on
+ * any group that has members.
  */
 async function describeConsumerGroup(
   { library }: Attempt,
   connection: Connection,
   group: string,
-): Promise<{ readonly errorCode: number; readonly state: string }> {
-  const api = library.createAPI<[string[], boolean], { errorCode: number; state: string }>(
+): Promise<ConsumerGroup> {
+  const api = library.createAPI<[string[], boolean], ConsumerGroup>(
     CONSUMER_GROUP_DESCRIBE,
     0,
     library.consumerGroupDescribeV0.createRequest,
@@ -80,8 +95,36 @@ async function describeConsumerGroup(
       const errorCode = reader.readInt16();
       reader.readNullableString(); // error message
       reader.readString(); // group id
-      return { errorCode, state: reader.readString() };
+      const state = reader.readString();
+      reader.readInt32(); // group epoch
+      reader.readInt32(); // assignment epoch
+      reader.readString(); // assignor
+      return { errorCode, state, members: reader.readArray(readMember) };
     },
   );
   return send(api, connection, [group], false);
+}
+
+type Fields = Parameters<Parameters<Attempt['library']['createAPI']>[3]>[3];
+
+function readMember(reader: Fields): GroupMember {
+  reader.readString(); // member id
+  reader.readNullableString(); // instance id
+  reader.readNullableString(); // rack
+  reader.readInt32(); // member epoch
+  reader.readString(); // client id
+  reader.readString(); // host
+  reader.readArray(() => reader.readString(), true, false); // subscribed topics
+  reader.readNullableString(); // subscribed expression
+  return { owns: readAssignment(reader), shouldOwn: readAssignment(reader) };
+}
+
+function readAssignment(reader: Fields): readonly TopicPartition[] {
+  const topics = reader.readArray(() => {
+    reader.readUUID(); // topic id
+    const topic = reader.readString();
+    return reader.readArray(() => ({ topic, partition: reader.readInt32() }), true, false);
+  });
+  reader.readTaggedFields();
+  return topics.flat();
 }
