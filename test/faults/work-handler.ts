@@ -3,7 +3,7 @@ import { ParkError, TaskAbortedError } from '../../src/errors/control-errors.ts'
 import type { TaskContext } from '../../src/worker/running/task-context.ts';
 import { SeededRandom } from '../checker/seeded-random.ts';
 import { endProcess } from './end-process.ts';
-import { dropsTask } from './engine-mutants.ts';
+import type { EngineFault } from './engine-mutants.ts';
 import type { EventLog } from './event-log.ts';
 import { writeToStore } from './fenced-store.ts';
 import { isPoisoned } from './poison.ts';
@@ -12,14 +12,15 @@ import { askSlowServer } from './slow-server.ts';
 import { printOf, type WorkPayload } from './work-payload.ts';
 
 /** The handler of a fault run: writes its first and its last act down, and between them takes some time. */
-export function workHandler(settings: WorkerSettings, log: EventLog) {
+export function workHandler(settings: WorkerSettings, log: EventLog, fault: EngineFault) {
   const work = workOf(settings);
   return async (payload: WorkPayload, ctx: TaskContext): Promise<void> => {
-    if (dropsTask(settings.mutant, payload.call)) return;
+    if (fault.drops(payload.call)) return;
     const { partition, offset } = ctx.record;
     const epoch = Number(ctx.fencingToken);
     const place = { id: ctx.id, key: payload.key, partition, offset: Number(offset), epoch };
     log.write({ event: 'task-started', attempt: ctx.attempt, ...place });
+    fault.started(place);
     const { signal } = ctx;
     const onAbort = (): void => {
       const reason: unknown = signal.reason;
@@ -34,12 +35,15 @@ export function workHandler(settings: WorkerSettings, log: EventLog) {
         });
         signal.throwIfAborted();
       } else {
-        await Promise.race([work(payload, ctx), aborted(signal, onAbort)]);
+        const done = work(payload, ctx).then(() => fault.mayEnd(place));
+        await Promise.race([done, aborted(signal, onAbort)]);
       }
     } catch (error) {
       if (!signal.aborted) log.write({ event: 'task-failed', error: String(error), ...place });
+      fault.ended(place, 'not finished');
       throw error;
     }
+    fault.ended(place, 'finished');
     log.write({ event: 'task-finished', ...place, ...printOf(payload) });
   };
 }

@@ -1,6 +1,6 @@
 import type { Worker } from '../../src/worker/worker.ts';
 import { bodyHandler } from './body-handler.ts';
-import { mutatedDriver } from './engine-mutants.ts';
+import { engineFault } from './engine-mutants.ts';
 import { EventLog } from './event-log.ts';
 import { startGauges } from './gauges.ts';
 import { KillPoints } from './kill-points.ts';
@@ -28,13 +28,14 @@ process.on('disconnect', () => process.exit(71));
 
 const killPoints = new KillPoints(settings.queue);
 process.on('message', ({ killAt }: WorkerOrder) => killPoints.arm(killAt));
+const fault = engineFault(settings.mutant, settings.queue);
 const { queue, close } = openWorkQueue(
   settings,
-  (driver) => killPoints.driver(mutatedDriver(observedDriver(driver, log), settings.mutant, settings.queue)),
+  (driver) => killPoints.driver(fault.driver(observedDriver(driver, log))),
   await openStore(settings),
 );
 const worker = queue.worker(
-  { work: workHandler(settings, log), blob: bodyHandler(settings, log) },
+  { work: workHandler(settings, log, fault), blob: bodyHandler(settings, log) },
   {
     concurrency: settings.concurrency,
     commitIntervalMs: settings.commitIntervalMs,

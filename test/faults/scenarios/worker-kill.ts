@@ -66,8 +66,8 @@ const sizes: Readonly<Record<RunSize, Size>> = {
     kills: 0,
     killsInRebalance: 0,
     detectFailureMs: 6_000,
-    calmMs: 20_000,
-    quietMs: 10_000,
+    calmMs: 60_000,
+    quietMs: 30_000,
   },
 };
 
