@@ -5,6 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { LogEvent } from '../checker/events.ts';
 import { Child, type Exit } from './child.ts';
 import { EventLog, LogFollower, monotonicMs, readEventLogs } from './event-log.ts';
+import { groupReport } from './group-report.ts';
 import { GroupView } from './group-view.ts';
 import type {
   KeepingOptions,
@@ -222,7 +223,12 @@ export class World {
         this.workers.map((worker) => worker.life),
         this.#options.partitions,
       );
-    await this.until('all partitions taken evenly by the running workers', calm, timeoutMs);
+    try {
+      await this.until('all partitions taken evenly by the running workers', calm, timeoutMs);
+    } catch (error) {
+      const what = error instanceof Error ? error.message : String(error);
+      throw new Error(`${what}; ${await this.#groupReport()}`, { cause: error });
+    }
   }
 
   /** So many partitions are taken by workers that run. */
@@ -267,6 +273,12 @@ export class World {
     this.#follower.close();
     this.log.close();
     if (!keep) await rm(this.folder, { recursive: true, force: true });
+  }
+
+  #groupReport(): Promise<string> {
+    const { brokers, worker } = this.#options;
+    const lives = this.workers.map(({ life }) => life);
+    return groupReport({ brokers, group: worker.group ?? this.queue, folder: this.folder, lives });
   }
 
   #place(role: 'worker' | 'producer' | 'idle' | 'operator') {

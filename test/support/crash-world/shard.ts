@@ -63,6 +63,7 @@ export class Shard {
       lastWord: history.lastWord,
       logStart: 0,
       logEnd: this.log.length,
+      leaderEnds: new Map(),
       topicId: 't',
       statePin: 's',
     };
