@@ -1,5 +1,6 @@
 import { hostname, userInfo } from 'node:os';
 import type { Clock } from '../clock/clock.ts';
+import { type LinkedSignal, linkSignals } from '../clock/linked-signal.ts';
 import type { CodecSet } from '../codec/payload-codec.ts';
 import type { StoreSet } from '../codec/payload-store.ts';
 import { QueueClosedError } from '../errors/parked-errors.ts';
@@ -89,15 +90,16 @@ export class Control {
   async run<T>(given: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { signal } = this.#closing;
     signal.throwIfAborted();
-    const running = work(given === undefined ? signal : AbortSignal.any([signal, given]));
+    const linked = this.link(given);
+    const running = work(linked.signal).finally(linked.unlink);
     const open = running.catch(() => {}).finally(() => this.#open.delete(open));
     this.#open.add(open);
     return await running;
   }
 
-  /** A signal that aborts with the queue. */
-  signalWith(given: AbortSignal | undefined): AbortSignal {
-    return given === undefined ? this.#closing.signal : AbortSignal.any([this.#closing.signal, given]);
+  /** A signal that aborts with the queue and with the caller's. */
+  link(given: AbortSignal | undefined): LinkedSignal {
+    return linkSignals(this.#closing.signal, given);
   }
 
   journal(group: string): Promise<GroupJournal> {

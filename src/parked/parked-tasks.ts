@@ -97,7 +97,7 @@ export class ParkedTasks {
     return showMarks(this.#control, named, {
       group,
       payload: given.payload,
-      signal: this.#control.signalWith(given.signal),
+      given: given.signal,
     });
   }
 

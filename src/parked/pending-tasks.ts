@@ -132,8 +132,7 @@ export class PendingTasks<T extends TaskMap> {
     const given = parsed('pending.acceptLoss()', schemas.acceptLoss, options);
     const { partition, below } = given;
     const group = this.#control.groupOf(given.group);
-    return await this.#command(given, async () => {
-      const signal = this.#control.signalWith(given.signal);
+    return await this.#command(given, async (signal) => {
       const verb = await acceptanceOf(this.#control, { group, partition, below, signal });
       return { id: this.#control.deps.newId(), partition, verb, laneKey: '' };
     });
@@ -202,11 +201,13 @@ export class PendingTasks<T extends TaskMap> {
       readonly signal?: AbortSignal | undefined;
       readonly waitMs: number;
     },
-    make: () => CommandToSend | Promise<CommandToSend>,
+    make: MakeCommand,
   ): Promise<CommandReceipt> {
     const sender = this.#control.senderOf(given);
     return this.#control.run(given.signal, async (signal) => {
-      const { command, journal } = await this.#inOrder(() => this.#send(sender, make, given.waitMs > 0));
+      const { command, journal } = await this.#inOrder(() =>
+        this.#send(sender, () => make(signal), given.waitMs > 0),
+      );
       if (journal === undefined) return { id: command.id, outcome: undefined };
       try {
         const wait = { ms: given.waitMs, clock: this.#control.deps.clock, signal };
@@ -220,7 +221,7 @@ export class PendingTasks<T extends TaskMap> {
 
   async #send(
     sender: Sender,
-    make: () => CommandToSend | Promise<CommandToSend>,
+    make: () => ReturnType<MakeCommand>,
     isFollowed: boolean,
   ): Promise<{ readonly command: CommandToSend; readonly journal: GroupJournal | undefined }> {
     const journal = isFollowed ? await this.#control.journal(sender.group) : undefined;
@@ -242,6 +243,8 @@ export class PendingTasks<T extends TaskMap> {
     return written;
   }
 }
+
+type MakeCommand = (signal: AbortSignal) => CommandToSend | Promise<CommandToSend>;
 
 function holdsOf({ holds }: GroupJournal): Holds {
   const keys = [...holds.keys].map(({ subject, partition, by, atMs }): HeldKey => {

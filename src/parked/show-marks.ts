@@ -9,7 +9,7 @@ import { type ParkedTask, parkedTask } from './parked-task.ts';
 import { readParts } from './read-parts.ts';
 import { readStretch } from './read-stretch.ts';
 
-export interface ShowContext {
+interface ShowContext {
   readonly group: string;
   readonly payload: boolean;
   readonly signal: AbortSignal;
@@ -26,9 +26,22 @@ interface Wanted {
 export async function* showMarks(
   control: Control,
   target: MarkRef | { readonly key: string },
+  options: Omit<ShowContext, 'signal'> & { readonly given: AbortSignal | undefined },
+): AsyncGenerator<ParkedTask, void, undefined> {
+  const { signal, unlink } = control.link(options.given);
+  try {
+    signal.throwIfAborted();
+    yield* showFound(control, target, { ...options, signal });
+  } finally {
+    unlink();
+  }
+}
+
+async function* showFound(
+  control: Control,
+  target: MarkRef | { readonly key: string },
   context: ShowContext,
 ): AsyncGenerator<ParkedTask, void, undefined> {
-  context.signal.throwIfAborted();
   const found = await findMarks(control, target, context);
   if (found.size === 0) {
     const what =

@@ -1,13 +1,17 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { withTimeLimit } from '../clock/linked-signal.ts';
 
 /** Pauses between tries: this, then twice as long each time. */
 const AGAIN_MS = 200;
 const AGAIN_AT_MOST_MS = 5_000;
 
+/** However long they take: the first ones may have hung on a connection that is dead. */
+const LEAST_TRIES = 3;
+
 interface Trying {
-  /** Tried again for so long after the first try began. */
+  /** Tried again for so long after the first try began, and {@link LEAST_TRIES} times in any case. */
   readonly forMs: number;
-  /** A single try that takes longer is cut off, and has failed. */
+  /** A first try that takes longer is cut off, and has failed. The next one may take twice as long, and so on. */
   readonly eachMs: number;
   /** Ends all of it: it rejects with the signal's reason. */
   readonly signal: AbortSignal;
@@ -21,13 +25,14 @@ export async function keepTrying<T>(
   { forMs, eachMs, signal, mayPass }: Trying,
 ): Promise<T> {
   const endMs = performance.now() + forMs;
-  for (let pauseMs = AGAIN_MS; ; pauseMs = Math.min(2 * pauseMs, AGAIN_AT_MOST_MS)) {
+  for (let tries = 1; ; tries += 1) {
+    const pauseMs = Math.min(AGAIN_MS * 2 ** (tries - 1), AGAIN_AT_MOST_MS);
     signal.throwIfAborted();
     try {
-      return await act(AbortSignal.any([signal, AbortSignal.timeout(eachMs)]));
+      return await withTimeLimit({ ms: eachMs * 2 ** (tries - 1), outer: signal }, act);
     } catch (error) {
       signal.throwIfAborted();
-      if (!mayPass(error) || performance.now() + pauseMs >= endMs) throw error;
+      if (!mayPass(error) || (tries >= LEAST_TRIES && performance.now() + pauseMs >= endMs)) throw error;
       await pause(pauseMs, undefined, { signal }).catch(() => {});
     }
   }

@@ -80,7 +80,11 @@ export function resolveS3Options(options: S3StoreOptions): Required<S3StoreOptio
     problems.push({ path, rule: 'is not an option', value: `a ${typeof present[path]}`, cure: 'Remove it.' });
   }
   if (problems.length > 0) throw new OptionsError('s3Store()', problems);
-  return { ...defaults, ...options };
+  // What is given as undefined is left out.
+  const { client, bucket } = options;
+  const { prefix = defaults.prefix, name = defaults.name } = options;
+  const { partBytes = defaults.partBytes, maxParts = defaults.maxParts } = options;
+  return { client, bucket, prefix, name, partBytes, maxParts };
 }
 
 function isWhole(value: unknown, least: number, most: number): boolean {

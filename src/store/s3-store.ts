@@ -5,6 +5,7 @@ import {
   ListObjectsV2Command,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import { withTimeLimit } from '../clock/linked-signal.ts';
 import type {
   CopyOptions,
   GetOptions,
@@ -25,8 +26,8 @@ export type { S3StoreOptions } from './s3-options.ts';
 /** Deletions at once. */
 const DELETING_COUNT = 8;
 
-/** Copying takes the store some seconds for a gigabyte. */
-const COPY_MS = 300_000;
+/** Copying takes the store some seconds for a gigabyte; a slower one has longer in the second and third try. */
+const COPY_MS = 75_000;
 
 /** Tries of what a worker will do again anyway. */
 const TRY_MS = 30_000;
@@ -118,7 +119,7 @@ class S3Store implements PayloadStore {
   async #delete(key: string): Promise<void> {
     const command = new DeleteObjectCommand({ Bucket: this.#bucket, Key: this.#keyOf(key, 'delete') });
     try {
-      await this.#client.send(command, { abortSignal: AbortSignal.timeout(TRY_MS) });
+      await withTimeLimit({ ms: TRY_MS }, (abortSignal) => this.#client.send(command, { abortSignal }));
     } catch (error) {
       if (reasonOf(error) !== 'missing') throw this.#failed(key, 'delete', error);
     }
@@ -131,9 +132,9 @@ class S3Store implements PayloadStore {
     do {
       const MaxKeys = Math.min(maxCount - keys.length, 1_000);
       const command = new ListObjectsV2Command({ Bucket: this.#bucket, Prefix, MaxKeys, ContinuationToken });
-      const page = await this.#client
-        .send(command, { abortSignal: AbortSignal.timeout(TRY_MS) })
-        .catch((error: unknown) => Promise.reject(this.#failed(prefix, 'list', error)));
+      const page = await withTimeLimit({ ms: TRY_MS }, (abortSignal) =>
+        this.#client.send(command, { abortSignal }),
+      ).catch((error: unknown) => Promise.reject(this.#failed(prefix, 'list', error)));
       for (const { Key = '' } of page.Contents ?? []) {
         const key = Key.slice(this.#prefix.length);
         if (key >= below) return keys;

@@ -9,6 +9,7 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
+import { type LinkedSignal, linkSignals, withTimeLimit } from '../clock/linked-signal.ts';
 import { untilAborted } from '../clock/until-aborted.ts';
 import { PartBuffers } from '../producer/upload/part-buffers.ts';
 import { Places } from '../producer/upload/places.ts';
@@ -19,11 +20,14 @@ import { isOver, mayPass } from './s3-errors.ts';
 /** A server that is down, or started again, is waited for so long. */
 const TRY_MS = 60_000;
 
-/** One request with a part: the slowest link that is of use sends one in less. */
-const PART_MS = 60_000;
+/** A request that says what to do, or asks. */
+const ASK_MS = 15_000;
 
-/** S3 may take minutes to put the parts together. */
-const COMPLETE_MS = 300_000;
+/** A request with a part: a link of use sends one in less, a slow one in the second or third try. */
+const PART_MS = 30_000;
+
+/** Putting the parts together takes a service seconds, and may take minutes. */
+const COMPLETE_MS = 75_000;
 
 /** What was begun is taken back, as far as that is done in so long. */
 const TAKE_BACK_MS = 5_000;
@@ -57,7 +61,7 @@ export class S3Upload {
   readonly #where: { readonly Bucket: string; readonly Key: string };
   /** Aborted with the first failure. */
   readonly #failing = new AbortController();
-  readonly #signal: AbortSignal;
+  readonly #linked: LinkedSignal;
   readonly #open = new Set<Promise<void>>();
   readonly #parts: CompletedPart[] = [];
   #bytes = 0;
@@ -65,7 +69,7 @@ export class S3Upload {
   constructor(shared: S3Uploads, key: string, signal: AbortSignal) {
     this.#shared = shared;
     this.#where = { Bucket: shared.bucket, Key: key };
-    this.#signal = AbortSignal.any([signal, this.#failing.signal]);
+    this.#linked = linkSignals(signal, this.#failing.signal);
   }
 
   async run(content: AsyncIterable<Uint8Array>): Promise<void> {
@@ -74,7 +78,7 @@ export class S3Upload {
     let uploadId: string | undefined;
     try {
       for await (const piece of gather(content, partBytes, buffers)) {
-        this.#signal.throwIfAborted();
+        this.#linked.signal.throwIfAborted();
         if (uploadId === undefined && piece.isLast) {
           await this.#putWhole(piece);
           return;
@@ -83,7 +87,7 @@ export class S3Upload {
         await this.#send(piece, uploadId);
       }
       await Promise.all(this.#open);
-      this.#signal.throwIfAborted();
+      this.#linked.signal.throwIfAborted();
       if (uploadId !== undefined) await this.#complete(uploadId);
     } catch (error) {
       this.#failing.abort(error);
@@ -91,12 +95,13 @@ export class S3Upload {
       if (uploadId !== undefined) await this.#takeBack(uploadId);
       throw this.#failing.signal.reason;
     } finally {
+      this.#linked.unlink();
       end();
     }
   }
 
   async #putWhole({ bytes, memory }: Piece): Promise<void> {
-    const leave = await this.#shared.places.enter(this.#signal);
+    const leave = await this.#shared.places.enter(this.#linked.signal);
     try {
       await this.#try(PART_MS, (abortSignal) =>
         this.#shared.client.send(new PutObjectCommand({ ...this.#where, Body: bytes }), { abortSignal }),
@@ -108,7 +113,7 @@ export class S3Upload {
   }
 
   async #begin(): Promise<string> {
-    const { UploadId } = await this.#try(PART_MS, (signal) => this.#create(signal));
+    const { UploadId } = await this.#try(ASK_MS, (signal) => this.#create(signal));
     if (UploadId === undefined) throw new Error('the store began an upload and gave it no id');
     return UploadId;
   }
@@ -137,7 +142,7 @@ export class S3Upload {
   /** Resolves when it is on its way. */
   async #send({ bytes, memory }: Piece, UploadId: string): Promise<void> {
     const { client, places, buffers } = this.#shared;
-    const leave = await places.enter(this.#signal);
+    const leave = await places.enter(this.#linked.signal);
     this.#bytes += bytes.length;
     const PartNumber = this.#parts.push({}); // from 1
     const command = { ...this.#where, UploadId, PartNumber, Body: bytes };
@@ -179,7 +184,7 @@ export class S3Upload {
   }
 
   async #isThere(): Promise<boolean> {
-    const { ContentLength } = await this.#try(PART_MS, (abortSignal) =>
+    const { ContentLength } = await this.#try(ASK_MS, (abortSignal) =>
       this.#shared.client.send(new HeadObjectCommand(this.#where), { abortSignal }),
     );
     return ContentLength === this.#bytes;
@@ -187,12 +192,13 @@ export class S3Upload {
 
   /** What is left then, the bucket's rule for incomplete uploads deletes. */
   async #takeBack(UploadId: string): Promise<void> {
-    const abortSignal = AbortSignal.timeout(TAKE_BACK_MS);
     const command = new AbortMultipartUploadCommand({ ...this.#where, UploadId });
-    await this.#shared.client.send(command, { abortSignal }).catch(() => {});
+    await withTimeLimit({ ms: TAKE_BACK_MS }, (abortSignal) =>
+      this.#shared.client.send(command, { abortSignal }),
+    ).catch(() => {});
   }
 
   #try<T>(eachMs: number, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return keepTrying(act, { forMs: TRY_MS, eachMs, signal: this.#signal, mayPass });
+    return keepTrying(act, { forMs: TRY_MS, eachMs, signal: this.#linked.signal, mayPass });
   }
 }
