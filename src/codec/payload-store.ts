@@ -3,6 +3,11 @@ export interface PayloadStore {
   /** Recorded with each task, to find what reads it: 1 to 32 of `a-z 0-9 . _ -`, the first a letter or digit. */
   readonly name: string;
   /**
+   * Milliseconds within which others see what was written; 0: at once. A task whose object is missing for longer has lost
+   * it. Default: 30,000, since shared folders remember what was not there, and some services copy to other places later.
+   */
+  readonly seenWithinMs?: number;
+  /**
    * Writes an object of unknown length under a key that is used once. It is there whole when the promise has resolved, and
    * durable; until then nobody sees it. A chunk's memory is used again once the next one is asked for. When `content` throws or
    * `signal` aborts it rejects soon, with nothing of it going on, and leaves as little behind as it can.

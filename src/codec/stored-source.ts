@@ -12,6 +12,12 @@ import { StoredParts } from './stored-parts.ts';
 /** Reading that brings nothing for so long has failed. */
 const STALLED_MS = 30_000;
 
+/** What is not there for so long is gone, unless its store says otherwise. */
+const SEEN_WITHIN_MS = 30_000;
+
+/** A connection that brings nothing for so long is given up for another one. */
+const SILENT_MS = 10_000;
+
 /** Pauses before it is tried again from where it broke off: this, then twice as long each time. */
 const AGAIN_MS = 200;
 const AGAIN_AT_MOST_MS = 5_000;
@@ -93,31 +99,42 @@ export class StoredSource {
       if (read.kind === 'part') return read.record;
       if (read.kind === 'broken') throw this.#lost(read.reason);
       // What follows the last part that the task knows of is none of it.
-      const chunk = this.#parts.receivedBytes > this.#deps.manifest.to ? undefined : await this.#nextChunk();
-      if (chunk === undefined) throw this.#lost(`the object ends at byte ${this.#parts.receivedBytes}`);
-      this.#parts.give(chunk);
+      if (this.#parts.receivedBytes > this.#deps.manifest.to)
+        throw this.#lost(`it is not whole at byte ${this.#parts.receivedBytes}, its end`);
+      this.#parts.give(await this.#nextChunk());
     }
   }
 
-  /** Undefined at the object's end. Tries again for as long as that may help. */
-  async #nextChunk(): Promise<Uint8Array | undefined> {
+  /**
+   * Tries again for as long as that may help. That includes an object that is not there, or ends too early: a shared folder
+   * is seen late by others, and so is what a store copies to its other places.
+   */
+  async #nextChunk(): Promise<Uint8Array> {
     const { clock } = this.#deps;
-    const endMs = clock.monotonicMs() + STALLED_MS;
+    const sinceMs = clock.monotonicMs();
+    const goneMs = sinceMs + (this.#deps.store.seenWithinMs ?? SEEN_WITHIN_MS);
+    const endMs = Math.max(sinceMs + STALLED_MS, goneMs);
     for (let pauseMs = AGAIN_MS; ; pauseMs = Math.min(2 * pauseMs, AGAIN_AT_MOST_MS)) {
+      let gone: string | undefined;
       try {
-        return await this.#readOn(endMs - clock.monotonicMs());
+        const chunk = await this.#readOn(Math.min(SILENT_MS, endMs - clock.monotonicMs()));
+        if (chunk !== undefined) return chunk;
+        gone = `the object ends at byte ${this.#parts.receivedBytes}`;
+        this.#hangUp();
       } catch (error) {
         this.#hangUp();
         this.#throwIfClosed();
-        if (isStoreError(error, 'missing')) throw this.#lost('the object is not there');
         if (isStoreError(error, 'denied')) throw error;
-        if (clock.monotonicMs() + pauseMs >= endMs) throw this.#unreadable(error);
-        await pause({ clock, ms: pauseMs, signal: this.#closing.signal });
-        this.#throwIfClosed();
+        if (isStoreError(error, 'missing')) gone = 'the object is not there';
+        else if (clock.monotonicMs() + pauseMs >= endMs) throw this.#unreadable(error);
       }
+      if (gone !== undefined && clock.monotonicMs() + pauseMs >= goneMs) throw this.#lost(gone);
+      await pause({ clock, ms: pauseMs, signal: this.#closing.signal });
+      this.#throwIfClosed();
     }
   }
 
+  /** Undefined at the object's end. */
   async #readOn(patienceMs: number): Promise<Uint8Array | undefined> {
     const { clock, store, object } = this.#deps;
     const { signal } = this.#connection;

@@ -81,23 +81,25 @@ const CODEC_RULE =
 const groupName = z.string().min(1).max(249);
 const payloadStore = z.custom<PayloadStore>((value) => {
   if (typeof value !== 'object' || value === null) return false;
-  const { name, ...methods } = storeMembers(value);
+  const { name, seenWithinMs = 0, ...methods } = storeMembers(value);
+  if (typeof seenWithinMs !== 'number' || !(seenWithinMs >= 0)) return false;
   return isStoreName(name) && Object.values(methods).every((method) => typeof method === 'function');
 });
 const STORE_RULE =
-  'must be { name, put, get, copy, delete, listBelow } with a name of 1 to 32 lower-case letters, digits, dots, dashes and underscores';
+  'must be { name, put, get, copy, delete, listBelow } with a name of 1 to 32 lower-case letters, digits, dots, dashes and underscores; seenWithinMs, if there is one, a number of milliseconds from 0 on';
 
 /** They may be a class's. */
 function storeMembers(value: object): Readonly<Record<keyof PayloadStore, unknown>> {
   const {
     name,
+    seenWithinMs,
     put,
     get,
     copy,
     delete: remove,
     listBelow,
   } = value as Partial<Record<keyof PayloadStore, unknown>>; // looked at by whoever asks
-  return { name, put, get, copy, delete: remove, listBelow };
+  return { name, seenWithinMs, put, get, copy, delete: remove, listBelow };
 }
 
 const schema = z

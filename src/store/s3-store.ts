@@ -68,7 +68,8 @@ class S3Store implements PayloadStore {
 
   async *get(key: string, { from, signal }: GetOptions): AsyncGenerator<Uint8Array, void> {
     try {
-      const Range = from === 0 ? undefined : `bytes=${from}-`;
+      // Of the whole too: older clients put a checking stream around that, which keeps its socket when it is not read to its end.
+      const Range = `bytes=${from}-`;
       const where = { Bucket: this.#bucket, Key: this.#keyOf(key, 'read'), Range };
       const { Body: body } = await this.#client.send(new GetObjectCommand(where), { abortSignal: signal });
       if (!isReadable(body)) throw new Error('the client gives no stream of Node.js');
@@ -83,7 +84,7 @@ class S3Store implements PayloadStore {
       }
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      if (from > 0 && wasBeyondEnd(error)) return;
+      if (wasBeyondEnd(error)) return; // also an empty object's
       throw this.#failed(key, 'read', error);
     }
   }

@@ -18,6 +18,7 @@ export class MemoryStore implements PayloadStore {
   readonly calls: string[] = [];
   /** Of reads yet to come, the next one first; when there is none they succeed. */
   readonly readFates: ReadFate[] = [];
+  seenWithinMs = 0;
   chunkBytes = 1_000;
   /** What writing fails with; undefined: it does not. */
   refuses: Error | undefined;

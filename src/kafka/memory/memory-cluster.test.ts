@@ -68,7 +68,9 @@ describe('a memory cluster', () => {
     cluster.elect(place, 2);
     cluster.write(place, ['x', 'y', 'z'].map(record));
     expect(await ends()).toEqual([2, 2, 5, undefined]);
-    const appended = cluster.records('t').map(({ value, leaderEpoch }) => `${value?.toString()}${leaderEpoch}`);
+    const appended = cluster
+      .records('t')
+      .map(({ value, leaderEpoch }) => `${value?.toString()}${leaderEpoch}`);
     expect(appended).toEqual(['a0', 'b0', 'x2', 'y2', 'z2']);
     cluster.deleteRecords(place, 4);
     expect(await ends()).toEqual([4, 4, 5, undefined]);

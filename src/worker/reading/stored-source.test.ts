@@ -117,9 +117,19 @@ describe('an object', () => {
     expect(rig.store.calls).toEqual(['get 0']);
   });
 
-  it('is read anew when nothing comes, and out of reach after 30 s', async () => {
+  it('is read on over another connection when one brings nothing for 10 s', async () => {
     const rig = await Rig.of(20_000);
     rig.store.readFates.push(until(rig.store, 5_000, forEver));
+    const sinceMs = rig.clock.monotonicMs();
+    expect((await rig.readIt()).equals(rig.content)).toBe(true);
+    expect(rig.store.calls).toEqual(['get 0', 'get 5000']);
+    expect(rig.clock.monotonicMs() - sinceMs).toBeLessThan(11_000);
+  });
+
+  it('is out of reach when nothing comes for 30 s, whichever connection it is read over', async () => {
+    const rig = await Rig.of(20_000);
+    rig.store.readFates.push(until(rig.store, 5_000, forEver));
+    for (let other = 0; other < 3; other += 1) rig.store.readFates.push(until(rig.store, 0, forEver));
     const sinceMs = rig.clock.monotonicMs();
     await expect(rig.readIt()).rejects.toMatchObject({
       code: 'PAYLOAD_STORE_FAILED',
@@ -127,7 +137,21 @@ describe('an object', () => {
       key: KEY,
     });
     expect(rig.clock.monotonicMs() - sinceMs).toBeLessThan(31_000);
+    expect(rig.store.calls.slice(0, 3)).toEqual(['get 0', 'get 5000', 'get 5000']);
+    rig.store.readFates.length = 0;
     expect((await rig.readIt()).equals(rig.content)).toBe(true);
+  });
+
+  it('that is seen late is waited for, from its first byte or from any other', async () => {
+    const rig = await Rig.of(20_000);
+    rig.store.seenWithinMs = 30_000;
+    const late = (): never => {
+      throw rig.store.missing(KEY, 'read');
+    };
+    for (const bytes of [0, 0, 4_321, 0]) rig.store.readFates.push(until(rig.store, bytes, late));
+    for (const bytes of [2_000, 0, 0]) rig.store.readFates.push(until(rig.store, bytes, () => undefined));
+    expect((await rig.readIt()).equals(rig.content)).toBe(true);
+    expect(rig.store.calls.at(-1)).toBe('get 6321');
   });
 
   it('that may not be read is out of reach at once', async () => {
@@ -184,6 +208,16 @@ describe('what is not what was written is lost', () => {
     const rig = await Rig.of(5_500);
     rig.store.objects.clear();
     await expect(rig.readIt()).rejects.toMatchObject({ ...lost, part: 0, parts: 6 });
+  });
+
+  it('no object for as long as its store may be late', async () => {
+    const rig = await Rig.of(5_500);
+    Object.assign(rig.store, { seenWithinMs: undefined });
+    rig.store.objects.clear();
+    const sinceMs = rig.clock.monotonicMs();
+    await expect(rig.readIt()).rejects.toMatchObject({ ...lost, part: 0, parts: 6 });
+    const lookedForMs = rig.clock.monotonicMs() - sinceMs;
+    expect([lookedForMs > 20_000, lookedForMs < 31_000]).toEqual([true, true]);
   });
 });
 
