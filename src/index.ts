@@ -120,6 +120,7 @@ export type {
   RetentionAlarm,
   RetentionHealth,
   RetentionPin,
+  RetentionPins,
   RetentionRefusal,
 } from './worker/retention/retention-health.ts';
 export type { FailureVerdict } from './worker/running/classify.ts';

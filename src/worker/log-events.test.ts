@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { Emitter } from '../telemetry/emitter.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { logEvents } from './log-events.ts';
+import type { PinnedBy } from './retention/retention-health.ts';
 import type { WorkerEvents } from './worker-events.ts';
 
 it('what operators hold is written down, by key or type and partition', () => {
@@ -33,23 +34,34 @@ it('what keeps records that are finished, or threatens unfinished ones, is writt
   logEvents(events, { ...silentLogger, warn: note('warn'), error: note('error') });
   const pin = { topic: 'q', partition: 3, offset: 7n, records: 5, ageMs: 9, bytes: undefined };
   const task = { kind: 'task', group: 'g', partition: 3, offset: 7n } as const;
-  events.emit('retention-pinned', { ...pin, by: { ...task, key: 'a' } });
-  events.emit('retention-pinned', { ...pin, by: { ...task, key: undefined } });
-  events.emit('retention-pinned', { ...pin, by: { kind: 'group', group: 'h' } });
-  events.emit('retention-pinned', {
-    ...pin,
-    by: { kind: 'parked', group: 'g', partition: 27, key: 'b', mark: 4 },
-  });
-  events.emit('retention-pinned', { ...pin, by: { kind: 'queue-partition', partition: 27 } });
+  const pinned = (...by: readonly PinnedBy[]): void =>
+    events.emit('retention-pinned', {
+      partitions: by.length,
+      queuePartitions: by.length,
+      records: 5 * by.length,
+      bytes: undefined,
+      worst: by.map((one) => ({ ...pin, by: one })),
+    });
+  pinned({ ...task, key: 'a' });
+  pinned({ ...task, key: undefined });
+  pinned({ kind: 'group', group: 'h' });
+  const others: readonly PinnedBy[] = [
+    { kind: 'parked', group: 'g', partition: 27, key: 'b', mark: 4 },
+    { kind: 'queue-partition', partition: 27 },
+  ];
+  pinned(...others);
+  pinned(...others, ...others);
   events.emit('retention-refused', { topic: 'q', why: 'it may not', failure: undefined });
   events.emit('retention-alarm', { partition: 3, offset: 7n, key: 'a', ageMs: 500, timeMs: 1_000 });
-  const kept = 'warn: q/3 keeps 5 records longer than asked for:';
+  const kept = 'are kept longer than asked for';
+  const parked = "5 in q/3, key 'b' is parked for group 'g'";
+  const parts = '5 in q/3, partition 27 of the queue has tasks that may need them';
   expect(lines).toEqual([
-    `${kept} group 'g' has not finished the task at 3/7, of key 'a'`,
-    `${kept} group 'g' has not finished the task at 3/7`,
-    `${kept} group 'h' is declared and has never worked there`,
-    `${kept} key 'b' is parked for group 'g'`,
-    `${kept} partition 27 of the queue has tasks that may need them`,
+    `warn: 5 records in 1 partition ${kept}: 5 in q/3, group 'g' has not finished the task at 3/7, of key 'a'`,
+    `warn: 5 records in 1 partition ${kept}: 5 in q/3, group 'g' has not finished the task at 3/7`,
+    `warn: 5 records in 1 partition ${kept}: 5 in q/3, group 'h' is declared and has never worked there`,
+    `warn: 10 records in 2 partitions ${kept}: ${parked}; ${parts}`,
+    `warn: 20 records in 4 partitions ${kept}: ${parked}; ${parts}; ${parked}; ...`,
     'warn: nothing of q can be deleted: it may not',
     'error: Kafka deletes the oldest unfinished task of partition 3 when it is 1000 ms old, and half of that is over',
   ]);

@@ -1,6 +1,6 @@
 import type { Emitter } from '../telemetry/emitter.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { PinnedBy } from './retention/retention-health.ts';
+import type { PinnedBy, RetentionPin, RetentionPins } from './retention/retention-health.ts';
 import type { OperatorHold, WorkerEvents } from './worker-events.ts';
 
 /** Writes down what an operator should see even when nobody listens. */
@@ -96,12 +96,7 @@ export function logEvents(events: Emitter<WorkerEvents>, logger: Logger): void {
       { ...event },
     ),
   );
-  events.on('retention-pinned', (event) =>
-    logger.warn(
-      `${event.topic}/${event.partition} keeps ${event.records} records longer than asked for: ${pinnedBy(event.by)}`,
-      { ...event },
-    ),
-  );
+  events.on('retention-pinned', (event) => logger.warn(pinsText(event), { ...event }));
   events.on('retention-refused', ({ topic, why, failure }) =>
     logger.warn(`nothing of ${topic} can be deleted: ${why}`, { topic, failure }),
   );
@@ -115,6 +110,20 @@ export function logEvents(events: Emitter<WorkerEvents>, logger: Logger): void {
     logger.warn(`the worker leaves group '${group}' and joins it again: it ${difference}`),
   );
   events.on('stood-still', ({ gapMs }) => logger.warn(`the process stood still for ${Math.round(gapMs)} ms`));
+}
+
+/** So many are named; all that are known are in the fields. */
+const NAMED_PINS = 3;
+
+function pinsText({ partitions, records, worst }: RetentionPins): string {
+  const where = partitions === 1 ? '1 partition' : `${partitions} partitions`;
+  const named = worst.slice(0, NAMED_PINS).map(pinned);
+  const rest = partitions > NAMED_PINS ? ['...'] : [];
+  return `${records} records in ${where} are kept longer than asked for: ${[...named, ...rest].join('; ')}`;
+}
+
+function pinned({ topic, partition, records, by }: RetentionPin): string {
+  return `${records} in ${topic}/${partition}, ${pinnedBy(by)}`;
 }
 
 function pinnedBy(by: PinnedBy): string {

@@ -2,7 +2,7 @@ import type { PartsLostError } from '../errors/body-errors.ts';
 import type { ParkReason } from '../journal/journal.ts';
 import type { KafkaFailure } from '../kafka/port.ts';
 import type { StopReason, TakingNote } from './core/judge-taking.ts';
-import type { RetentionAlarm, RetentionPin, RetentionRefusal } from './retention/retention-health.ts';
+import type { RetentionAlarm, RetentionPins, RetentionRefusal } from './retention/retention-health.ts';
 
 /** Which task an event is about. */
 export interface TaskRef {
@@ -218,10 +218,11 @@ export interface WorkerEvents {
   /** Records of a topic of the queue were deleted: what is left begins at `below`. */
   purged: { readonly topic: string; readonly partition: number; readonly below: bigint };
   /**
-   * Records that are old enough to go stay, because something needs them. Told when that begins, and then every 10 minutes
-   * (or every `keepFinishedMs`, if that is shorter) for as long as it lasts; `health()` has what is pinned now.
+   * Records that are old enough to go stay, because something needs them: in all partitions of this worker, in one event.
+   * Told when that begins in one of them, and then every 10 minutes (or every `keepFinishedMs`, if that is shorter) for as
+   * long as it lasts; `health()` has what is pinned now.
    */
-  'retention-pinned': RetentionPin;
+  'retention-pinned': RetentionPins;
   /** Nothing of a topic can be deleted. Told again like `retention-pinned`. */
   'retention-refused': RetentionRefusal;
   /** Half of the time is over after which Kafka deletes an unfinished task. Told again like `retention-pinned`. */

@@ -1,6 +1,7 @@
 import type { CoreState } from './core/core-state.ts';
 import type { Loss, StopReason } from './core/judge-taking.ts';
 import type { PartitionState } from './core/partition-state.ts';
+import { NO_PINS } from './retention/pin-book.ts';
 import type { RetentionHealth } from './retention/retention-health.ts';
 import type { SlowHook } from './worker-events.ts';
 
@@ -38,7 +39,7 @@ interface WorkerInside {
   readonly retention?: RetentionHealth | undefined;
 }
 
-const NO_RETENTION: RetentionHealth = { pinned: [], refused: [], alarms: [] };
+const NO_RETENTION: RetentionHealth = { pinned: NO_PINS, refused: [], alarms: [] };
 
 const STALLED_AFTER_MS = 30_000;
 
@@ -120,7 +121,7 @@ function haltedOf(halt: Loss | undefined): WorkerHealth['partitions'][number]['h
 
 function retentionReasons({ pinned, refused, alarms }: RetentionHealth): readonly string[] {
   // What is parked waits for an operator, and parts for what is in the queue: neither is news of its own.
-  const kept = pinned.filter(({ by }) => by.kind === 'task' || by.kind === 'group').length;
+  const kept = pinned.queuePartitions;
   return [
     ...(kept === 0 ? [] : [`what is finished is kept longer than asked for in ${partitionCount(kept)}`]),
     ...refused.map(({ topic }) => `nothing of '${topic}' can be deleted`),

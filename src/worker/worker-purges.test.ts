@@ -18,8 +18,11 @@ describe('a worker', () => {
     const log = rig.cluster.log({ topic: 'q', partition: idle })?.ends;
     expect(log?.start).toBe(log?.end);
     const pinned = await next(worker, 'retention-pinned');
-    expect(pinned.by).toMatchObject({ kind: 'task', group: 'q', key: 'slow' });
-    expect(worker.health()).toMatchObject({ status: 'degraded', retention: { pinned: [{ topic: 'q' }] } });
+    expect(pinned.worst[0]?.by).toMatchObject({ kind: 'task', group: 'q', key: 'slow' });
+    expect(worker.health()).toMatchObject({
+      status: 'degraded',
+      retention: { pinned: { worst: [{ topic: 'q' }] } },
+    });
     const rest = next(worker, 'purged', ({ partition }) => partition !== idle);
     held.resolve();
     await rest;

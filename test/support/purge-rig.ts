@@ -14,6 +14,7 @@ import { StateJournal } from '../../src/worker/journal/state-journal.ts';
 import { FreshCommits } from '../../src/worker/retention/fresh-commits.ts';
 import { openPurger } from '../../src/worker/retention/open-purger.ts';
 import type { Purger } from '../../src/worker/retention/purger.ts';
+import type { RetentionPin } from '../../src/worker/retention/retention-health.ts';
 import type { UploadTimeouts } from '../../src/worker/retention/upload-timeouts.ts';
 import type { WorkerEvents } from '../../src/worker/worker-events.ts';
 
@@ -246,6 +247,11 @@ export class OwnerRig {
       const item = { partition, changes, offset: committedFrontier, metadata: '' };
       this.commits.acknowledged({ ...item, doneBelow: committedFrontier, horizon: 0 });
     }
+  }
+
+  /** Pins, each time that one was told. */
+  get toldPins(): readonly RetentionPin[] {
+    return this.of('retention-pinned').flatMap(({ worst }) => worst);
   }
 
   of<K extends keyof WorkerEvents>(name: K): WorkerEvents[K][] {

@@ -124,6 +124,14 @@ describe('a log that was looked at', () => {
     expect(halts(rig)).toEqual([]);
   });
 
+  it('says how long it is to whoever looks after what is finished', () => {
+    const rig = new CoreRig();
+    const partition = rig.take(0, { logEnd: 7 });
+    expect(partition.logEnd).toBe(7);
+    look(rig, partition, { end: 9 });
+    expect(partition.logEnd).toBe(9);
+  });
+
   it('says nothing of a partition that is not worked on', () => {
     const { rig, partition } = holding('log');
     rig.tell((core, at) => core.revoked(at, 1, [0]));

@@ -20,6 +20,7 @@ export interface LogSeen {
 /** Compares a log with what is known of it. Readers do not tell: one whose offset is gone is silent, or jumps. */
 export function logSeen(core: CoreState, partition: PartitionState, log: LogSeen): void {
   if (partition.phase !== 'running') return;
+  partition.logEnd = log.end;
   const frontier = frontierOf(partition);
   const { nextOffset } = partition;
   const cutAt = cutOffAt(log.left);

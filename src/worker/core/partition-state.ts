@@ -94,6 +94,8 @@ export class PartitionState {
   /** Why it is halted, and what loss an operator had accepted before it was taken. */
   halt: Loss | undefined;
   accepted: Loss | undefined;
+  /** Where its log ended when it was looked at last. */
+  logEnd = 0;
   /** When its log was looked at last, it ended before what had been read: the lowest end since then. */
   endedAt: number | undefined;
   /** Where this owner began; what a taking commit and CONFIRM say. */

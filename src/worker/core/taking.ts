@@ -87,6 +87,7 @@ export function inspected(core: CoreState, partition: PartitionState, finding: T
     });
   }
   partition.logRead.begin(verdict.read);
+  partition.logEnd = finding.logEnd;
   const lanes = inheritSuspects(core, partition, verdict, finding.logEnd);
   partition.takenState = {
     frontier: verdict.frontier,

@@ -1,25 +1,28 @@
 import type { LogEnds, TopicPartition } from '../../kafka/port.ts';
 import { KafkaRequestError } from '../../kafka/request-error.ts';
 import { endsOf, nameOf, offsetsOf } from './log-view.ts';
-import type { RetentionPin } from './retention-health.ts';
+import { sumOf } from './pin-book.ts';
+import type { RetentionPin, RetentionPins } from './retention-health.ts';
 import type { Round } from './round.ts';
 import { timesToTry } from './side-limits.ts';
 
-/** Says how old what is pinned is, at least, and how much disk it takes. Asked for only when it is told. */
+/** Says how much disk takes what is pinned, and of the worst how old it is, at least. Asked for only when it is told. */
 export async function describePins(
   pins: readonly RetentionPin[],
   round: Round,
   keepMs: number,
-): Promise<readonly RetentionPin[]> {
-  const ages = await agesOf(pins, round, keepMs);
+): Promise<RetentionPins> {
   const places = pins.map(({ topic, partition }) => ({ topic, partition }));
   const sizes = await sizesOf(places, round);
   const ends = endsOf(sizes === undefined ? [] : await round.ask((admin) => admin.logEnds(places)));
-  return pins.map((pin) => ({
-    ...pin,
-    ageMs: ages.get(nameOf(pin)) ?? pin.ageMs,
-    bytes: sizes === undefined ? undefined : shareOf(pin, sizes.get(nameOf(pin)), ends.of(pin)),
-  }));
+  const sum = sumOf(
+    pins.map((pin) => {
+      const bytes = sizes === undefined ? undefined : shareOf(pin, sizes.get(nameOf(pin)), ends.of(pin));
+      return { ...pin, bytes };
+    }),
+  );
+  const ages = await agesOf(sum.worst, round, keepMs);
+  return { ...sum, worst: sum.worst.map((pin) => ({ ...pin, ageMs: ages.get(nameOf(pin)) ?? pin.ageMs })) };
 }
 
 async function agesOf(

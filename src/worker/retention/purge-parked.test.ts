@@ -40,7 +40,7 @@ describe('the parked topic', () => {
     expect(rig.start('q.parked')).toBe(0);
     await rig.rounds();
     expect(rig.start('q.parked')).toBe(7);
-    expect(owner.of('retention-pinned')).toMatchObject([
+    expect(owner.toldPins).toMatchObject([
       {
         topic: 'q.parked',
         partition: 0,
@@ -49,7 +49,7 @@ describe('the parked topic', () => {
         by: { kind: 'parked', group: 'gone', partition: 2, key: 'ä', mark: others },
       },
     ]);
-    expect(owner.purger.health.pinned[0]?.bytes).toBe(1_300); // the size of what is left
+    expect(owner.purger.health.pinned.bytes).toBe(1_300); // the size of what is left
     rig.journal({ kind: 'cleared', ...place, mark: others, how: 'discarded', upTo: 9, command: '' });
     await rig.rounds();
     expect(rig.start('q.parked')).toBe(12);
@@ -66,7 +66,7 @@ describe('the parked topic', () => {
     });
     await rig.rounds();
     expect(rig.start('q.parked')).toBe(20); // what is young may be of a mark that is being written
-    expect(owner.purger.health.pinned).toEqual([]);
+    expect(owner.purger.health.pinned.partitions).toBe(0);
     await rig.pass(OLD_MS);
     await rig.rounds();
     expect(rig.start('q.parked')).toBe(23);

@@ -52,9 +52,9 @@ describe('parts', () => {
     await rig.pass(KEEP_MS * 7);
     // The task is 7 times as old as finished ones are kept: the time that is tried is the 8th.
     expect(rig.start('q.parts')).toBe(3);
-    expect(owner.of('retention-pinned').map(({ topic }) => topic)).toContain('q');
+    expect(owner.toldPins.map(({ topic }) => topic)).toContain('q');
     await rig.pass(KEEP_MS);
-    expect(owner.of('retention-pinned').findLast(({ topic }) => topic === 'q.parts')).toMatchObject({
+    expect(owner.toldPins.findLast(({ topic }) => topic === 'q.parts')).toMatchObject({
       partition: 0,
       offset: 3n,
       records: 2,

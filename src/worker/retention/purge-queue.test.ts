@@ -62,7 +62,7 @@ describe('the log of a queue', () => {
     owner.finish(0, 10);
     await rig.pass(KEEP_MS * 2);
     expect(rig.start('q')).toBe(0);
-    expect(owner.of('retention-pinned')[0]).toMatchObject({
+    expect(owner.toldPins[0]).toMatchObject({
       topic: 'q',
       partition: 0,
       by: { kind: 'group', group: 'slow' },

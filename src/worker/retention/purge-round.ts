@@ -11,6 +11,7 @@ import { firstKeyAt, keyText } from './first-key.ts';
 import type { FreshCommits } from './fresh-commits.ts';
 import { type Answers, endsOf, nameOf, offsetsOf } from './log-view.ts';
 import { type PartsOf, planParts } from './parts-plan.ts';
+import { NO_PINS } from './pin-book.ts';
 import { type GroupProgress, oldestLeader, queueLimit, queuePin } from './queue-limit.ts';
 import type { PinnedBy, RetentionPin } from './retention-health.ts';
 import type { Findings, Round } from './round.ts';
@@ -120,8 +121,8 @@ export class PurgeRounds {
 
   /** Without a record between the log's start and where it has come to, and none beyond that, a partition has nothing. */
   #mayHaveSome(one: PartitionState): boolean {
-    const { committedFrontier, nextOffset } = one;
-    return this.#starts.get(one) !== committedFrontier || nextOffset !== committedFrontier;
+    const { committedFrontier, nextOffset, logEnd } = one;
+    return this.#starts.get(one) !== committedFrontier || Math.max(nextOffset, logEnd) > committedFrontier;
   }
 
   /** What has to be read of the journal: about these queue partitions, and all that share a parked partition of ours. */
@@ -342,7 +343,7 @@ export class PurgeRounds {
   }
 }
 
-const nothing: Findings = { pinned: [], alarms: [], describe: () => Promise.resolve([]) };
+const nothing: Findings = { pinned: [], alarms: [], describe: () => Promise.resolve(NO_PINS) };
 
 /** Of a partition of a topic beside the queue's: the owner of the queue partition with its number looks after it. */
 function ownerOf({ partitions }: Round, { partition }: TopicPartition): PartitionState | undefined {

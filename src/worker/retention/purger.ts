@@ -7,8 +7,15 @@ import type { Emitter } from '../../telemetry/emitter.ts';
 import type { PartitionState } from '../core/partition-state.ts';
 import type { WorkerEvents } from '../worker-events.ts';
 import { BrokerTimes } from './broker-times.ts';
+import { PinBook } from './pin-book.ts';
 import { ReportBook } from './report-book.ts';
-import type { RetentionAlarm, RetentionHealth, RetentionPin, RetentionRefusal } from './retention-health.ts';
+import type {
+  RetentionAlarm,
+  RetentionHealth,
+  RetentionPin,
+  RetentionPins,
+  RetentionRefusal,
+} from './retention-health.ts';
 import type { Findings, Round } from './round.ts';
 
 const TEN_MINUTES_MS = 600_000;
@@ -41,7 +48,7 @@ export class Purger {
   readonly #deps: PurgerDeps;
   readonly #intervalMs: number;
   readonly #times: BrokerTimes;
-  readonly #pins: ReportBook<RetentionPin>;
+  readonly #pins: PinBook;
   readonly #alarms: ReportBook<RetentionAlarm>;
   readonly #refusals: ReportBook<RetentionRefusal>;
   readonly #restingUntilMs = new Map<
@@ -61,7 +68,7 @@ export class Purger {
     this.#intervalMs = retention.purgeIntervalMs;
     this.#repeatMs = Math.min(TEN_MINUTES_MS, keptMs);
     this.#times = new BrokerTimes(deps.topics, this.#repeatMs);
-    this.#pins = new ReportBook(this.#repeatMs, ({ topic, partition }) => `${topic}/${partition}`, mergePins);
+    this.#pins = new PinBook(this.#repeatMs);
     this.#alarms = new ReportBook(this.#repeatMs, ({ partition }) => String(partition));
     this.#refusals = new ReportBook(this.#repeatMs, ({ topic }) => topic);
   }
@@ -101,7 +108,7 @@ export class Purger {
     const brokerNowMs = asked();
     const partitions = running();
     if (brokerNowMs === undefined || partitions.length === 0) {
-      this.#report([], [], startedMs);
+      this.#report([], undefined, startedMs);
       this.#reportAlarms([], startedMs);
       this.#tellRefused([], startedMs);
       return;
@@ -121,8 +128,8 @@ export class Purger {
         isRefused: (topic) => this.#isResting(topic, startedMs),
         refuse: (topic, failure) => this.#rest(topic, failure, startedMs),
       });
-      const due = this.#pins.due(found.pinned, startedMs);
-      this.#report(found.pinned, due.length === 0 ? [] : await found.describe(due), startedMs);
+      const isDue = this.#pins.isDue(found.pinned, startedMs);
+      this.#report(found.pinned, isDue ? await found.describe(found.pinned) : undefined, startedMs);
       this.#reportAlarms(found.alarms, startedMs);
       this.#tellRefused(this.#refusedLately(startedMs), startedMs);
     } catch (error) {
@@ -141,9 +148,9 @@ export class Purger {
     return await request(admin);
   }
 
-  #report(found: readonly RetentionPin[], told: readonly RetentionPin[], nowMs: number): void {
+  #report(found: readonly RetentionPin[], told: RetentionPins | undefined, nowMs: number): void {
     this.#pins.note(found, told, nowMs);
-    for (const pin of told) this.#deps.events.emit('retention-pinned', pin);
+    if (told !== undefined) this.#deps.events.emit('retention-pinned', told);
   }
 
   #reportAlarms(found: readonly RetentionAlarm[], nowMs: number): void {
@@ -176,12 +183,6 @@ export class Purger {
       .filter(({ untilMs }) => nowMs < untilMs)
       .map(({ refusal }) => refusal);
   }
-}
-
-/** How old and how large it is was asked for when it was told. */
-function mergePins(told: RetentionPin, now: RetentionPin): RetentionPin {
-  if (told.offset !== now.offset || told.by.kind !== now.by.kind) return now;
-  return { ...now, ageMs: Math.max(told.ageMs, now.ageMs), bytes: told.bytes };
 }
 
 function notAllowed(topic: string, failure: KafkaFailure): RetentionRefusal {

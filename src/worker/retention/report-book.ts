@@ -5,18 +5,11 @@
 export class ReportBook<T> {
   readonly #repeatMs: number;
   readonly #nameOf: (what: T) => string;
-  readonly #merge: (told: T, now: T) => T;
   #known = new Map<string, { readonly what: T; readonly toldAtMs: number }>();
 
-  /** `merge`: what is still there now, with what is only known of it from when it was told. */
-  constructor(
-    repeatMs: number,
-    nameOf: (what: T) => string,
-    merge: (told: T, now: T) => T = (_told, now) => now,
-  ) {
+  constructor(repeatMs: number, nameOf: (what: T) => string) {
     this.#repeatMs = repeatMs;
     this.#nameOf = nameOf;
-    this.#merge = merge;
   }
 
   /** Those of all there is now that are to be told. */
@@ -38,7 +31,7 @@ export class ReportBook<T> {
         if (now !== undefined) return [name, { what: now, toldAtMs: nowMs }];
         const known = before.get(name);
         if (known === undefined) return [name, { what, toldAtMs: nowMs }];
-        return [name, { what: this.#merge(known.what, what), toldAtMs: known.toldAtMs }];
+        return [name, { what, toldAtMs: known.toldAtMs }];
       }),
     );
   }

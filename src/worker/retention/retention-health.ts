@@ -37,6 +37,19 @@ export interface RetentionPin {
   readonly bytes: number | undefined;
 }
 
+/** All that is pinned, in one: there may be as many pins as partitions. */
+export interface RetentionPins {
+  /** Of the queue's topics, with something that is pinned. */
+  readonly partitions: number;
+  /** Those of the queue itself among them: kept by unfinished tasks, or by a group that does not work. */
+  readonly queuePartitions: number;
+  readonly records: number;
+  /** Of all of them; undefined where that may not be asked, or has changed since it was asked. */
+  readonly bytes: number | undefined;
+  /** At most ten: those with the most records. */
+  readonly worst: readonly RetentionPin[];
+}
+
 /** Nothing of a topic can be deleted. */
 export interface RetentionRefusal {
   readonly topic: string;
@@ -58,7 +71,7 @@ export interface RetentionAlarm {
 
 /** What keeps finished tasks on disk, or threatens unfinished ones. As of the last look. */
 export interface RetentionHealth {
-  readonly pinned: readonly RetentionPin[];
+  readonly pinned: RetentionPins;
   readonly refused: readonly RetentionRefusal[];
   readonly alarms: readonly RetentionAlarm[];
 }

@@ -25,36 +25,38 @@ describe('what pins records', () => {
     await rig.pass(KEEP_MS - 1_000);
     expect(owner.of('retention-pinned')).toEqual([]);
     await rig.rounds(1);
+    const pin = {
+      topic: 'q',
+      partition: 0,
+      by: { kind: 'task', group: 'g', partition: 0, offset: 4n, key: 'größe' },
+      offset: 4n,
+      records: 16,
+      ageMs: KEEP_MS,
+      bytes: 1_600,
+    };
     expect(owner.of('retention-pinned')).toEqual([
-      {
-        topic: 'q',
-        partition: 0,
-        by: { kind: 'task', group: 'g', partition: 0, offset: 4n, key: 'größe' },
-        offset: 4n,
-        records: 16,
-        ageMs: KEEP_MS,
-        bytes: 1_600,
-      },
+      { partitions: 1, queuePartitions: 1, records: 16, bytes: 1_600, worst: [pin] },
     ]);
     await rig.pass(KEEP_MS - 500);
     expect(owner.of('retention-pinned')).toHaveLength(1);
     await rig.rounds(1);
     expect(owner.of('retention-pinned')).toHaveLength(2);
-    expect(owner.of('retention-pinned')[1]?.ageMs).toBeGreaterThanOrEqual(KEEP_MS * 2);
-    expect(owner.purger.health.pinned).toMatchObject([{ offset: 4n, records: 16 }]);
+    expect(owner.of('retention-pinned')[1]?.worst[0]?.ageMs).toBeGreaterThanOrEqual(KEEP_MS * 2);
+    expect(owner.purger.health.pinned.worst).toMatchObject([{ offset: 4n, records: 16, bytes: 1_600 }]);
     const health = judgeHealth('running', { retention: owner.purger.health }, 0);
-    expect(health).toMatchObject({ status: 'degraded', retention: { pinned: [{ topic: 'q' }] } });
+    expect(health).toMatchObject({ status: 'degraded', retention: { pinned: { partitions: 1 } } });
     expect(health.reasons).toEqual(['what is finished is kept longer than asked for in 1 partition']);
     owner.finish(0, 6, 20); // another task now
     open(owner.state(), 6, 'other');
     await rig.rounds(1);
     expect(owner.of('retention-pinned')).toHaveLength(2);
-    expect(owner.purger.health.pinned).toMatchObject([
-      { by: { key: 'other' }, offset: 6n, bytes: undefined },
-    ]);
+    expect(owner.purger.health.pinned).toMatchObject({
+      bytes: undefined,
+      worst: [{ by: { key: 'other' }, offset: 6n, bytes: undefined }],
+    });
     owner.finish(0, 20);
     await rig.rounds(2);
-    expect(owner.purger.health.pinned).toEqual([]);
+    expect(owner.purger.health.pinned).toMatchObject({ partitions: 0, worst: [] });
     expect(rig.start('q')).toBe(20);
     expect(owner.of('retention-pinned')).toHaveLength(2);
   });
@@ -67,9 +69,45 @@ describe('what pins records', () => {
     rig.cluster.faults.failAdmin('logSizes', { kind: 'authorization', code: 31, message: 'no' });
     await rig.pass(KEEP_MS * 1.5);
     expect(owner.of('retention-pinned')).toMatchObject([
-      { by: { kind: 'group', group: 'h' }, bytes: undefined },
+      { bytes: undefined, worst: [{ by: { kind: 'group', group: 'h' }, bytes: undefined }] },
     ]);
     expect(owner.of('retention-refused')).toEqual([]);
+  });
+
+  it('is told in one event for all partitions: how much it is, and those with the most records', async () => {
+    await using rig = new PurgeRig(30);
+    const owner = await rig.owner({ groups: ['g', 'h'] });
+    for (let partition = 0; partition < 30; partition += 1) {
+      rig.append('q', partition, 1 + partition);
+      owner.finish(partition, 1 + partition);
+    }
+    await rig.pass(KEEP_MS * 1.5);
+    const told = owner.of('retention-pinned');
+    expect(told).toMatchObject([{ partitions: 30, queuePartitions: 30, records: 465, bytes: 46_500 }]);
+    const numbers = Array.from({ length: 10 }, (_, n) => 29 - n);
+    expect(told[0]?.worst.map(({ partition }) => partition)).toEqual(numbers);
+    expect(owner.purger.health.pinned).toEqual(told[0]);
+    // One more: all are told again, and the ten minutes (here: 10 s) begin anew.
+    rig.asked.length = 0;
+    owner.state(3).move('gone');
+    await rig.rounds(1);
+    expect(owner.purger.health.pinned).toMatchObject({ partitions: 29, records: 461, bytes: undefined });
+    expect(owner.of('retention-pinned')).toHaveLength(1);
+    expect(rig.asked).not.toContain('logSizes');
+  });
+
+  it('is a backlog of which nothing has been read, too, once somebody has looked at the log', async () => {
+    await using rig = new PurgeRig();
+    const owner = await rig.owner({ partitions: [0] });
+    await rig.rounds(1);
+    rig.append('q', 0, 5); // and no reader brings it: there is no room
+    await rig.pass(KEEP_MS * 2);
+    expect(owner.of('retention-pinned')).toEqual([]);
+    owner.state().logEnd = 5;
+    await rig.rounds(1);
+    expect(owner.of('retention-pinned')).toMatchObject([
+      { worst: [{ by: { kind: 'task', offset: 0n, key: undefined }, records: 5 }] },
+    ]);
   });
 
   it('is forgotten when the partition has gone', async () => {
@@ -78,10 +116,10 @@ describe('what pins records', () => {
     rig.append('q', 0, 10);
     owner.finish(0, 10);
     await rig.pass(KEEP_MS * 2);
-    expect(owner.purger.health.pinned).toHaveLength(1);
+    expect(owner.purger.health.pinned.partitions).toBe(1);
     owner.state().move('gone');
     await rig.rounds(2);
-    expect(owner.purger.health.pinned).toEqual([]);
+    expect(owner.purger.health.pinned).toMatchObject({ partitions: 0, worst: [] });
   });
 });
 

@@ -1,6 +1,6 @@
 import type { Admin, KafkaFailure } from '../../kafka/port.ts';
 import type { PartitionState } from '../core/partition-state.ts';
-import type { RetentionAlarm, RetentionPin } from './retention-health.ts';
+import type { RetentionAlarm, RetentionPin, RetentionPins } from './retention-health.ts';
 
 /** What one round may ask and say. */
 export interface Round {
@@ -21,5 +21,5 @@ export interface Findings {
   readonly pinned: readonly RetentionPin[];
   readonly alarms: readonly RetentionAlarm[];
   /** Fills in what is only asked for when something is told. */
-  readonly describe: (pinned: readonly RetentionPin[]) => Promise<readonly RetentionPin[]>;
+  readonly describe: (pinned: readonly RetentionPin[]) => Promise<RetentionPins>;
 }

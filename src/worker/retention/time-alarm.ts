@@ -1,5 +1,6 @@
 import type { KeepForTime } from '../../options/retention.ts';
 import { firstKeyAt } from './first-key.ts';
+import { NO_PINS } from './pin-book.ts';
 import type { RetentionAlarm } from './retention-health.ts';
 import type { Findings, Round } from './round.ts';
 
@@ -36,5 +37,5 @@ async function look(
       timeMs,
     });
   }
-  return { pinned: [], alarms, describe: () => Promise.resolve([]) };
+  return { pinned: [], alarms, describe: () => Promise.resolve(NO_PINS) };
 }
