@@ -144,13 +144,15 @@ function decodeMark(fields: Fields, place: Place): MarkEntry | undefined {
 }
 
 function decodeVerb(fields: Fields): Verb | undefined {
-  const { verb: name, type, taskId, below, mark, offset, topicId, statePin } = fields;
+  const { verb: name, type, of, taskId, below, mark, offset, topicId, statePin } = fields;
   switch (name) {
     case 'park':
     case 'hold':
     case 'release':
       return { name };
     case 'hold-type':
+      if (typeof type !== 'string') return undefined;
+      return typeof of === 'string' ? { name, type, of } : { name, type };
     case 'release-type':
       return typeof type === 'string' ? { name, type } : undefined;
     case 'skip':

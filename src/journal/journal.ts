@@ -102,7 +102,9 @@ export interface CommandEntry extends EntryOf<'command'> {
 
 export type Verb =
   | { readonly name: 'park' | 'hold' | 'release' }
-  | { readonly name: 'hold-type' | 'release-type'; readonly type: string }
+  /** `of`: the type whose name it is, for whoever held it under all the names that it knew. */
+  | { readonly name: 'hold-type'; readonly type: string; readonly of?: string }
+  | { readonly name: 'release-type'; readonly type: string }
   /** `below`: the log's end when it was asked. What is not found below it is not there. */
   | { readonly name: 'skip'; readonly taskId: string; readonly below: number }
   | { readonly name: 'redrive' | 'discard'; readonly mark: number }

@@ -7,6 +7,8 @@ interface Hold {
   readonly subject: string;
   readonly by: string;
   readonly atMs: number;
+  /** Of a type: whose name it is. */
+  readonly of?: string | undefined;
 }
 
 /** Who holds what, told from the commands in the order of the log. */
@@ -31,13 +33,28 @@ export class HoldBook {
         this.#keys.delete(`${partition} ${key}`);
         return;
       case 'hold-type':
-        this.#types.set(`${partition} ${verb.type}`, { partition, subject: verb.type, by, atMs });
+        this.#types.set(`${partition} ${verb.type}`, {
+          partition,
+          subject: verb.type,
+          by,
+          atMs,
+          of: verb.of,
+        });
         return;
       case 'release-type':
         this.#types.delete(`${partition} ${verb.type}`);
         return;
       default:
     }
+  }
+
+  /** Names of types that are held as one with any of these: whoever held them may have known more of a type's names. */
+  heldWith(names: readonly string[]): readonly string[] {
+    const held = [...this.#types.values()];
+    const types = new Set(names);
+    for (const { subject, of } of held) if (types.has(subject) && of !== undefined) types.add(of);
+    const found = held.filter(({ subject, of }) => types.has(subject) || types.has(of ?? subject));
+    return [...new Set(found.map(({ subject }) => subject))];
   }
 
   clear(): void {

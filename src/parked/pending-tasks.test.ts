@@ -58,7 +58,7 @@ describe('pending', () => {
     expect(written).toHaveLength(4);
     for (const partition of [0, 1]) {
       for (const type of ['work', 'job']) {
-        expect(written).toContainEqual({ partition, name: 'hold-type', type });
+        expect(written).toContainEqual({ partition, name: 'hold-type', type, of: 'work' });
       }
     }
     expect((await queue.pending.holds()).types).toMatchObject([

@@ -111,7 +111,8 @@ export class PendingTasks<T extends TaskMap> {
 
   /**
    * Ends a {@link hold}. A key also goes on when it waits for something else: for its next try, or because its first task
-   * was given up under `afterGiveUp: 'wait'`, which is then tried anew. A type goes on when none of its names is held.
+   * was given up under `afterGiveUp: 'wait'`, which is then tried anew. A type is released under all the names that it
+   * was held under, whether or not this process knows them.
    */
   async release(options: HoldTarget<T> & CommandOptions): Promise<CommandReceipt> {
     return await this.#setHold('release', options);
@@ -165,28 +166,32 @@ export class PendingTasks<T extends TaskMap> {
     },
   ): Promise<CommandReceipt> {
     const { registry, topics, newId } = this.#control.deps;
-    const names = [type, ...registry.forEnqueue(type).aliases];
-    const name = verb === 'hold' ? ('hold-type' as const) : ('release-type' as const);
+    const known = [type, ...registry.forEnqueue(type).aliases];
     const sender = this.#control.senderOf(given);
-    const ids = names.map(newId);
-    await this.#control.run(given.signal, () =>
+    const id = newId();
+    await this.#control.run(given.signal, (signal) =>
       this.#inOrder(async () => {
         const { partitions } = (await topics()).queue;
-        const commands = names.flatMap((one, index) =>
-          Array.from(
-            { length: partitions },
-            (_, partition): CommandToSend => ({
-              id: ids[index] ?? '',
-              partition,
-              verb: { name, type: one },
-              laneKey: '',
-            }),
-          ),
-        );
+        const names = verb === 'hold' ? known : await this.#withOtherNames(known, sender.group, signal);
+        const commands = names.flatMap((name, index) => {
+          const of = { id: index === 0 ? id : newId(), verb: typeVerb(verb, name, type), laneKey: '' };
+          return Array.from({ length: partitions }, (_, partition): CommandToSend => ({ ...of, partition }));
+        });
         await Promise.all(commands.map((command) => this.#control.send(sender, command)));
       }),
     );
-    return { id: ids[0] ?? '', outcome: undefined };
+    return { id, outcome: undefined };
+  }
+
+  /** A type is held for as long as one of its names is, and who held it may have known others. */
+  async #withOtherNames(
+    known: readonly string[],
+    group: string,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const journal = await this.#control.journal(group);
+    const held = await journal.look(signal, () => journal.holds.heldWith(known));
+    return [...new Set([...known, ...held])];
   }
 
   #keyCommand(key: string, verb: CommandToSend['verb']): CommandToSend {
@@ -245,6 +250,10 @@ export class PendingTasks<T extends TaskMap> {
 }
 
 type MakeCommand = (signal: AbortSignal) => CommandToSend | Promise<CommandToSend>;
+
+function typeVerb(verb: 'hold' | 'release', name: string, type: string): CommandToSend['verb'] {
+  return verb === 'hold' ? { name: 'hold-type', type: name, of: type } : { name: 'release-type', type: name };
+}
 
 function holdsOf({ holds }: GroupJournal): Holds {
   const keys = [...holds.keys].map(({ subject, partition, by, atMs }): HeldKey => {

@@ -96,6 +96,33 @@ it('a type that was held before it was renamed is held under its new name, until
   expect(rig.done.slice(1).sort()).toEqual(['new', 'old']);
 });
 
+it.each(['before', 'now'] as const)(
+  'a type is released under all the names that it was held under, also by who knows fewer of them: %s',
+  async (holder) => {
+    await using rig = new RenamedRig();
+    await rig.fill();
+    if (holder === 'now') await rig.now.pending.hold({ type: 'work' });
+    else await rig.before.pending.hold({ type: 'job' });
+    const worker = rig.newWorker();
+    const free = next(worker, 'task-finished');
+    await worker.start();
+    await free;
+    const rest = many(worker, 'task-finished', 2);
+    await rig.before.pending.release({ type: 'job' });
+    await rest;
+    expect(rig.done.slice(1).sort()).toEqual(['new', 'old']);
+    expect((await rig.now.pending.holds()).types).toEqual([]);
+  },
+);
+
+it('what is held as another type stays held when a name of it is released', async () => {
+  await using rig = new RenamedRig();
+  await rig.now.pending.hold({ type: 'other' });
+  await rig.now.pending.hold({ type: 'work' });
+  await rig.before.pending.release({ type: 'job' });
+  expect((await rig.now.pending.holds()).types).toMatchObject([{ type: 'other' }]);
+});
+
 describe('a worker says what operators hold', () => {
   it('when it obeys: which key or type, who asked, and that it goes on', async () => {
     await using rig = new RenamedRig();
