@@ -6,7 +6,7 @@ import { reportHold } from './holds.ts';
 import { keyHash } from './key-hash.ts';
 import type { Lane } from './lane.ts';
 import { type JournalWrite, type MarkPlace, type MarkRequest, Parked } from './parked.ts';
-import { copyFailed, marked, park } from './parking.ts';
+import { copyAgain, copyFailed, marked, park } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
 import { answer, endMark, failLost, written } from './redriving.ts';
 import { advanceLane, reconsider } from './scheduling.ts';
@@ -229,6 +229,8 @@ export function repeatDue(core: CoreState): void {
     const dueMs = core.repeat.peekRank();
     if (dueMs === undefined || dueMs > core.nowMs) return;
     const effect = core.repeat.pop();
-    if (effect !== undefined && effect.partition.phase !== 'gone') core.effects.push(effect);
+    if (effect === undefined || effect.partition.phase === 'gone') continue;
+    if (effect.kind === 'copy') copyAgain(core, effect.partition, effect.copy);
+    else core.effects.push(effect);
   }
 }

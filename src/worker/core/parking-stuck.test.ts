@@ -88,6 +88,29 @@ describe('a task that cannot be copied', () => {
     expect(partition.marks.size).toBe(1);
   });
 
+  it('keeps no partition from being given up, and is left to its next owner', () => {
+    const stuck = new Stuck();
+    const { rig, partition } = stuck.at;
+    for (let n = 0; n < 6; n += 1) {
+      stuck.fail();
+      stuck.untilAgain();
+    }
+    stuck.fail();
+    while (partition.dirty || rig.core.state.commitUnderWay) {
+      rig.pass(20);
+      if (rig.core.state.commitUnderWay) rig.ack();
+    }
+    const before = rig.effects.length;
+    rig.tell((core, at) => core.revoked(at, 1, [0]));
+    rig.pass(20);
+    if (rig.core.state.commitUnderWay) rig.ack();
+    rig.pass(20);
+    const since = (): string[] => rig.effects.slice(before).map(({ kind }) => kind);
+    expect(since()).toContain('answer-revoke');
+    rig.pass(60_000);
+    expect(since()).not.toContain('copy');
+  });
+
   it('is not told of when it fails for something that passes by itself', () => {
     const stuck = new Stuck();
     stuck.fail();

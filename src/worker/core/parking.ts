@@ -215,7 +215,15 @@ export function copyFailed(
   }
   const delayMs = Math.min(COPY_AGAIN_MS * 2 ** parked.copyFailures, COPY_AGAIN_AT_MOST_MS);
   parked.copyFailures += 1;
+  partition.openWrites -= 1; // nothing is under way: it keeps nobody from giving the partition up
   return delayMs;
+}
+
+/** The time has come to make copies again. Whoever has the partition next does it when it is being given up. */
+export function copyAgain(core: CoreState, partition: PartitionState, copy: Copy): void {
+  if (partition.phase !== 'running') return;
+  partition.openWrites += 1;
+  core.effects.push({ kind: 'copy', partition, copy });
 }
 
 /** Whether somebody has asked that this parked task, or all of its mark, be discarded: then its copy is for nobody. */
