@@ -12,7 +12,7 @@ import { ROOT } from './processes.mjs';
  * `npm run mutate -- [--files PATH...] [--list] [--min SCORE] [--workers N] [--slow]`: breaks the code that decides in every small
  * way that Stryker knows, and says which of these mutants the tests beside that code do not notice.
  */
-const FOLDERS = ['src/worker/core', 'src/journal'];
+const FOLDERS = ['src/worker/core', 'src/worker/retention', 'src/journal'];
 
 /**
  * A test that takes longer is run for the mutants of the file it lies beside, and for others with `--slow` only: it would
@@ -70,8 +70,7 @@ function endedBy(signal) {
 }
 
 async function main() {
-  if (chosen.length === 0)
-    throw new Error(`no file of ${FOLDERS.join(' or ')} matches ${patterns.join(' ')}`);
+  if (chosen.length === 0) throw new Error(`no file of ${FOLDERS.join(', ')} matches ${patterns.join(' ')}`);
   const startMs = performance.now();
   const { sources, mutants } = await instrument(chosen);
   const folder = mkdtempSync(join(tmpdir(), 'keylane-mutants-'));

@@ -23,6 +23,10 @@ const require = createRequire(join(ROOT, 'package.json'));
 const text = readFileSync(process.argv[2], 'utf8');
 const script = new vm.Script(text.replaceAll(/\bstryCov_9fa48\([\d, ]*\)/g, '0')); // asking what is reached takes time
 const callTest = new vm.Script('mutationTest()');
+/** How often it is looked at whether a test that waits still can come to its end. */
+const LOOK_MS = 20;
+/** What can settle a promise. */
+const GOES_ON = /^(?:Immediate|Timeout|FSReq.*)$/;
 /** What became of a test that did not come to an end. */
 const ENDLESS = 'does not end';
 const mutation = { active: -1, hits: 0, hitLimit: Number.POSITIVE_INFINITY, reached: undefined };
@@ -33,18 +37,20 @@ function load(of = script) {
 }
 
 /** What is reached while the modules load, and by each test. */
-function measureAll() {
+async function measureAll() {
   mutation.reached = new Map();
   const tests = load(new vm.Script(text));
   const atLoading = [...mutation.reached.keys()];
-  return { atLoading, tests: tests.map(measure) };
+  const measured = [];
+  for (const test of tests) measured.push(await measure(test));
+  return { atLoading, tests: measured };
 }
 
 /** Runs one test without a mutant: how long it takes, what it reaches, how it fails. */
-function measure(test) {
+async function measure(test) {
   mutation.reached = new Map();
   const startMs = processorMs();
-  const failure = failureOf(test, 600_000);
+  const failure = await failureOf(test, 600_000);
   const tookMs = processorMs() - startMs;
   const reached = [...mutation.reached];
   mutation.reached = undefined;
@@ -52,13 +58,14 @@ function measure(test) {
 }
 
 /** How the test fails, if it does. Anything else that goes wrong here ends the process: it must not pass for a failure. */
-function failureOf(test, limitMs) {
+async function failureOf(test, limitMs) {
   let failure;
+  let waiting;
   globalThis.mutationTest = () => {
     try {
-      if (test.run() instanceof Promise) failure = 'tests that wait cannot be run here';
+      waiting = test.run();
     } catch (error) {
-      failure = String(error?.message ?? error);
+      failure = wordsOf(error);
     }
   };
   // The clock stops a test, but the clock also goes on while other processes have the processor: then it gets more time.
@@ -69,7 +76,43 @@ function failureOf(test, limitMs) {
     if (processorMs() - startMs >= limitMs / 2) return ENDLESS;
     mutation.hits = 0;
   }
+  if (failure === undefined && waiting instanceof Promise) failure = await endOf(waiting, limitMs);
   return mutation.hits > mutation.hitLimit ? ENDLESS : failure;
+}
+
+/** The same of a test that waits: until it has settled, has had its time, or nothing is left that could go on. */
+async function endOf(waiting, limitMs) {
+  const startMs = processorMs();
+  const isIdle = () => process.getActiveResourcesInfo().filter((name) => GOES_ON.test(name)).length <= 1; // that looks
+  let timer;
+  const given = new Promise((resolve) => {
+    fail = (error) => resolve(wordsOf(error));
+    const look = () => {
+      if (isIdle() || processorMs() - startMs >= limitMs) resolve(ENDLESS);
+      else timer = setTimeout(look, LOOK_MS);
+    };
+    timer = setTimeout(look, LOOK_MS);
+  });
+  const ended = waiting.then(() => undefined, wordsOf);
+  try {
+    return await Promise.race([ended, given]);
+  } finally {
+    clearTimeout(timer);
+    fail = undefined;
+  }
+}
+
+/** How what a test left to itself fails it: a promise that nobody hears, a callback that throws. */
+let fail;
+for (const name of ['unhandledRejection', 'uncaughtException']) {
+  process.on(name, (error) => {
+    if (fail !== undefined) fail(error);
+    else if (mutation.active < 0) throw error; // no mutant can have done that
+  });
+}
+
+function wordsOf(error) {
+  return String(error?.message ?? error);
 }
 
 function isEndedWithin(timeout) {
@@ -88,7 +131,7 @@ function processorMs() {
 }
 
 /** Whether a test tells the mutant from the right code, and the first that does. */
-function judge({ id, isStatic, runs }) {
+async function judge({ id, isStatic, runs }) {
   activate(id, 0);
   const tests = isStatic ? loadOrUndefined() : loaded;
   if (tests === undefined) return { status: 'killed' };
@@ -96,7 +139,7 @@ function judge({ id, isStatic, runs }) {
     const test = tests[index];
     if (test === undefined) continue; // a table of tests that is shorter under this mutant
     activate(id, hits);
-    const failure = failureOf(test, tookMs * TIME_FACTOR + TIME_MORE_MS);
+    const failure = await failureOf(test, tookMs * TIME_FACTOR + TIME_MORE_MS);
     if (failure !== undefined) return { status: failure === ENDLESS ? 'timeout' : 'killed', by: index };
   }
   return { status: 'survived' };
@@ -119,5 +162,5 @@ function loadOrUndefined() {
 const loaded = load();
 const answers = { measure: measureAll, judge };
 
-process.on('message', (message) => process.send(answers[message.kind](message)));
+process.on('message', async (message) => process.send(await answers[message.kind](message)));
 process.on('disconnect', () => process.exit());
