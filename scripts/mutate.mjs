@@ -9,7 +9,7 @@ import { listOf, scoreOf, tableOf } from './mutation/report.mjs';
 import { ROOT } from './processes.mjs';
 
 /**
- * `npm run mutate -- [--files PATH...] [--list] [--min SCORE] [--workers N] [--slow]`: breaks the code that decides in every small
+ * `npm run mutate -- [--files PATH...] [--list] [--min SCORE] [--workers N] [--slow]`: breaks the code that decides, or deletes, in every small
  * way that Stryker knows, and says which of these mutants the tests beside that code do not notice.
  */
 const FOLDERS = ['src/worker/core', 'src/worker/retention', 'src/journal'];
