@@ -185,7 +185,13 @@ describe('a body in its record', () => {
     const content = Buffer.from('what was enqueued');
     const { record } = await encodeTask(
       {
-        ...{ id: 'i', type: 't', version: 1, payload: {}, key: 'k', enqueuedAtMs: 1, codec },
+        id: 'i',
+        type: 't',
+        version: 1,
+        payload: {},
+        key: 'k',
+        enqueuedAtMs: 1,
+        codec,
         body: { kind: 'inline', bytes: Buffer.from(new Uint8Array(content).buffer) },
       },
       defaultCodecLimits,
