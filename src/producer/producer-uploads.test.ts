@@ -178,6 +178,38 @@ describe('a task with an upload', () => {
     expect(producer.bufferedBytes).toBe(0);
   });
 
+  it('is one of a bounded number to one store, which may hang: half of those of the process', async () => {
+    const { producer, settle } = setUpBodies({ bufferBytes: 16_000_000 }); // 8 at once
+    const begun: string[] = [];
+    const endOf = new Map<string, () => void>();
+    const noted = (id: string, laneKey: string, uploadTo?: object): ProducerItem => {
+      const encode: ProducerItem['encode'] = () =>
+        new Promise((_, reject) => {
+          begun.push(id);
+          endOf.set(id, () => reject(new Error('enough')));
+        });
+      const partition = laneKey.charCodeAt(0);
+      return { ...task({ id, laneKey, partition, upload: true, uploadTo }), encode };
+    };
+    const [store, other] = [{}, {}];
+    const all = producer.addMany([
+      ...['a', 'b', 'c', 'd', 'e', 'f'].map((key) => noted(`hangs ${key}`, key, store)),
+      noted('other g', 'g', other),
+      ...['h', 'i', 'j', 'k'].map((key) => noted(`kafka ${key}`, key)),
+    ]);
+    await settle();
+    const four = ['hangs a', 'hangs b', 'hangs c', 'hangs d'];
+    expect(begun.splice(0)).toEqual([...four, 'other g', 'kafka h', 'kafka i', 'kafka j']);
+    for (const id of ['hangs c', 'kafka h', 'kafka i']) endOf.get(id)?.();
+    await settle();
+    expect(begun.splice(0)).toEqual(['hangs e', 'kafka k']);
+    for (const end of endOf.values()) end();
+    await settle();
+    for (const end of endOf.values()) end();
+    await all;
+    expect(producer.bufferedBytes).toBe(0);
+  });
+
   it('that is given up while it waits for others lets go what is behind it', async () => {
     const { producer, appender, settle, withBody } = setUpBodies({ bufferBytes: 2_000_000 }); // one at once
     appender.ackEverything();

@@ -21,7 +21,7 @@ export class QueueUploads {
   readonly #kafka: KafkaConnection;
   readonly #topics: QueueTopics;
   /** Where content goes in place of the parts topic. */
-  readonly #store: PayloadStore | undefined;
+  readonly store: PayloadStore | undefined;
   /** Only on the embedded cluster. */
   readonly #embedded: EmbeddedParts | undefined;
 
@@ -32,7 +32,7 @@ export class QueueUploads {
   ) {
     this.#queue = name;
     this.#timeoutMs = retention.uploadTimeoutMs;
-    this.#store = payloadStore;
+    this.store = payloadStore;
     this.#kafka = kafka;
     this.#topics = topics;
     const { room } = kafka;
@@ -70,7 +70,7 @@ export class QueueUploads {
   }
 
   #uploadStore(at: Pick<ObjectPlace, 'topicId' | 'partition'>): UploadStore | undefined {
-    const store = this.#store;
+    const { store } = this;
     if (store === undefined) return undefined;
     const place: ObjectPlace = { queue: this.#queue, role: 'parts', ...at };
     return { store, keyOf: (marker, upload) => objectKey(place, marker, upload) };

@@ -316,6 +316,7 @@ export class TaskQueue<T extends TaskMap> {
       encode,
       ready,
       upload: isUpload(body),
+      uploadTo: this.#uploads.store,
       onSettled: this.#uploads.onSettled(call),
       signal: this.#bodies.signalFor(body, signal),
       timeoutMs: timeoutMs ?? (isUpload(body) ? this.#options.retention.uploadTimeoutMs : undefined),

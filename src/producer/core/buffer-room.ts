@@ -9,7 +9,7 @@ export interface RoomLimits {
   readonly partitionBytes: number;
   /** The most one key may take. */
   readonly keyBytes: number;
-  /** Uploads at once. A partition has half of them at most, a key a quarter. */
+  /** Uploads at once. A partition has half of them at most, and so has a store; a key a quarter. */
   readonly uploadCount: number;
   /** What an upload may hold: the part that is being filled. */
   readonly uploadBytes: number;
@@ -30,6 +30,8 @@ export class BufferRoom {
   usedBytes = 0;
   readonly #turn = new Fifo<KeyLane>();
   #uploadCount = 0;
+  /** Those that go to stores, by store. */
+  readonly #storeCounts = new Map<object, number>();
   /** Keys whose first waiting task waits for the end of an upload. */
   readonly #uploads = new Set<KeyLane>();
 
@@ -98,7 +100,7 @@ export class BufferRoom {
   uploaded(item: Item): void {
     if (!item.upload) return;
     item.upload = false;
-    this.#countUpload(item.lane, -1);
+    this.#countUpload(item, -1);
     if (item.lane.gate === 'key') this.#stand(item.lane, 'process');
     this.#nextUpload();
   }
@@ -120,7 +122,7 @@ export class BufferRoom {
     if (!item.upload && lane.uploadCount > 0) return 'key';
     if (!fits(lane.bytes, item.bytes, this.limits.keyBytes)) return 'key';
     if (!fits(lane.line.bytes, item.bytes, this.limits.partitionBytes)) return 'partition';
-    if (item.upload && !this.#uploadFits(lane)) return 'upload';
+    if (item.upload && !this.#uploadFits(item)) return 'upload';
     return fits(this.usedBytes + this.#heldBeside(item), item.bytes, this.limits.bufferBytes)
       ? 'none'
       : 'process';
@@ -132,14 +134,15 @@ export class BufferRoom {
     return item.bytes > bufferBytes / 2 ? 0 : this.#uploadCount * uploadBytes;
   }
 
-  #uploadFits(lane: KeyLane): boolean {
+  #uploadFits({ lane, uploadTo }: Item): boolean {
     const { uploadCount } = this.limits;
-    return this.#uploadCount < uploadCount && fits(lane.line.uploadCount, 1, uploadCount / 2);
+    if (this.#uploadCount >= uploadCount || !fits(lane.line.uploadCount, 1, uploadCount / 2)) return false;
+    return uploadTo === undefined || fits(this.#storeCounts.get(uploadTo) ?? 0, 1, uploadCount / 2);
   }
 
   #take(item: Item): void {
     item.lane.firstWaiting = item.after;
-    if (item.upload) this.#countUpload(item.lane, 1);
+    if (item.upload) this.#countUpload(item, 1);
     this.#add(item.lane, item.bytes);
     item.move('encoding');
   }
@@ -161,11 +164,11 @@ export class BufferRoom {
   #nextUpload(): void {
     for (const lane of this.#uploads) {
       if (this.#uploadCount >= this.limits.uploadCount) return;
-      const isLeft = waiting(lane) === undefined;
-      if (!isLeft && !this.#uploadFits(lane)) continue; // its partition has its half
+      const item = waiting(lane);
+      if (item !== undefined && !this.#uploadFits(item)) continue; // its partition, or its store, has its half
       this.#uploads.delete(lane);
       lane.gate = 'none';
-      if (isLeft) continue;
+      if (item === undefined) continue;
       this.#stand(lane, 'process');
       return;
     }
@@ -183,10 +186,14 @@ export class BufferRoom {
     }
   }
 
-  #countUpload(lane: KeyLane, more: 1 | -1): void {
+  #countUpload({ lane, uploadTo }: Item, more: 1 | -1): void {
     lane.uploadCount += more;
     lane.line.uploadCount += more;
     this.#uploadCount += more;
+    if (uploadTo === undefined) return;
+    const count = (this.#storeCounts.get(uploadTo) ?? 0) + more;
+    if (count === 0) this.#storeCounts.delete(uploadTo);
+    else this.#storeCounts.set(uploadTo, count);
   }
 
   #add(lane: KeyLane, bytes: number): void {

@@ -83,6 +83,8 @@ export interface ProducerItem {
    * it is encoded, and there is a bounded number of such tasks at once.
    */
   readonly upload?: boolean | undefined;
+  /** The store that it goes to, beside Kafka: one that hangs has half of the uploads of the process at most. */
+  readonly uploadTo?: object | undefined;
   /** Validation that takes a while; a rejection is what the caller gets. */
   readonly ready?: Promise<void> | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -104,6 +106,7 @@ export class Item implements Encoding {
   readonly part: boolean;
   /** It is to be uploaded, or is being uploaded. */
   upload: boolean;
+  readonly uploadTo: object | undefined;
   /** Call order over the whole producer. */
   readonly seq: number;
   readonly deadlineMs: number;
@@ -157,6 +160,7 @@ export class Item implements Encoding {
     this.urgent = given.urgent === true;
     this.part = given.part === true;
     this.upload = given.upload === true;
+    this.uploadTo = given.uploadTo;
     this.seq = place.seq;
     this.deadlineMs = place.deadlineMs;
     this.cohort = place.cohort;

@@ -2,6 +2,7 @@ import type { Clock } from '../../clock/clock.ts';
 import type { PartEncoding } from '../../codec/coding.ts';
 import type { loadLz4 } from '../../codec/lz4.ts';
 import type { BodyManifest } from '../../codec/manifest.ts';
+import type { PayloadStore } from '../../codec/payload-store.ts';
 import type { OutgoingRecord } from '../../kafka/port.ts';
 import type { BodySource } from '../../tasks/task-body.ts';
 import type { Appended } from '../core/item.ts';
@@ -39,12 +40,12 @@ export interface UploaderDeps {
 }
 
 export interface UploadLimits {
-  /** Uploads at once in a process, but for those with slow sources; the others wait without reading theirs. */
+  /** Uploads at once of a process to Kafka, and to each store, but for those with slow sources; the others wait without reading theirs. */
   readonly maxUploads: number;
   /** Parts of one upload on their way at once: enough to keep a partition's connection busy. */
   readonly maxPartsPerUpload: number;
   /**
-   * Parts of all uploads on their way at once. 16 of 900 KB are twice what fills batches (see the producer), and a quarter of
+   * Parts of all those uploads on their way at once. 16 of 900 KB are twice what fills batches (see the producer), and a quarter of
    * its buffer, so that small tasks have room beside them.
    */
   readonly maxParts: number;
@@ -79,13 +80,14 @@ export interface UploadJob {
 
 /**
  * Uploads bodies in parts. Large writes to one partition go one after the other, so that a worker reads a body without
- * others between; memory is bounded by the number of parts on their way.
+ * others between; memory is bounded by the number of parts on their way. A store that hangs holds up what goes there and
+ * nothing else.
  */
 export class Uploader {
   readonly #deps: UploaderDeps;
   readonly #limits: UploadLimits;
-  readonly #uploads: Places;
-  readonly #underWay: PartsUnderWay;
+  readonly #toKafka: Share;
+  readonly #toStores = new WeakMap<PayloadStore, Share>();
   readonly #buffers = new PartBuffers();
   readonly #turnsOfLoop = new LoopTurns();
   /** One place for each partition of a parts topic that was ever written to: a few dozens. */
@@ -94,11 +96,7 @@ export class Uploader {
   constructor(deps: UploaderDeps) {
     this.#deps = deps;
     this.#limits = { ...defaultLimits, ...deps.limits };
-    this.#uploads = new Places(this.#limits.maxUploads);
-    this.#underWay = new PartsUnderWay({
-      perUpload: this.#limits.maxPartsPerUpload,
-      inAll: this.#limits.maxParts,
-    });
+    this.#toKafka = newShare(this.#limits);
   }
 
   /**
@@ -109,6 +107,7 @@ export class Uploader {
     const { append, clock, loadLz4, newId } = this.#deps;
     const body = job.source instanceof OpenBody ? job.source : new OpenBody(job.source);
     const stored = job.to === undefined ? undefined : new StoredUpload(append, job.to, clock);
+    const { places, underWay } = this.#shareOf(job.to?.store);
     const upload = new Upload(job, {
       id: newId(),
       body,
@@ -116,11 +115,11 @@ export class Uploader {
       stored,
       clock,
       loadLz4,
-      underWay: this.#underWay,
+      underWay,
       buffers: this.#buffers,
       turns: this.#turnsOfLoop,
       slowPartMs: this.#limits.slowPartMs,
-      enter: (signal) => this.#enter(job, signal),
+      enter: (signal) => this.#enter(job, places, signal),
     });
     const end = this.#buffers.use();
     try {
@@ -131,16 +130,27 @@ export class Uploader {
   }
 
   /** First its partition's turn, then a place: who waits for a busy partition keeps no one from another. */
-  async #enter({ topic, partition, to }: UploadJob, signal: AbortSignal): Promise<UploadTurn> {
+  async #enter(
+    { topic, partition, to }: UploadJob,
+    places: Places,
+    signal: AbortSignal,
+  ): Promise<UploadTurn> {
     // Objects are not in each other's way.
-    if (to !== undefined) return { endTurn: () => {}, leave: await this.#uploads.enter(signal) };
+    if (to !== undefined) return { endTurn: () => {}, leave: await places.enter(signal) };
     const endTurn = await this.#turn(`${topic}/${partition}`).enter(signal);
     try {
-      return { endTurn, leave: await this.#uploads.enter(signal) };
+      return { endTurn, leave: await places.enter(signal) };
     } catch (error) {
       endTurn();
       throw error;
     }
+  }
+
+  #shareOf(store: PayloadStore | undefined): Share {
+    if (store === undefined) return this.#toKafka;
+    const share = this.#toStores.get(store) ?? newShare(this.#limits);
+    this.#toStores.set(store, share);
+    return share;
   }
 
   #turn(name: string): Places {
@@ -151,6 +161,19 @@ export class Uploader {
     }
     return turn;
   }
+}
+
+/** What those that go to Kafka, or to one store, have among themselves. */
+interface Share {
+  readonly places: Places;
+  readonly underWay: PartsUnderWay;
+}
+
+function newShare({ maxUploads, maxPartsPerUpload, maxParts }: UploadLimits): Share {
+  return {
+    places: new Places(maxUploads),
+    underWay: new PartsUnderWay({ perUpload: maxPartsPerUpload, inAll: maxParts }),
+  };
 }
 
 /** What an upload that may go has. */

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, FedSource, setUpUploads, upload } from '../../../test/support/upload-rig.ts';
+import { MemoryStore } from '../../../test/support/memory-store.ts';
+import { bytes, FedSource, setUpUploads, upload, uploadFailureOf } from '../../../test/support/upload-rig.ts';
+import { untilAborted } from '../../clock/until-aborted.ts';
+import type { PayloadStore } from '../../codec/payload-store.ts';
+import type { UploadStore } from './stored-upload.ts';
 
 describe('uploads beside each other', () => {
   it('go one after the other in a partition, and at once in others', async () => {
@@ -110,6 +114,25 @@ describe('uploads beside each other', () => {
     expect(new Set(parts.calls.map(({ place }) => place.partition)).size).toBe(3);
     parts.ackEverything();
     await Promise.all(all);
+  });
+
+  it('to a store that hangs keep their places and their parts to themselves: Kafka and other stores go on', async () => {
+    const { uploader, parts, settle } = setUpUploads({ limits: { maxUploads: 2, maxParts: 2 } });
+    parts.ackEverything();
+    const to = (store: PayloadStore): UploadStore => ({ store, keyOf: (marker) => `object ${marker}` });
+    const hangs = new MemoryStore('hangs');
+    hangs.put = (_key, _content, { signal }) => untilAborted(new Promise(() => {}), signal);
+    const caller = new AbortController();
+    const hung = [0, 1, 2, 3].map((partition) => {
+      const job = upload(bytes(100), { partition, to: to(hangs), signal: caller.signal });
+      return uploadFailureOf(uploader.upload(job));
+    });
+    await settle();
+    const kafka = uploader.upload(upload(bytes(100), { partition: 1 }));
+    const other = uploader.upload(upload(bytes(100), { to: to(new MemoryStore('other')) }));
+    expect(await Promise.all([kafka, other])).toMatchObject([{ count: 10 }, { count: 10 }]);
+    caller.abort(new Error('enough'));
+    expect(await Promise.all(hung)).toMatchObject(hung.map(() => ({ kind: 'aborted' })));
   });
 
   it('leave no timer behind', async () => {
