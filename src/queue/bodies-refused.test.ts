@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
 import {
   chunksOf,
   failing,
@@ -10,7 +11,10 @@ import {
   stalled,
 } from '../../test/support/large-tasks-rig.ts';
 import { failures } from '../kafka/memory/failures.ts';
+import { defineTask } from '../tasks/define-task.ts';
+import { silentLogger } from '../telemetry/logger.ts';
 import type { EnqueueRest } from './enqueue-types.ts';
+import { TaskQueue } from './task-queue.ts';
 
 describe('what is no body', () => {
   /** As plain JavaScript may call it. */
@@ -148,4 +152,33 @@ describe('when it fails', () => {
     await expect(call).rejects.toMatchObject({ code: 'PAYLOAD_INVALID' });
     expect([body.destroyed, body.readableDidRead]).toEqual([false, false]);
   });
+
+  it.each<[string, (queue: TaskQueue<typeof strict>, body: Readable, key: unknown) => Promise<unknown>]>([
+    ['enqueued', (queue, body, key) => queue.enqueue('video', { key } as never, { body })],
+    ['encoded', (queue, body, key) => queue.encode('video', { key } as never, { body })],
+  ])('and so does one that is refused later, before anything was read: to be %s', async (_what, call) => {
+    await using rig = new LargeTasksRig();
+    await using queue = new TaskQueue({
+      name: 'strict',
+      tasks: strict,
+      kafka: rig.kafka,
+      logger: silentLogger,
+    });
+    const body = Readable.from(chunksOf(noise(10_000)), { objectMode: false });
+    onTestFinished(() => void body.destroy());
+    await expect(call(queue, body, 'bad')).rejects.toMatchObject({ code: 'PAYLOAD_INVALID' });
+    await expect(call(queue, body, 1n)).rejects.toMatchObject({ code: 'PAYLOAD_NOT_SERIALIZABLE' });
+    await expect(call(queue, body, 'x'.repeat(17 * MIB))).rejects.toMatchObject({ code: 'TASK_TOO_LARGE' });
+    expect([body.destroyed, body.readableDidRead]).toEqual([false, false]);
+    await call(queue, body, 'good');
+  });
+
+  /** With a schema that says later what it says of a payload. */
+  const strict = {
+    video: defineTask({
+      schema: z.object({ key: z.any() }).refine(async ({ key }) => key !== 'bad'),
+      key: () => 'k',
+      body: 'stream',
+    }),
+  };
 });

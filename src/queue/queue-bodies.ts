@@ -1,4 +1,5 @@
 import type { EnqueueSubject } from '../errors/enqueue-error.ts';
+import { type ErrorCode, isKeylaneError } from '../errors/keylane-error.ts';
 import type { EncodedRecord } from '../producer/core/item.ts';
 import { failureToError } from '../producer/failure-to-error.ts';
 import type { OpenBody } from '../producer/upload/open-body.ts';
@@ -19,9 +20,22 @@ export async function encodeAlone(
     if (check.kind === 'checking') await check.done;
     return await encode();
   } catch (error) {
-    body?.destroy(error);
+    if (body !== undefined) letGo(body, error);
     throw failureToError({ kind: 'own', error }, subject);
   }
+}
+
+/** What the caller gave was refused, as it may be before anything is read. */
+const refusals: ReadonlySet<unknown> = new Set<ErrorCode>([
+  'PAYLOAD_INVALID',
+  'PAYLOAD_NOT_SERIALIZABLE',
+  'TASK_TOO_LARGE',
+]);
+
+/** Its call has failed: whatever of, it will not be read any more. One that was only refused leaves it as it was. */
+function letGo(body: OpenBody, error: unknown): void {
+  if (isKeylaneError(error) && refusals.has(error.code) && body.giveBack()) return;
+  body.destroy(error);
 }
 
 interface OpenCall {
@@ -52,7 +66,7 @@ export class QueueBodies {
       () => this.#end(body),
       (error: unknown) => {
         this.#end(body);
-        body.destroy(error); // whatever it failed of, it will not be read any more
+        letGo(body, error);
       },
     );
   }

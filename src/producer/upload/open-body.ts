@@ -49,6 +49,13 @@ export class OpenBody {
     if (source !== undefined && isReadOnce(source)) taken.add(source);
   }
 
+  /** It may be given to another task, if nothing of it was read. @returns whether it may */
+  giveBack(): boolean {
+    if (this.#iterator !== undefined || this.#destroyed !== undefined) return false;
+    if (this.#source !== undefined) taken.delete(this.#source);
+    return true;
+  }
+
   /** Its source has nothing more to bring. */
   get isEnded(): boolean {
     return this.#ended;
