@@ -75,6 +75,7 @@ export type {
 } from './parked/pending-tasks.ts';
 export type { ParkedFilter, ParkedPage, ParkedSelection } from './parked/selection.ts';
 export type { ProducerOptions } from './producer/producer-options.ts';
+export type { CloseOptions } from './queue/close-options.ts';
 export { connectKafka } from './queue/connect-kafka.ts';
 export {
   type EnqueueBodyOptions,

@@ -24,7 +24,7 @@ export function failureToError(failure: Failure, subject: EnqueueSubject): unkno
 function tell(failure: Exclude<Failure, { kind: 'own' }>): Told {
   switch (failure.kind) {
     case 'aborted':
-      if (failure.reason instanceof QueueClosedError && failure.stage !== 'handed') return tellCutOff();
+      if (failure.reason instanceof QueueClosedError) return tellCutOff(failure.stage);
       return {
         code: 'ENQUEUE_ABORTED',
         ...(failure.stage === 'handed'
@@ -58,15 +58,8 @@ function tell(failure: Exclude<Failure, { kind: 'own' }>): Told {
     case 'void':
       return tellTooLate();
     case 'closed':
-      return {
-        code: 'QUEUE_CLOSED',
-        ...(failure.stage === 'handed'
-          ? {
-              outcome: 'unknown',
-              reason: 'was not confirmed by Kafka before the queue was closed: it may be in the log.',
-            }
-          : { outcome: 'absent', reason: 'was not sent: the queue is closed.' }),
-      };
+      if (failure.stage === 'handed') return unconfirmedAtClose;
+      return { code: 'QUEUE_CLOSED', outcome: 'absent', reason: 'was not sent: the queue is closed.' };
     case 'unconnected':
       return {
         code: isKeylaneError(failure.error) ? failure.error.code : 'KAFKA_UNREACHABLE',
@@ -112,11 +105,18 @@ function tellUpload(failure: Exclude<UploadFailure, { kind: 'too-large' }>): Tol
   }
 }
 
-function tellCutOff(): Told {
+const unconfirmedAtClose: Told = {
+  code: 'QUEUE_CLOSED',
+  outcome: 'unknown',
+  reason: 'was not confirmed by Kafka before the queue was closed: it may be in the log.',
+};
+
+function tellCutOff(stage: Stage): Told {
+  if (stage === 'handed') return unconfirmedAtClose;
   return {
     code: 'QUEUE_CLOSED',
     outcome: 'absent',
-    reason: `was not sent: the queue was closed, and the source of its body had not ended soon after. ${again} Give it a new source.`,
+    reason: `was not sent: the queue was closed, and its body had not come to its end, or to where it goes, in time. ${again} Give it a new source.`,
   };
 }
 

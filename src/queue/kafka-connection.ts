@@ -45,6 +45,8 @@ export class KafkaConnection implements Kafka {
   readonly driver: KafkaDriver;
   readonly clock: Clock;
   readonly producer: Producer;
+  /** How long a call of `enqueue` may take that does not say so itself. */
+  readonly deliveryTimeoutMs: number;
   /**
    * For parts, with a client of its own once there are any: brokers answer the requests of a connection one after the other, so
    * small tasks would wait behind each part, and what is under way of parts would hold back batches of small tasks.
@@ -63,6 +65,7 @@ export class KafkaConnection implements Kafka {
   constructor(driver: KafkaDriver, options: KafkaConnectionOptions) {
     this.driver = driver;
     this.clock = options.clock ?? systemClock;
+    this.deliveryTimeoutMs = options.producer.deliveryTimeoutMs;
     this.budget = new SharedBudget(options.budgetBytes);
     this.room = driver.embedded === undefined ? undefined : new EmbeddedRoom(driver.embedded.partitionBytes);
     const producerOf = (what: 'tasks' | 'parts'): Producer =>

@@ -49,7 +49,7 @@ export class QueueBodies {
 
   /** The signal for its call: aborts with the caller's, and when it is cut off. */
   signalFor(body: OpenBody | undefined, signal: AbortSignal | undefined): AbortSignal | undefined {
-    if (body === undefined || body.isEnded) return signal;
+    if (body === undefined || !isUpload(body)) return signal;
     const cutting = new AbortController();
     const onAbort = (): void => cutting.abort(signal?.reason);
     // Not by AbortSignal.any: a signal that outlives its calls, as a process's own does, would keep something of each.
@@ -76,10 +76,10 @@ export class QueueBodies {
     this.#open.delete(body);
   }
 
-  /** Ends those that were not read to their end. The others wait for Kafka alone. */
-  cutOff(reason: Error): void {
+  /** Ends those that were not read to their end, or all: the others wait for Kafka alone, or for a store. */
+  cutOff(which: 'unended' | 'all', reason: Error): void {
     for (const [body, { cutting }] of this.#open) {
-      if (!body.isEnded) cutting.abort(reason);
+      if (which === 'all' || !body.isEnded) cutting.abort(reason);
     }
   }
 }

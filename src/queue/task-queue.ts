@@ -16,6 +16,7 @@ import type { AnyHandler } from '../worker/running/handler-map.ts';
 import type { TaskContext } from '../worker/running/task-context.ts';
 import { Worker } from '../worker/worker.ts';
 import type { WorkerOptions } from '../worker/worker-options.ts';
+import { type CloseOptions, resolveCloseOptions } from './close-options.ts';
 import {
   type EncodeRest,
   type EnqueueItem,
@@ -256,24 +257,35 @@ export class TaskQueue<T extends TaskMap> {
   }
 
   /**
-   * Stops this queue's workers, waits for its open calls, cuts off waits for commands, refuses new ones. A body's source that has
-   * not ended 10 s after the workers have stopped is cut off: its task is absent (`QUEUE_CLOSED`). The connection stays. Idempotent.
+   * Stops this queue's workers, waits for its open calls, cuts off waits for commands, refuses new ones. Bodies are given up
+   * (`QUEUE_CLOSED`) whose sources have not ended 10 s after the workers have stopped, and those that Kafka or the store has not
+   * taken after `timeoutMs`, by default the producer's `deliveryTimeoutMs`; other calls end by their own time. The
+   * connection stays. Idempotent: the first call's time counts.
+   *
+   * @throws OptionsError: nothing is closed
    */
-  close(): Promise<void> {
-    this.#closed ??= this.#close();
-    return this.#closed;
+  async close(options?: CloseOptions): Promise<void> {
+    if (this.#closed === undefined) {
+      const { timeoutMs } = resolveCloseOptions(options, this.#kafka.deliveryTimeoutMs);
+      this.#closed = this.#close(timeoutMs);
+    }
+    await this.#closed;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  async #close(): Promise<void> {
+  async #close(timeoutMs: number): Promise<void> {
     await Promise.all([this.#control.close(), ...[...this.#workers].map((worker) => worker.stop())]);
-    const cutOff = (): void => this.#bodies.cutOff(new QueueClosedError(this.name));
-    const timer = this.#kafka.clock.setTimer(SOURCES_END_MS, cutOff);
+    const reason = new QueueClosedError(this.name);
+    const { clock } = this.#kafka;
+    const timers = [
+      clock.setTimer(Math.min(SOURCES_END_MS, timeoutMs), () => this.#bodies.cutOff('unended', reason)),
+      clock.setTimer(timeoutMs, () => this.#bodies.cutOff('all', reason)),
+    ];
     await this.flush();
-    timer.clear();
+    for (const timer of timers) timer.clear();
   }
 
   /** A middleware that throws fails its call, and no other one of an `enqueueMany`. */

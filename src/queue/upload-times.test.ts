@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { noise, timedQueue } from '../../test/support/large-tasks-rig.ts';
 import { failureOf } from '../../test/support/scripted-producer.ts';
 import { FedSource } from '../../test/support/upload-rig.ts';
+import type { CloseOptions } from './close-options.ts';
 
 describe('the time that an upload may take', () => {
   it('is written down with it, for those who keep its parts', async () => {
@@ -78,5 +79,63 @@ describe('closing the queue', () => {
     await Promise.all([done, closed]);
     expect(rig.ids().slice(1)).toEqual(['slow']);
     expect(clock.pendingCount).toBe(0);
+  });
+
+  it.each<[string, number, CloseOptions | undefined]>([
+    ['the time of small tasks', 120_000, undefined],
+    ['as long as it is told', 15_000, { timeoutMs: 15_000 }],
+  ])('waits for what Kafka does not take for %s; then such tasks are absent', async (_, ms, options) => {
+    for (const kind of ['bytes', 'a source that has ended']) {
+      const { rig, clock, queue } = await timedQueue();
+      const hold = rig.cluster.faults.holdAppend({ topic: 'large.parts' });
+      const source = new FedSource();
+      source.feed(noise(2_000_000));
+      source.end();
+      const body = kind === 'bytes' ? noise(2_000_000) : source;
+      const call = failureOf(queue.enqueue('video', { key: 'a' }, { body }));
+      await hold.reached;
+      let isClosed = false;
+      const closed = queue.close(options).then(() => {
+        isClosed = true;
+      });
+      await clock.advance(ms - 1);
+      expect(isClosed).toBe(false);
+      await clock.advance(1);
+      expect(await call).toMatchObject({ code: 'QUEUE_CLOSED', outcome: 'absent' });
+      await closed;
+      expect(clock.pendingCount).toBe(0);
+      hold.release();
+    }
+  });
+
+  it('says that a task is unknown whose record Kafka has not confirmed by then', async () => {
+    const { rig, clock, queue } = await timedQueue();
+    const hold = rig.cluster.faults.holdAppend({ topic: 'large' });
+    const call = failureOf(queue.enqueue('video', { key: 'first' }, { body: noise(2_000_000) }));
+    await hold.reached;
+    const closed = queue.close({ timeoutMs: 5_000 });
+    await clock.advance(5_000);
+    expect(await call).toMatchObject({ code: 'QUEUE_CLOSED', outcome: 'unknown' });
+    await closed;
+    hold.release();
+  });
+
+  it('waits for sources no longer than it is told', async () => {
+    const { clock, queue } = await timedQueue();
+    const stalled = new FedSource();
+    const call = failureOf(queue.enqueue('video', { key: 'a' }, { body: stalled }));
+    const closed = queue.close({ timeoutMs: 0 });
+    await clock.advance(0);
+    expect(await call).toMatchObject({ code: 'QUEUE_CLOSED', outcome: 'absent' });
+    await closed;
+  });
+
+  it.each([-1, 0.5, Number.NaN, '5'])('refuses a time that is none: %s', async (timeoutMs) => {
+    const { queue } = await timedQueue();
+    const problems = [expect.objectContaining({ path: 'timeoutMs' })];
+    const wrong = Promise.resolve().then(() => queue.close({ timeoutMs } as CloseOptions));
+    await expect(wrong).rejects.toMatchObject({ code: 'OPTIONS_INVALID', problems });
+    await queue.enqueue('note', { key: 'open' });
+    await queue.close();
   });
 });
