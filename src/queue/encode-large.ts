@@ -12,7 +12,7 @@ import { bodyTooLarge, type GivenBody } from './body-options.ts';
 export const INLINE_BODY_BYTES = 512 * 1024;
 
 /** Something to be written to the parts topic. */
-export interface Content extends Pick<UploadJob, 'source' | 'compress' | 'coding'> {
+export interface Content extends Pick<UploadJob, 'source' | 'compress' | 'coding' | 'beside'> {
   /** More is refused. */
   readonly maxBodyBytes: number;
 }
@@ -87,7 +87,13 @@ async function withLargerInParts(
   }
   if (task.payloadParts === undefined && json.length >= (inline?.length ?? 0)) {
     const coding = codingOf(large.task, 'payload');
-    const content: Content = { source: json, compress: 'auto', coding, maxBodyBytes: json.length };
+    const content: Content = {
+      source: json,
+      compress: 'auto',
+      coding,
+      maxBodyBytes: json.length,
+      beside: true,
+    };
     const payloadParts = await uploadOf(large.parts.upload, content, (size) => {
       return new TaskTooLargeError({ type, ...size, what: 'its JSON has', cure: SMALL_CLUSTER });
     });

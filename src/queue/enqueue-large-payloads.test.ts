@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-
-import { LargeTasksRig, MIB, noise } from '../../test/support/large-tasks-rig.ts';
+import { LargeTasksRig, MIB, noise, timedQueue } from '../../test/support/large-tasks-rig.ts';
+import { FedSource } from '../../test/support/upload-rig.ts';
 
 describe('a large payload', () => {
   it('goes in parts when its record would be too large', async () => {
@@ -14,6 +14,22 @@ describe('a large payload', () => {
     const [head] = rig.heads();
     expect(head).toMatchObject({ codec: 'json+parts', body: undefined });
     expect(JSON.parse((await rig.content(head?.payloadParts)).toString())).toEqual(payload);
+  });
+
+  it('does not wait for bodies that take their time: it has less', async () => {
+    const { rig, queue } = await timedQueue(); // no source is slow: time stands still
+    const bodies = ['b', 'c', 'd', 'e'].map((name) => ({ name, source: new FedSource() }));
+    const calls = bodies.map(({ name, source }) => {
+      source.feed(noise(2 * MIB));
+      return queue.enqueue('video', { key: name }, { body: source });
+    });
+    const text = noise(1.5 * MIB).toString('base64');
+    await Promise.all(
+      ['f', 'g', 'h'].map((name) => queue.enqueue('note', { key: name, text }, { id: name })),
+    );
+    expect(rig.ids().slice(1).toSorted()).toEqual(['f', 'g', 'h']);
+    for (const { source } of bodies) source.end();
+    await Promise.all(calls);
   });
 
   it('stays in its record when it gets small enough', async () => {

@@ -37,7 +37,7 @@ const CLOSE_TIMEOUT_MS = 30_000;
  */
 function uploadLimits(bufferBytes: number, embedded: boolean): Partial<UploadLimits> {
   const maxParts = Math.max(1, Math.min(16, Math.floor(bufferBytes / 4 / 1_000_000)));
-  return embedded ? { maxParts, slowPartMs: 2 ** 31 - 1 } : { maxParts };
+  return embedded ? { maxParts, slowPartMs: 2 ** 31 - 1, oneByOne: true } : { maxParts };
 }
 
 /** What queues and workers find behind a {@link Kafka}. */

@@ -51,9 +51,17 @@ export interface UploadLimits {
   readonly maxParts: number;
   /** An upload whose source takes longer than this for a part lets the next ones go, in its partition and in the process. */
   readonly slowPartMs: number;
+  /** Nothing goes beside another upload of its partition: each might wait for room that the other one has. */
+  readonly oneByOne: boolean;
 }
 
-const defaultLimits: UploadLimits = { maxUploads: 16, maxPartsPerUpload: 4, maxParts: 16, slowPartMs: 1_000 };
+const defaultLimits: UploadLimits = {
+  maxUploads: 16,
+  maxPartsPerUpload: 4,
+  maxParts: 16,
+  slowPartMs: 1_000,
+  oneByOne: false,
+};
 
 /** Something large to be written to the parts topic. */
 export interface UploadJob {
@@ -72,6 +80,11 @@ export interface UploadJob {
   /** What each part goes through after that. */
   readonly coding?: PartEncoding | undefined;
   readonly signal: AbortSignal;
+  /**
+   * It is all in memory, not much, and its task has the time of a small one: it does not wait for bodies, which may take half an
+   * hour, only for others of its kind.
+   */
+  readonly beside?: boolean | undefined;
   /** Its parts go into an object there, and only their marker to the topic. Default: the topic. */
   readonly to?: UploadStore | undefined;
   /** Called with the offset of each of its records that comes into the log, also when the upload has failed by then. */
@@ -79,8 +92,8 @@ export interface UploadJob {
 }
 
 /**
- * Uploads bodies in parts. Large writes to one partition go one after the other, so that a worker reads a body without
- * others between; memory is bounded by the number of parts on their way. A store that hangs holds up what goes there and
+ * Uploads content in parts. Bodies of one partition go one after the other, so that a worker reads a body without others
+ * between, and so do payloads, beside the bodies; memory is bounded by the number of parts on their way. A store that hangs holds up what goes there and
  * nothing else.
  */
 export class Uploader {
@@ -90,7 +103,7 @@ export class Uploader {
   readonly #toStores = new WeakMap<PayloadStore, Share>();
   readonly #buffers = new PartBuffers();
   readonly #turnsOfLoop = new LoopTurns();
-  /** One place for each partition of a parts topic that was ever written to: a few dozens. */
+  /** One place for bodies and one for payloads of each partition of a parts topic that was ever written to: a few dozens. */
   readonly #turns = new Map<string, Places>();
 
   constructor(deps: UploaderDeps) {
@@ -107,7 +120,8 @@ export class Uploader {
     const { append, clock, loadLz4, newId } = this.#deps;
     const body = job.source instanceof OpenBody ? job.source : new OpenBody(job.source);
     const stored = job.to === undefined ? undefined : new StoredUpload(append, job.to, clock);
-    const { places, underWay } = this.#shareOf(job.to?.store);
+    const { ofBodies, ofPayloads, underWay } = this.#shareOf(job.to?.store);
+    const places = this.#goesBeside(job) ? ofPayloads : ofBodies;
     const upload = new Upload(job, {
       id: newId(),
       body,
@@ -130,20 +144,21 @@ export class Uploader {
   }
 
   /** First its partition's turn, then a place: who waits for a busy partition keeps no one from another. */
-  async #enter(
-    { topic, partition, to }: UploadJob,
-    places: Places,
-    signal: AbortSignal,
-  ): Promise<UploadTurn> {
+  async #enter(job: UploadJob, places: Places, signal: AbortSignal): Promise<UploadTurn> {
     // Objects are not in each other's way.
-    if (to !== undefined) return { endTurn: () => {}, leave: await places.enter(signal) };
-    const endTurn = await this.#turn(`${topic}/${partition}`).enter(signal);
+    if (job.to !== undefined) return { endTurn: () => {}, leave: await places.enter(signal) };
+    const turns = `${job.topic}/${job.partition}/${this.#goesBeside(job) ? 'payloads' : 'bodies'}`;
+    const endTurn = await this.#turn(turns).enter(signal);
     try {
       return { endTurn, leave: await places.enter(signal) };
     } catch (error) {
       endTurn();
       throw error;
     }
+  }
+
+  #goesBeside({ beside }: UploadJob): boolean {
+    return beside === true && !this.#limits.oneByOne;
   }
 
   #shareOf(store: PayloadStore | undefined): Share {
@@ -165,13 +180,15 @@ export class Uploader {
 
 /** What those that go to Kafka, or to one store, have among themselves. */
 interface Share {
-  readonly places: Places;
+  readonly ofBodies: Places;
+  readonly ofPayloads: Places;
   readonly underWay: PartsUnderWay;
 }
 
 function newShare({ maxUploads, maxPartsPerUpload, maxParts }: UploadLimits): Share {
   return {
-    places: new Places(maxUploads),
+    ofBodies: new Places(maxUploads),
+    ofPayloads: new Places(maxUploads),
     underWay: new PartsUnderWay({ perUpload: maxPartsPerUpload, inAll: maxParts }),
   };
 }

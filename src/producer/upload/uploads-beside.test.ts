@@ -135,6 +135,47 @@ describe('uploads beside each other', () => {
     expect(await Promise.all(hung)).toMatchObject(hung.map(() => ({ kind: 'aborted' })));
   });
 
+  describe('of what has the time of a small task', () => {
+    const bodies = async (more: Parameters<typeof setUpUploads>[0] = {}) => {
+      const world = setUpUploads({ limits: { maxUploads: 2 }, ...more });
+      const sources = [new FedSource(), new FedSource()];
+      const all = sources.map((source, partition) => world.uploader.upload(upload(source, { partition })));
+      await world.settle();
+      world.parts.ackEverything();
+      const end = async (): Promise<void> => {
+        for (const source of sources) {
+          source.feed(bytes(5));
+          source.end();
+        }
+        await Promise.all(all);
+      };
+      return { ...world, end };
+    };
+
+    it('go beside bodies, however long those take, and one after the other among themselves', async () => {
+      const { uploader, parts, settle, end } = await bodies();
+      parts.autoAck = false;
+      const json = [1, 2].map(() => uploader.upload(upload(bytes(35), { beside: true })));
+      await settle();
+      expect(parts.calls.map(({ place }) => place.upload)).toEqual(
+        ['u3', 'u4'].flatMap((id) => [id, id, id, id]),
+      );
+      parts.ackEverything();
+      expect(await Promise.all(json)).toMatchObject([{ count: 4 }, { count: 4 }]);
+      await end();
+    });
+
+    it('wait for their turn where two uploads of a partition may wait for room that the other one has', async () => {
+      const limits = { maxUploads: 2, oneByOne: true };
+      const { uploader, parts, settle, end } = await bodies({ limits });
+      const json = uploader.upload(upload(bytes(35), { beside: true }));
+      await settle();
+      expect(parts.logs.size).toBe(0);
+      await end();
+      await json;
+    });
+  });
+
   it('leave no timer behind', async () => {
     const { uploader, parts, clock } = setUpUploads();
     parts.ackEverything();
