@@ -259,6 +259,22 @@ export class OwnerRig {
   }
 }
 
+/** Its question for times is answered when the test says so. */
+export function holdBackTimes(owner: { admin: Admin }): { readonly admin: Admin; answer?: () => void } {
+  const { admin } = owner;
+  const held: { readonly admin: Admin; answer?: () => void } = { admin };
+  owner.admin = new Proxy(admin, {
+    get: (target, name) =>
+      name === 'offsetsForTime'
+        ? (...given: Parameters<typeof admin.offsetsForTime>) =>
+            new Promise((resolve) => {
+              held.answer = () => resolve(admin.offsetsForTime(...given));
+            })
+        : (Reflect.get(target, name) as unknown),
+  });
+  return held;
+}
+
 /** Promises on their way come to their end; a memory cluster answers in microtasks. */
 async function settled(): Promise<void> {
   for (let n = 0; n < 20; n += 1) await new Promise((resolve) => setImmediate(resolve));

@@ -1,21 +1,9 @@
 import { expect, test } from 'vitest';
-import { foldJournal, type WrittenEntry } from '../../journal/journal.ts';
-import { type CommitState, encodeMetadata } from './commit-metadata.ts';
-import { judgeTaking, type TakingFinding, type TakingVerdict } from './judge-taking.ts';
+import { commit, type Given, judge, worked, written } from '../../../test/support/taking-rig.ts';
+import type { WrittenEntry } from '../../journal/journal.ts';
+import type { CommitState } from './commit-metadata.ts';
+import type { TakingFinding, TakingVerdict } from './judge-taking.ts';
 import { keyHash } from './key-hash.ts';
-
-const ownEpoch = 90;
-const place = { group: 'g', partition: 0 };
-
-function claim(offset: number): WrittenEntry {
-  return { kind: 'claim', ...place, by: 'w', offset };
-}
-
-/** A partition whose owner of epoch 10 began at offset 50. */
-const worked: readonly WrittenEntry[] = [
-  claim(10),
-  { kind: 'confirm', ...place, epoch: 10, frontier: 50, topicId: 'topic', reason: 'taken', offset: 11 },
-];
 
 function accept(
   below: number,
@@ -23,50 +11,20 @@ function accept(
 ): WrittenEntry {
   const { id = 'c', topicId = 'topic', statePin = 'state' } = more;
   const verb = { name: 'accept-loss', below, topicId, statePin } as const;
-  return { kind: 'command', ...place, id, verb, key: '', by: 'ops', atMs: 0, offset: id === 'c' ? 20 : 21 };
+  return written(id === 'c' ? 20 : 21, { kind: 'command', id, verb, key: '', by: 'ops', atMs: 0 });
 }
 
-const cut: WrittenEntry = { kind: 'truncated', ...place, epoch: 10, from: 80, to: 100, offset: 12 };
+const cut = written(12, { kind: 'truncated', epoch: 10, from: 80, to: 100 });
 /** Its owner has come on since, and says so. */
 const stated = (frontier: number, leaderEpoch: number): WrittenEntry => {
-  const confirm = { kind: 'confirm', ...place, epoch: 10, frontier, topicId: 'topic', leaderEpoch } as const;
-  return { ...confirm, reason: 'periodic', offset: 15 };
+  const reason = 'periodic';
+  return written(15, { kind: 'confirm', epoch: 10, frontier, topicId: 'topic', reason, leaderEpoch });
 };
 const foreign = (offset: number): TakingFinding['committed'] => ({ offset, metadata: '' });
 const lane = (offset: number, attempts = 0): CommitState['lanes'][number] => {
   const failed = attempts > 0 ? 1_700_000_000_000 : undefined;
   return { hash: keyHash(`k${offset}`), offset, attempts, firstFailedAtMs: failed, starts: attempts };
 };
-
-function commit(state: Partial<CommitState> & { readonly frontier: number }): TakingFinding['committed'] {
-  const full: CommitState = {
-    epoch: 10,
-    clean: false,
-    statePin: 'state',
-    doneBelow: state.frontier,
-    horizon: 120,
-    lanes: [],
-    ...state,
-  };
-  return { offset: full.frontier, metadata: encodeMetadata(full).text };
-}
-
-type Given = Partial<TakingFinding> & { readonly journal?: readonly WrittenEntry[] };
-
-function judge({ journal = worked, ...finding }: Given): TakingVerdict {
-  return judgeTaking({
-    epoch: ownEpoch,
-    committed: undefined,
-    history: foldJournal([...journal, claim(ownEpoch)]),
-    lastWord: foldJournal(journal).lastWord,
-    logStart: 0,
-    logEnd: 1_000,
-    leaderEnds: new Map(),
-    topicId: 'topic',
-    statePin: 'state',
-    ...finding,
-  });
-}
 
 /** Where work goes on, and what of what was known is kept. */
 function goesOn(verdict: TakingVerdict): object {
@@ -181,14 +139,7 @@ test('it is said what was lost, and who accepted it', () => {
   });
 });
 
-const done: WrittenEntry = {
-  kind: 'done',
-  ...place,
-  epoch: 10,
-  command: 'c',
-  outcome: 'accepted',
-  offset: 30,
-};
+const done = written(30, { kind: 'done', epoch: 10, command: 'c', outcome: 'accepted' });
 
 test.each<[string, Given, object]>([
   [

@@ -1,52 +1,15 @@
 import { expect, test } from 'vitest';
-import { foldJournal, type WrittenEntry } from '../../journal/journal.ts';
-import { type CommitState, encodeMetadata } from './commit-metadata.ts';
-import { judgeTaking, type TakingFinding, type TakingVerdict } from './judge-taking.ts';
+import {
+  claim,
+  commit,
+  confirm,
+  type Given,
+  judge,
+  ownEpoch,
+  worked,
+} from '../../../test/support/taking-rig.ts';
+import type { TakingVerdict } from './judge-taking.ts';
 import { keyHash } from './key-hash.ts';
-
-const ownEpoch = 90;
-
-function claim(offset: number): WrittenEntry {
-  return { kind: 'claim', group: 'g', partition: 0, by: 'w', offset };
-}
-
-function confirm(offset: number, epoch: number, frontier: number, topicId = 'topic'): WrittenEntry {
-  return { kind: 'confirm', group: 'g', partition: 0, epoch, frontier, topicId, reason: 'taken', offset };
-}
-
-/** A partition whose owner of epoch 10 began at offset 50. */
-const worked = [claim(10), confirm(11, 10, 50)];
-
-function commit(state: Partial<CommitState> & { readonly frontier: number }): TakingFinding['committed'] {
-  const full: CommitState = {
-    epoch: 10,
-    clean: false,
-    statePin: 'state',
-    doneBelow: state.frontier,
-    horizon: 100,
-    lanes: [],
-    ...state,
-  };
-  return { offset: full.frontier, metadata: encodeMetadata(full).text };
-}
-
-function judge(
-  found: Partial<TakingFinding> & { readonly journal?: readonly WrittenEntry[] },
-): TakingVerdict {
-  const { journal = worked, ...finding } = found;
-  return judgeTaking({
-    epoch: ownEpoch,
-    committed: undefined,
-    history: foldJournal([...journal, claim(ownEpoch)]),
-    lastWord: foldJournal(journal).lastWord,
-    logStart: 0,
-    logEnd: 1_000,
-    leaderEnds: new Map(),
-    topicId: 'topic',
-    statePin: 'state',
-    ...finding,
-  });
-}
 
 const start = {
   kind: 'start',
@@ -56,10 +19,10 @@ const start = {
   read: undefined,
   note: undefined,
 } as const;
-const trusted = { epoch: 10, horizon: 100 };
+const trusted = { epoch: 10, horizon: 120 };
 const lane = { hash: keyHash('k'), offset: 65, attempts: 2, firstFailedAtMs: 1_700_000_000_000, starts: 1 };
 
-test.each<[string, Parameters<typeof judge>[0], TakingVerdict]>([
+test.each<[string, Given, TakingVerdict]>([
   [
     'nothing was ever done: from the log start, as if it had ended well',
     { journal: [], logStart: 7 },
@@ -78,12 +41,12 @@ test.each<[string, Parameters<typeof judge>[0], TakingVerdict]>([
   [
     'an owner died between its taking commit and its CONFIRM: its commit counts',
     { journal: [...worked, claim(20)], committed: commit({ frontier: 70, epoch: 20 }) },
-    { ...start, frontier: 70, doneBelow: 70, trusted: { epoch: 20, horizon: 100 } },
+    { ...start, frontier: 70, doneBelow: 70, trusted: { epoch: 20, horizon: 120 } },
   ],
   [
     'the very first owner died there',
     { journal: [claim(20)], committed: commit({ frontier: 5, epoch: 20 }) },
-    { ...start, frontier: 5, doneBelow: 5, trusted: { epoch: 20, horizon: 100 } },
+    { ...start, frontier: 5, doneBelow: 5, trusted: { epoch: 20, horizon: 120 } },
   ],
   [
     'a replaced owner committed late: the newest CONFIRM counts instead',
