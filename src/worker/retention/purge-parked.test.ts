@@ -83,7 +83,9 @@ describe('the parked topic', () => {
     await rig.pass(OLD_MS);
     await rig.rounds();
     expect(rig.start('q.parked')).toBe(0);
-    expect(owner.of('retention-pinned')).toMatchObject([{ offset: 0n, records: 20, by: { mark: own } }]);
+    expect(owner.of('retention-pinned')).toMatchObject([
+      { worst: [{ offset: 0n, records: 20, by: { mark: own } }] },
+    ]);
   });
 
   it('keeps what a mark needs whose end may still turn out to be void', async () => {

@@ -10,6 +10,7 @@ import {
 import type { MarkEntry } from '../../journal/journal.ts';
 import { failures } from '../../kafka/memory/failures.ts';
 import type { TopicPartition } from '../../kafka/port.ts';
+import { NO_PINS } from './pin-book.ts';
 
 const OLD_MS = KEEP_MS + UPLOAD_MS + MARGIN_MS;
 
@@ -61,7 +62,7 @@ describe('a partition in which nothing happens', () => {
     await rig.rounds(3);
     expect(rig.asked).toEqual([]);
     expect(owner.of('problem')).toEqual([]);
-    expect(owner.purger.health).toEqual({ pinned: [], refused: [], alarms: [] });
+    expect(owner.purger.health).toEqual({ pinned: NO_PINS, refused: [], alarms: [] });
   });
 
   it('has the journal read all the same, of all queue partitions that share its parked one', async () => {
@@ -96,7 +97,7 @@ describe('what is beside the queue', () => {
     await rig.rounds(4);
     expect(rig.asked).not.toContain('deleteRecords');
     expect(owner.asked).toEqual([]);
-    expect(owner.purger.health.pinned).toMatchObject([{ topic: 'q.parked', by: { kind: 'parked' } }]);
+    expect(owner.purger.health.pinned.worst).toMatchObject([{ topic: 'q.parked', by: { kind: 'parked' } }]);
     expect(owner.of('problem')).toEqual([]);
   });
 
@@ -107,7 +108,7 @@ describe('what is beside the queue', () => {
     rig.append('q.parked', 0, 3);
     await rig.pass(OLD_MS + ROUND_MS);
     expect([rig.start('q.parked'), rig.start('q.parts')]).toEqual([3, 3]);
-    expect(owner.purger.health.pinned).toEqual([]);
+    expect(owner.purger.health.pinned).toEqual(NO_PINS);
     expect(owner.of('retention-pinned')).toEqual([]);
   });
 

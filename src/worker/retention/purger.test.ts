@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { KEEP_MS, type OwnerRig, PurgeRig, ROUND_MS } from '../../../test/support/purge-rig.ts';
 import { resolveRetention } from '../../options/retention.ts';
+import { NO_PINS } from './pin-book.ts';
 
 const denied = { kind: 'authorization', code: 29, message: 'Group authorization failed' } as const;
 
@@ -27,8 +28,9 @@ describe('reports', () => {
     for (const partition of [0, 1]) rig.append('q', partition, 4);
     for (const partition of [0, 1]) owner.finish(partition, 4);
     await rig.pass(KEEP_MS + ROUND_MS);
-    expect(owner.of('retention-pinned').map(({ partition }) => partition)).toEqual([0, 1]);
-    expect(owner.purger.health.pinned).toHaveLength(2);
+    const [pinned] = owner.of('retention-pinned');
+    expect(pinned?.worst.map(({ partition }) => partition)).toEqual([0, 1]);
+    expect(owner.purger.health.pinned).toMatchObject({ partitions: 2, records: 8 });
 
     await using other = new PurgeRig();
     const looking = await other.owner({ retention: resolveRetention({ timeMs: 4 * ROUND_MS }, 1_000) });
@@ -55,17 +57,17 @@ describe('reports', () => {
     owner.finish(0, 4);
     await rig.pass(2 * KEEP_MS + ROUND_MS);
     const [told] = owner.of('retention-pinned').slice(-1);
-    expect(told).toMatchObject({ bytes: 400, by: { kind: 'group', group: 'h' } });
+    expect(told?.worst).toMatchObject([{ bytes: 400, by: { kind: 'group', group: 'h' } }]);
     await rig.rounds(1);
-    expect(owner.purger.health.pinned).toEqual([told]);
-    expect(told?.ageMs).toBeGreaterThan(KEEP_MS);
+    expect(owner.purger.health.pinned).toEqual(told);
+    expect(told?.worst[0]?.ageMs).toBeGreaterThan(KEEP_MS);
     // The group has begun, at the same offset: a task of its own keeps the records now.
     rig.commit('h', 0, 0);
     const epoch = rig.journal({ kind: 'claim', group: 'h', partition: 0, by: 'w' });
     const { topicId } = owner.state();
     rig.journal({ kind: 'confirm', group: 'h', partition: 0, epoch, frontier: 0, topicId, reason: 'taken' });
     await rig.rounds(1);
-    expect(owner.purger.health.pinned).toMatchObject([
+    expect(owner.purger.health.pinned.worst).toMatchObject([
       { by: { kind: 'task', group: 'h' }, bytes: undefined },
     ]);
   });
@@ -81,7 +83,7 @@ describe('reports', () => {
     const told = owner.events.length;
     owner.state().move('gone');
     await rig.rounds(1);
-    expect(owner.purger.health).toEqual({ pinned: [], refused: [], alarms: [] });
+    expect(owner.purger.health).toEqual({ pinned: NO_PINS, refused: [], alarms: [] });
     expect(owner.events).toHaveLength(told);
   });
 });
