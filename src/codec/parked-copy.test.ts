@@ -3,7 +3,14 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { IncomingRecord, RecordHeader } from '../kafka/port.ts';
 import { type BodyManifest, manifestHeader } from './manifest.ts';
-import { encodeParkedCopy, PARKED_COPY_BYTES, type ParkedCopyInfo, readParkedCopy } from './parked-copy.ts';
+import {
+  encodeParkedCopy,
+  encodeParkedEnd,
+  PARKED_COPY_BYTES,
+  type ParkedCopyInfo,
+  readParkedCopy,
+} from './parked-copy.ts';
+import { readPartHead } from './part.ts';
 import { partsHeaders, withPartsHeaders } from './parts-headers.ts';
 
 const count = fc.nat(2 ** 31);
@@ -150,7 +157,7 @@ it('has no reason that this version does not know', () => {
 
 /** Vectors for implementations in any language; docs/wire-format.md describes them. Bytes in hex. */
 interface HexRecord {
-  readonly key: string;
+  readonly key: string | null;
   readonly value: string | null;
   readonly headers: readonly (readonly [string, string])[];
 }
@@ -168,19 +175,26 @@ interface CopyVector {
   readonly record: HexRecord;
 }
 
-const vectors = JSON.parse(
-  readFileSync(new URL('../../test/golden/parked-copies.json', import.meta.url), 'utf8'),
-) as CopyVector[]; // checked in, and of this shape
+interface EndVector {
+  readonly name: string;
+  readonly info: Parameters<typeof encodeParkedEnd>[0];
+  readonly record: HexRecord;
+}
+
+function vectors<V>(file: string): V[] {
+  const url = new URL(`../../test/golden/${file}`, import.meta.url);
+  return JSON.parse(readFileSync(url, 'utf8')) as V[]; // checked in, and of this shape
+}
 
 function bytesOf(record: HexRecord): Pick<IncomingRecord, 'key' | 'value' | 'headers'> {
   return {
-    key: Buffer.from(record.key, 'hex'),
+    key: record.key === null ? null : Buffer.from(record.key, 'hex'),
     value: record.value === null ? null : Buffer.from(record.value, 'hex'),
     headers: record.headers.map(([name, value]) => [name, Buffer.from(value, 'hex')]),
   };
 }
 
-it.each(vectors)(
+it.each(vectors<CopyVector>('parked-copies.json'))(
   'is written and read as it always was: $name',
   ({ original, info: about, parts, record: written }) => {
     const { topic, partition, offset } = original;
@@ -198,5 +212,15 @@ it.each(vectors)(
       lost: about.lost ?? [],
       record: incoming,
     });
+  },
+);
+
+it.each(vectors<EndVector>('parked-ends.json'))(
+  'an end is written as it always was, and is nothing to readers: $name',
+  ({ info: about, record: written }) => {
+    expect(encodeParkedEnd(about)).toEqual(bytesOf(written));
+    const log = { topic: 'recordings.parked', partition: 7, offset: 3, timestampMs: 99, ...bytesOf(written) };
+    expect(readParkedCopy(log)).toBeUndefined();
+    expect(readPartHead(log)).toBeUndefined();
   },
 );

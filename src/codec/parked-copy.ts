@@ -20,6 +20,8 @@ const parkHeaders = {
   reason: 'kl-park-reason',
   attempts: 'kl-park-attempts',
   error: 'kl-park-error',
+  /** Of an end alone. */
+  end: 'kl-park-end',
 } as const;
 
 /** Whether a record with one of these counts follows from when it was appended. */
@@ -108,6 +110,27 @@ export function encodeParkedCopy(record: IncomingRecord, info: ParkedCopyInfo): 
     ]);
   }
   return { key: record.key, value: record.value ?? Buffer.alloc(0), headers };
+}
+
+/**
+ * The record by which an owner finds where the parked topic ends: all copies whose appends were acknowledged before are
+ * in front of it. Readers pass over it.
+ */
+export function encodeParkedEnd(about: {
+  readonly group: string;
+  readonly partition: number;
+  readonly epoch: number;
+}): OutgoingRecord {
+  const { group, partition, epoch } = about;
+  return {
+    key: null,
+    value: Buffer.from('end', 'latin1'),
+    headers: [
+      header(parkHeaders.end, group),
+      header(parkHeaders.partition, partition),
+      header(parkHeaders.epoch, epoch),
+    ],
+  };
 }
 
 function header(name: string, value: string | number): RecordHeader {

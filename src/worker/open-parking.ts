@@ -32,15 +32,16 @@ export function openParking(
   const describe = async (name: string): Promise<TopicDescription | undefined> =>
     (await (await deps.admin()).describeTopics([name])).get(name);
   const parkedTopicId = async (): Promise<string | undefined> => (await describe(parked.name))?.id;
+  const append = appendParked(parked.name);
   const feed = new ParkedFeed({
     group,
     topic: parked.name,
     openReader: () => open('parked'),
     logEnds: ({ partition }) => endsOf(partition),
     topicId: parkedTopicId,
+    append,
     clock,
   });
-  const append = appendParked(parked.name);
   return new ParkingIo({
     group,
     topic: parked,

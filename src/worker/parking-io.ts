@@ -190,6 +190,7 @@ export class ParkingIo {
     return this.#deps.feed.read({
       partition: partition.partition,
       parkedPartition: this.#parkedPartition(partition),
+      epoch: partition.epoch,
       wants,
       isWanted: () => partition.phase === 'running',
     });

@@ -124,6 +124,7 @@ export class KillPoints {
 
 function copySteps(records: RecordBatch['records']): readonly KillStep[] {
   const has = (name: string): boolean => records.some(({ headers }) => headers.some(([one]) => one === name));
+  if (has('kl-park-end')) return [];
   if (!has('kl-park-group')) return ['part'];
   return has('kl-body-parts') ? ['copy', 'copy with parts'] : ['copy'];
 }

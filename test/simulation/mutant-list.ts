@@ -29,6 +29,7 @@ export const mutants = [
   'queue-beside-redrive',
   'dedupe-across-marks',
   'parked-end-too-early',
+  'parked-end-as-told',
   'limit-by-recorded-name',
   'one-more-at-once',
   'rate-of-half-the-time',

@@ -25,7 +25,7 @@ export function isLarge(partition: number, { offset }: Item): boolean {
 
 /** The parked topic: one partition for all queue partitions. */
 export class ParkedLog {
-  /** A number is a part of that attempt. */
+  /** A number is a part of that attempt; 0 is what an owner finds the end by. */
   readonly #records: (ParkedCopy | number)[] = [];
   #attempts = 0;
 
@@ -47,6 +47,10 @@ export class ParkedLog {
     this.#records.push(attempt);
   }
 
+  appendEnd(): void {
+    this.#records.push(0);
+  }
+
   /** Under whatever mark. */
   hasAny(partition: number, offset: number): boolean {
     return this.#records.some(
@@ -59,19 +63,20 @@ export class ParkedLog {
     return parts === undefined || this.#records.filter((one) => one === parts).length >= PART_COUNT;
   }
 
-  /** What an owner finds for a mark: each task once, in source order. */
-  read(partition: number, want: ParkedWant): ParkedFound {
-    const { copies, ...found } = this.#read(partition, want);
+  /** What an owner finds for a mark below an offset: each task once, in source order. */
+  read(partition: number, want: ParkedWant, end: number): ParkedFound {
+    const { copies, ...found } = this.#read(partition, want, end);
     return { ...found, items: copies.map(({ item }) => item) };
   }
 
   #read(
     partition: number,
     want: ParkedWant,
+    end: number,
   ): Omit<ParkedFound, 'items'> & { readonly copies: readonly ParkedCopy[] } {
     const copies: ParkedCopy[] = [];
     let last = want.after;
-    for (let at = want.from; at < this.#records.length; at += 1) {
+    for (let at = want.from; at < end; at += 1) {
       const copy = this.#records[at];
       if (typeof copy !== 'object' || copy.mark !== want.mark || copy.partition !== partition) continue;
       // What is there already comes again after a failed request; what lacks those before it comes again behind them.
@@ -81,7 +86,7 @@ export class ParkedLog {
       copies.push(copy);
       last = copy.offset;
     }
-    return { mark: want.mark, copies, next: this.#records.length, atEnd: true, lostBelow: 0 };
+    return { mark: want.mark, copies, next: Math.max(want.from, end), atEnd: true, lostBelow: 0 };
   }
 
   /** Source offsets of everything that a mark still has, and that could run. */
@@ -96,7 +101,7 @@ export class ParkedLog {
       count: Number.POSITIVE_INFINITY,
       bytes: 0,
     };
-    const { copies } = this.#read(partition, want);
+    const { copies } = this.#read(partition, want, this.end);
     return copies
       .filter((copy) => this.#isWhole(copy) && !mark.discarded.includes(copy.offset))
       .map(({ offset }) => offset);

@@ -109,6 +109,7 @@ const worldOf: Partial<Record<Mutant, Partial<Traits>>> = {
   },
   'cleared-unwritten': { ...parking, overtaking: false },
   'dedupe-across-marks': parking,
+  'parked-end-as-told': parking,
   'limit-by-recorded-name': varied,
   'one-more-at-once': varied,
   'rate-of-half-the-time': varied,

@@ -1,7 +1,7 @@
 import type { JournalEntry } from '../../src/journal/journal.ts';
 import type { PartitionEffect } from '../../src/worker/core/effects.ts';
 import type { Item } from '../../src/worker/core/lane.ts';
-import type { JournalWrite } from '../../src/worker/core/parked.ts';
+import type { JournalWrite, ParkedFound } from '../../src/worker/core/parked.ts';
 import type { PartitionState } from '../../src/worker/core/partition-state.ts';
 import { isLarge, PART_COUNT } from './parked-log.ts';
 import { answerEarly, isDropped, isForgotten, mutateCopies, mutateFound } from './parking-mutants.ts';
@@ -14,6 +14,9 @@ type EffectOf<Kind extends PartitionEffect['kind']> = Extract<PartitionEffect, {
 const REFUSED = 0.08;
 const UNHEARD = 0.08;
 const SLOW = 0.1;
+
+/** How often a broker tells an end of the parked topic that lies before copies it does not know of. */
+const STALE_END = 0.15;
 
 /** The parked topic and the journal, as one process reaches them. */
 export class SimulatedParking {
@@ -226,12 +229,17 @@ export class SimulatedParking {
         return;
       }
       // A job may end before it has all that it was asked for.
-      const found = wants.map((want) =>
-        world.parked.read(partition.partition, {
-          ...want,
-          count: Math.min(want.count, 1 + world.random.below(4)),
-        }),
-      );
+      const some = wants.map((want) => ({ ...want, count: Math.min(want.count, 1 + world.random.below(4)) }));
+      // A leader that was replaced tells what it knew. Most redrives come to their end after healing: then, too.
+      const isStale = world.scenario.faults && world.random.chance(STALE_END);
+      const end = isStale ? world.random.below(world.parked.end + 1) : world.parked.end;
+      const upTo = (to: number): readonly ParkedFound[] =>
+        some.map((want) => world.parked.read(partition.partition, want, to));
+      let found = upTo(end);
+      if (world.scenario.mutant !== 'parked-end-as-told' && found.some(({ atEnd }) => atEnd)) {
+        world.parked.appendEnd();
+        found = upTo(world.parked.end);
+      }
       const brought = mutateFound(world, found);
       this.#answer(partition, 'parked read', (core, at) => core.parkedRead(at, partition, brought));
     });

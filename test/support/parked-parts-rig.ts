@@ -80,6 +80,7 @@ export class ParkedPartsRig {
       openReader: this.parts.openReader,
       topicId: async () => undefined,
       logEnds: async (place) => ({ ...place, start: 0, end: 0, ...cluster.log(place)?.ends }),
+      append,
       clock,
     });
     const objects = new ParkedObjects({

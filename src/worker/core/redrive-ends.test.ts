@@ -74,6 +74,50 @@ describe('the end of a redrive', () => {
   );
 });
 
+describe('a redrive that finds less than its owner has copied', () => {
+  function cutOff(at: ParkedRig, end: number): void {
+    const { parkedLog } = at;
+    const read = at.read.bind(at);
+    at.read = (want) => {
+      const rest = parkedLog.splice(end);
+      const found = read(want);
+      parkedLog.push(...rest);
+      return found;
+    };
+  }
+
+  it('runs what there is and holds the key, which may be looked for once more', () => {
+    const at = parkedKey('kkkk');
+    const whole = at.read.bind(at);
+    cutOff(at, 2);
+    at.command('k', { name: 'redrive', mark: at.markOf('k') });
+    at.finishAll();
+    expect(at.done).toEqual(['done k0', 'done k1']);
+    expect(at.partition.marks.size).toBe(1);
+    expect(at.rig.reports('key-held')).toMatchObject([{ key: 'k', reason: 'data-loss', offset: 2 }]);
+    at.command('k', { name: 'release' });
+    at.finishAll();
+    expect(at.rig.reports('key-held')).toHaveLength(2);
+    at.read = whole;
+    at.command('k', { name: 'release' });
+    at.finishAll();
+    expect(at.done).toEqual(['done k0', 'done k1', 'done k2', 'done k3']);
+    expect(at.story).toContain('cleared k redriven');
+  });
+
+  it('gives way to an operator who discards the rest', () => {
+    const at = parkedKey('kkkk');
+    const mark = at.markOf('k');
+    cutOff(at, 2);
+    at.command('k', { name: 'redrive', mark });
+    at.finishAll();
+    at.command('k', { name: 'discard', mark });
+    at.settle();
+    expect(at.story).toContain('cleared k discarded');
+    expect(at.partition.marks.size).toBe(0);
+  });
+});
+
 describe('a key that was redriven', () => {
   it('does not run again what an overtaken commit has left in the queue, down to the first offset', () => {
     const at = afterCrash([{ ...mark, from: 0 }], 0);

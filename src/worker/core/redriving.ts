@@ -150,13 +150,19 @@ export function failLost(core: CoreState, partition: PartitionState, redrive: Re
   failRedrive(core, partition, redrive, new Error('its parked tasks are gone from the log'));
 }
 
-/** The last parked task is done: that is written down. */
-export function finishIfDone(
-  core: CoreState,
-  partition: PartitionState,
-  { parked, command, atEnd, readTo }: Redrive,
-): void {
+/**
+ * The last parked task is done: that is written down. Where the topic ends before what this very owner has copied, the
+ * rest is gone, or was not shown: it is looked for once more when somebody releases the key.
+ */
+export function finishIfDone(core: CoreState, partition: PartitionState, redrive: Redrive): void {
+  const { parked, command, atEnd, readTo } = redrive;
   if (!atEnd || partition.phase !== 'running') return;
+  if (readTo < parked.copiedTo) {
+    redrive.atEnd = false;
+    redrive.nextParked = parked.parkedFrom;
+    holdLost(core, partition, redrive);
+    return;
+  }
   clear(core, partition, { parked, command, how: 'redriven', upTo: readTo });
 }
 

@@ -21,6 +21,8 @@ class Rig {
   readonly feed: ParkedFeed;
   openCount = 0;
   topicId: string | undefined = 'K';
+  /** What the brokers say of the end, when it is not as it is. */
+  toldEnd: number | undefined;
   openReader: () => Promise<Reader> = () =>
     memoryDriver(this.cluster).reader({ name: 'r', prefetchBytes: 1 });
 
@@ -33,10 +35,26 @@ class Rig {
         this.openCount += 1;
         return this.openReader();
       },
-      logEnds: async (place) => ({ ...place, start: 0, end: 0, ...this.cluster.log(place)?.ends }),
+      logEnds: async (place) => {
+        const { start, end } = this.cluster.log(place)?.ends ?? { start: 0, end: 0 };
+        return { ...place, start, end: this.toldEnd ?? end };
+      },
       topicId: async () => this.topicId,
+      append: async ({ partition, record }) => {
+        const [outcome] = this.cluster.write({ topic: 'q.parked', partition }, [record]);
+        if (outcome?.kind !== 'appended') throw new Error('it was not appended');
+        return outcome;
+      },
       clock: this.clock,
     });
+  }
+
+  /** How many records there are by which the feed has found the end. */
+  get ends(): number {
+    const own = this.cluster
+      .records('q.parked')
+      .filter(({ headers }) => headers.some(([name]) => name === 'kl-park-end'));
+    return own.length;
   }
 
   copy(
@@ -88,7 +106,7 @@ class Rig {
   }
 
   job(...wants: ParkedWant[]): ParkedJob {
-    return { partition: 3, parkedPartition: 0, wants, isWanted: () => true };
+    return { partition: 3, parkedPartition: 0, epoch: 40, wants, isWanted: () => true };
   }
 
   async read(
@@ -143,7 +161,7 @@ describe('parked tasks', () => {
       { offsets: [4, 5], next: 5, atEnd: true, lostBelow: 0 },
     ]);
     expect(await rig.read(want(7, { from: 5, after: 5 }))).toEqual([
-      { offsets: [], next: 5, atEnd: true, lostBelow: 0 },
+      { offsets: [], next: 6, atEnd: true, lostBelow: 0 },
     ]);
     expect(rig.openCount).toBe(1);
   });
@@ -207,6 +225,55 @@ describe('parked tasks', () => {
       { offsets: [], next: 3, atEnd: true, lostBelow: 0 },
     ]);
   });
+});
+
+describe('a log end that was told too low', () => {
+  it('hides no parked tasks: all that were copied by then are found', async () => {
+    const rig = new Rig();
+    for (const offset of [1, 2, 3, 4, 5, 6]) rig.copy(7, offset);
+    rig.toldEnd = 3;
+    expect(await rig.read(want(7, { count: 2 }))).toMatchObject([{ offsets: [1, 2], atEnd: false }]);
+    expect(await rig.read(want(7, { from: 2, after: 2 }))).toEqual([
+      { offsets: [3, 4, 5, 6], next: 6, atEnd: true, lostBelow: 0 },
+    ]);
+  });
+
+  it('makes no parked tasks lost that lie behind it', async () => {
+    const rig = new Rig();
+    for (const offset of [1, 2, 3, 4, 5, 6]) rig.copy(7, offset);
+    rig.copy(8, 7);
+    rig.toldEnd = 3;
+    expect(await rig.read(want(8, { from: 6 }), want(7, { from: 4, after: 4 }))).toMatchObject([
+      { offsets: [7], atEnd: true, lostBelow: 0 },
+      { offsets: [5, 6], atEnd: true, lostBelow: 0 },
+    ]);
+  });
+
+  it('is no end as long as what is appended behind it does not become readable', async () => {
+    const rig = new Rig();
+    rig.copy(7, 1);
+    const { openReader } = rig;
+    // Who reads from a leader that was replaced sees nothing new either.
+    rig.openReader = async () => {
+      const reader = await openReader();
+      const poll = reader.poll.bind(reader);
+      reader.poll = async (count) => (await poll(count)).filter(({ offset }) => offset < 1);
+      return reader;
+    };
+    const failed = rig.read(want(7)).catch((error: unknown) => error);
+    await rig.clock.advance(31_000);
+    expect(await failed).toMatchObject({ message: expect.stringContaining('from offset 1 on') });
+  });
+});
+
+it('nothing is appended as long as enough is found before the end that was told', async () => {
+  const rig = new Rig();
+  for (const offset of [1, 2, 3]) rig.copy(7, offset);
+  await rig.read(want(7, { count: 2 }));
+  await rig.read(want(7, { from: 2, after: 2, count: 1 }));
+  expect(rig.ends).toBe(0);
+  await rig.read(want(7, { from: 3, after: 3, count: 1 }));
+  expect(rig.ends).toBe(1);
 });
 
 it('parked tasks of a topic that was made anew, or cut off before them, are lost', async () => {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock/clock.ts';
-import { readParkedCopy } from '../../codec/parked-copy.ts';
+import { encodeParkedEnd, readParkedCopy } from '../../codec/parked-copy.ts';
 import { isOtherTopic } from '../../journal/journal.ts';
-import type { IncomingRecord, LogEnds, Reader, TopicPartition } from '../../kafka/port.ts';
+import type { IncomingRecord, LogEnds, OutgoingRecord, Reader, TopicPartition } from '../../kafka/port.ts';
 import type { Item } from '../core/lane.ts';
 import type { ParkedFound, ParkedWant } from '../core/parked.ts';
 import { itemOf, sizeOf } from './item-of.ts';
@@ -29,6 +29,13 @@ interface ParkedFeedDeps {
   readonly logEnds: (place: TopicPartition) => Promise<LogEnds>;
   /** Kafka's id of the topic as it is now; undefined where topics have none. */
   readonly topicId: () => Promise<string | undefined>;
+  /** Appends to the topic, and resolves with the record's place once it is durable. */
+  readonly append: (entry: {
+    readonly partition: number;
+    readonly lane: string;
+    readonly id: string;
+    readonly record: OutgoingRecord;
+  }) => Promise<{ readonly offset: number }>;
   readonly clock: Clock;
 }
 
@@ -36,6 +43,7 @@ export interface ParkedJob {
   /** The queue partition, and the partition of the parked topic that its copies are in. */
   readonly partition: number;
   readonly parkedPartition: number;
+  readonly epoch: number;
   readonly wants: readonly ParkedWant[];
   /** False once nobody waits for it any more: then it ends early. */
   readonly isWanted: () => boolean;
@@ -67,6 +75,10 @@ interface Stretch {
 /**
  * Reads copies of the parked topic, with a client of its own and one job at a time. A job reads from where the first of
  * its wants begins, and ends when each has what it asked for or the end is reached, as it was when the job began.
+ *
+ * That the end is reached is not said on a broker's word alone: one that was replaced as the leader, and has not heard of
+ * it, tells the end that it knows, and copies behind that would count as done. So a record of ours is appended, which no
+ * such broker can acknowledge, and read up to.
  */
 export class ParkedFeed {
   readonly #deps: ParkedFeedDeps;
@@ -102,20 +114,24 @@ export class ParkedFeed {
     const place = { topic: this.#deps.topic, partition: job.parkedPartition };
     const first = Math.min(...job.wants.map((want) => want.from));
     // Where the job before it left off its idea of the end will do, until that is reached.
-    const before = this.#isAhead(place, first) ? this.#session?.log : undefined;
-    let log = before ?? (await this.#look(place));
+    const known = this.#isAhead(place, first) ? this.#session?.log : undefined;
+    const log = known ?? (await this.#look(place));
     const { start } = log;
     const searches = job.wants.map((want) => new Search(want, start, log.topicId));
     const open = new Map(searches.filter((one) => one.isOpen).map((one) => [one.mark, one]));
     const from = Math.max(start, first);
-    if (open.size > 0) await this.#scan(job, { place, from, log, open });
-    if (open.size > 0 && before !== undefined) {
-      log = await this.#look(place);
-      await this.#scan(job, { place, from: Math.max(from, this.#session?.next ?? 0), log, open });
+    let end: number | undefined;
+    if (open.size > 0) {
+      const readTo = await this.#scan(job, { place, from, log, open });
+      if (open.size > 0 && job.isWanted()) {
+        const appended = await this.#appendEnd(job, log);
+        const rest = { place, from: readTo, log: { ...log, end: appended + 1 }, open };
+        if ((await this.#scan(job, rest)) > appended) end = appended;
+      }
     }
     // The next job may begin where this one found enough.
     if (open.size > 0) await this.#leave();
-    return searches.map((one) => one.found(log));
+    return searches.map((one) => one.found(log, end));
   }
 
   async #look(place: TopicPartition): Promise<TopicLog> {
@@ -123,9 +139,25 @@ export class ParkedFeed {
     return { ...(await this.#deps.logEnds(place)), topicId };
   }
 
-  async #scan(job: ParkedJob, { place, from, log, open }: Stretch): Promise<void> {
+  /** The offset of the record that is appended: everything that was acknowledged before is below it. */
+  async #appendEnd({ partition, parkedPartition, epoch }: ParkedJob, { topicId }: TopicLog): Promise<number> {
+    if (this.#closed) throw new Error('the worker ends');
+    const { group, topic, append } = this.#deps;
+    const lane = `${group}/${partition}/end`;
+    const record = encodeParkedEnd({ group, partition, epoch });
+    const { offset } = await append({ partition: parkedPartition, lane, id: lane, record });
+    // What was read and where the record is must be of one topic.
+    if (isOtherTopic(topicId, await this.#deps.topicId())) {
+      await this.#leave();
+      throw new Error(`${topic} was made anew while it was read`);
+    }
+    return offset;
+  }
+
+  /** Reads until enough is found, the end is reached or nobody waits any more. Resolves with the offset to go on from. */
+  async #scan(job: ParkedJob, { place, from, log, open }: Stretch): Promise<number> {
     const { end } = log;
-    if (from >= end) return;
+    if (from >= end) return from;
     const reader = await this.#openReader();
     try {
       const session = await this.#goTo(reader, place, from);
@@ -151,6 +183,7 @@ export class ParkedFeed {
         if (leftMs <= 0) throw new Error(`${place.topic} brings nothing from offset ${session.next} on`);
         await readable(Math.min(leftMs, LOOK_UP_MS));
       }
+      return Math.max(from, session.next);
     } catch (error) {
       this.#session = undefined;
       if (!this.#closed) {
@@ -258,15 +291,15 @@ class Search {
     this.#next = at + 1;
   }
 
-  found({ start, end, topicId }: TopicLog): ParkedFound {
+  /** `end`: offset of the record that was appended, if all below it was read. */
+  found({ start, topicId }: TopicLog, end: number | undefined): ParkedFound {
     const { mark } = this;
+    const atEnd = this.isOpen && end !== undefined;
     // No copy was ever there: the topic was made anew, or its end was lost. Nothing found is not all that was parked.
-    const isCutOff = this.#isElsewhere || (this.isOpen && this.#want.from > end);
-    if (isCutOff) {
+    if (this.#isElsewhere || (atEnd && this.#want.from > end)) {
       const lostBelow = Math.max(1, this.#want.from);
       return { mark, items: [], next: start, topicId, atEnd: false, lostBelow };
     }
-    const atEnd = this.isOpen;
     const next = atEnd ? Math.max(end, this.#next) : this.#next;
     return { mark, items: this.#items, next, topicId, atEnd, lostBelow: this.#lostBelow };
   }
