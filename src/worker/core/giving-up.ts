@@ -1,6 +1,7 @@
 import type { CoreState, Revocation } from './core-state.ts';
 import { forgetRecords } from './held-bytes.ts';
 import type { PartitionState } from './partition-state.ts';
+import { hasUnwrittenProgress } from './redriving.ts';
 import { runsOf, voidRun } from './settling.ts';
 import { assign } from './taking.ts';
 
@@ -67,7 +68,8 @@ export function retakeHalted(core: CoreState): void {
   for (const [partition, patientUntilMs] of core.retaking) {
     if (partition.phase === 'halted') {
       const { worked, dirty, runningCount, openWrites, inCommit } = partition;
-      const isOpen = (worked && (dirty || runningCount > 0)) || openWrites > 0 || inCommit;
+      const isUnfinished = dirty || runningCount > 0 || hasUnwrittenProgress(partition);
+      const isOpen = (worked && isUnfinished) || openWrites > 0 || inCommit;
       if (isOpen && core.nowMs < patientUntilMs) {
         if (worked && dirty) core.commitUrgent = true;
         continue;
@@ -137,16 +139,18 @@ function expire(core: CoreState, revocation: Revocation): void {
 }
 
 /**
- * Whether there is anything to wait for: tasks to drain, results to commit, or a commit that is under way, which must not
- * arrive after the next owner's.
+ * Whether there is anything to wait for: tasks to drain, results to commit or to write down, or a commit that is under way,
+ * which must not arrive after the next owner's.
  */
 function hasOpenEnds(partition: PartitionState): boolean {
-  const { phase } = partition;
+  const { phase, worked, runningCount, dirty, openWrites } = partition;
   return (
     phase === 'running' ||
     phase === 'draining' ||
     (phase === 'taking' && partition.inCommit) ||
-    (phase === 'halted' && partition.worked && (partition.runningCount > 0 || partition.dirty))
+    (phase === 'halted' &&
+      worked &&
+      (runningCount > 0 || dirty || openWrites > 0 || hasUnwrittenProgress(partition)))
   );
 }
 

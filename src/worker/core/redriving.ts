@@ -197,7 +197,13 @@ export function failRedrive(
   write(core, partition, { kind: 'done', command: command.id, verb: 'redrive', outcome: 'gave-up', parked });
 }
 
-/** Writes down how far redrives have come: now and then, and when the partition is being given up. */
+/** Some redrive has done what the journal does not say yet. */
+export function hasUnwrittenProgress({ redrives }: PartitionState): boolean {
+  for (const { parked } of redrives.values()) if (parked.done !== parked.writtenDone) return true;
+  return false;
+}
+
+/** Writes down how far redrives have come: now and then, and when the partition is being given up or taken anew. */
 export function noteProgress(core: CoreState): void {
   for (const partition of core.redriving) {
     const { phase, redrives } = partition;
@@ -205,7 +211,8 @@ export function noteProgress(core: CoreState): void {
       core.redriving.delete(partition);
       continue;
     }
-    if (phase !== 'draining' && core.nowMs < partition.nextProgressAtMs) continue;
+    const isEnding = phase === 'draining' || core.retaking.has(partition);
+    if (!isEnding && core.nowMs < partition.nextProgressAtMs) continue;
     partition.nextProgressAtMs = core.nowMs + core.config.commitIntervalMs;
     for (const { parked } of redrives.values())
       if (!parked.writing && parked.done !== parked.writtenDone) writeProgress(core, partition, parked);
