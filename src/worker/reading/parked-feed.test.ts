@@ -21,6 +21,10 @@ class Rig {
   readonly feed: ParkedFeed;
   openCount = 0;
   topicId: string | undefined = 'K';
+
+  /** Go before each answer about the end of the log, and before each append. */
+  beforeEnds: () => Promise<void> = async () => {};
+  beforeAppend: () => Promise<void> = async () => {};
   /** What the brokers say of the end, when it is not as it is. */
   toldEnd: number | undefined;
   openReader: () => Promise<Reader> = () =>
@@ -36,11 +40,13 @@ class Rig {
         return this.openReader();
       },
       logEnds: async (place) => {
+        await this.beforeEnds();
         const { start, end } = this.cluster.log(place)?.ends ?? { start: 0, end: 0 };
         return { ...place, start, end: this.toldEnd ?? end };
       },
       topicId: async () => this.topicId,
       append: async ({ partition, record }) => {
+        await this.beforeAppend();
         const [outcome] = this.cluster.write({ topic: 'q.parked', partition }, [record]);
         if (outcome?.kind !== 'appended') throw new Error('it was not appended');
         return outcome;
@@ -423,5 +429,90 @@ describe('a job', () => {
     rig.copy(7, 1);
     const [found] = await rig.feed.read({ ...rig.job(want(7)), isWanted: () => false });
     expect(found?.items).toEqual([]);
+  });
+});
+
+describe('a feed that is closed', () => {
+  const never = (): Promise<never> => new Promise(() => {});
+
+  /** Counts the readers that are open. */
+  function counted(rig: Rig): { readonly open: number } {
+    const count = { open: 0 };
+    const { openReader } = rig;
+    rig.openReader = async () => {
+      const reader = await openReader();
+      count.open += 1;
+      let isOpen = true;
+      const close = reader.close.bind(reader);
+      reader.close = async () => {
+        if (isOpen) count.open -= 1;
+        isOpen = false;
+        await close();
+      };
+      return reader;
+    };
+    return count;
+  }
+
+  it.each(['beforeEnds', 'beforeAppend'] as const)(
+    'while it waits for a broker (%s) does not wait for long',
+    async (what) => {
+      const rig = new Rig();
+      rig.copy(7, 1);
+      rig[what] = never;
+      const readers = counted(rig);
+      void rig.feed.read(rig.job(want(7)));
+      await rig.clock.advance(0);
+      let closed = false;
+      void rig.feed.close().then(() => {
+        closed = true;
+      });
+      await rig.clock.advance(4_999);
+      expect(closed).toBe(false);
+      await rig.clock.advance(1);
+      expect(closed).toBe(true);
+      expect(readers.open).toBe(0);
+      expect(rig.clock.pendingCount).toBe(0);
+    },
+  );
+
+  it('while it asks for the end opens no reader, and does nothing more', async () => {
+    const rig = new Rig();
+    rig.copy(7, 1);
+    let answer: () => void = () => {};
+    rig.beforeEnds = () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      });
+    const jobs = Promise.allSettled([rig.read(want(7)), rig.read(want(7))]);
+    await rig.clock.advance(0);
+    const closing = rig.feed.close();
+    answer();
+    await closing;
+    expect((await jobs).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(rig.openCount).toBe(0);
+    expect(rig.ends).toBe(0);
+  });
+
+  it('while its reader is being opened leaves no reader behind', async () => {
+    const rig = new Rig();
+    rig.copy(7, 1);
+    const readers = counted(rig);
+    const { openReader } = rig;
+    let goOn: () => void = () => {};
+    rig.openReader = async () => {
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      return await openReader();
+    };
+    const job = rig.read(want(7)).catch((error: unknown) => error);
+    await rig.clock.advance(0);
+    const closing = rig.feed.close();
+    await rig.clock.advance(5_000);
+    await closing;
+    goOn();
+    expect(await job).toMatchObject({ message: 'the worker ends' });
+    expect(readers.open).toBe(0);
   });
 });

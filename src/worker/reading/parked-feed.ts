@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock/clock.ts';
+import type { Clock, Timer } from '../../clock/clock.ts';
 import { encodeParkedEnd, readParkedCopy } from '../../codec/parked-copy.ts';
 import { isOtherTopic } from '../../journal/journal.ts';
 import type { IncomingRecord, LogEnds, OutgoingRecord, Reader, TopicPartition } from '../../kafka/port.ts';
@@ -9,6 +9,9 @@ import { NextReadable } from './next-readable.ts';
 
 /** Reading that brings nothing for so long has failed. */
 const STALLED_MS = 30_000;
+
+/** Brokers that do not answer are not waited for when the worker ends: what is read then is of no use. */
+const CLOSE_MS = 5_000;
 
 /** How often a job that waits for records looks whether it is still wanted. */
 const LOOK_UP_MS = 1_000;
@@ -101,9 +104,19 @@ export class ParkedFeed {
     return read;
   }
 
+  /** Nothing is read from here on. Resolves when what was begun has ended, or after a while. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#readable.wake();
+    let patience: Timer | undefined;
+    const timeUp = new Promise<void>((resolve) => {
+      patience = this.#deps.clock.setTimer(CLOSE_MS, resolve);
+    });
+    await Promise.race([this.#end(), timeUp]);
+    patience?.clear();
+  }
+
+  async #end(): Promise<void> {
     const reader = await this.#reader?.catch(() => undefined);
     await reader?.close();
     await this.#queue;
@@ -186,10 +199,8 @@ export class ParkedFeed {
       return Math.max(from, session.next);
     } catch (error) {
       this.#session = undefined;
-      if (!this.#closed) {
-        this.#reader = undefined;
-        await reader.close();
-      }
+      this.#reader = undefined;
+      await reader.close();
       throw error;
     }
   }
@@ -234,8 +245,13 @@ export class ParkedFeed {
   }
 
   #openReader(): Promise<Reader> {
+    if (this.#closed) return Promise.reject(new Error('the worker ends'));
     this.#reader ??= this.#deps.openReader().then(
-      (reader) => {
+      async (reader) => {
+        if (this.#closed) {
+          await reader.close();
+          throw new Error('the worker ends');
+        }
         reader.onProblem(() => {}); // reading goes on, or is given up after STALLED_MS
         reader.onReadable(() => this.#readable.wake());
         return reader;
