@@ -1,14 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import {
-  BATCH_BYTES,
-  BudgetWorld,
-  MOST_PARTS,
-  PART_BYTES,
-  types,
-  type WorldTask,
-  ways,
-} from '../../test/support/budget-world.ts';
+import { BATCH_BYTES, MOST_PARTS, PART_BYTES, types, ways } from '../../test/support/body-handlers.ts';
+import { BudgetWorld, type WorldTask } from '../../test/support/budget-world.ts';
 
 type Step =
   | { readonly kind: 'task'; readonly task: WorldTask }
@@ -56,14 +49,13 @@ async function play(world: BudgetWorld, steps: readonly Step[]): Promise<void> {
         break;
       case 'break':
         // Tasks that three workers broke with would be taken for the cause.
-        if (breaks < 2) world.breakNewest();
+        if (breaks < 2) world.breakNext(breaks === 0 ? 'start' : 'commit');
         breaks += 1;
         break;
       case 'evict':
         world.evictNewest();
     }
   }
-  if (world.workers.length === 0) await world.startWorker();
 }
 
 it('no schedule of reads stalls, memory stays bounded, and all of it is given back when everything has ended', async () => {
@@ -82,9 +74,10 @@ it('no schedule of reads stalls, memory stays bounded, and all of it is given ba
         usedBytes: budget.usedBytes,
         keys: liveKeys.size,
         suspects: suspectGate.underWay,
-        handling: world.handling,
+        handling: world.handlers.handling,
       }).toEqual({ open: [], isClosed: true, usedBytes: 0, keys: 0, suspects: 0, handling: 0 });
       // One start goes alone however large, and one attempt or batch goes beyond what there is.
+      expect(world.mostSharedBytes).toBeLessThanOrEqual(budgetBytes / 2);
       expect(world.mostBytes).toBeLessThanOrEqual(budgetBytes + MOST_PARTS * PART_BYTES + BATCH_BYTES);
     }),
     { numRuns: 25, endOnFailure: true }, // what stalls takes long

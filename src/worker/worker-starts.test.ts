@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { many, next, QueueRig } from '../../test/support/queue-rig.ts';
 import { memoryDriver } from '../kafka/memory/memory-driver.ts';
+import { NO_PINS } from './retention/pin-book.ts';
 
 describe('start', () => {
   it('may be called once', async () => {
@@ -60,7 +61,7 @@ describe('health', () => {
       runningCount: 0,
       heldKeys: 0,
       bufferedBytes: 0,
-      retention: { pinned: [], refused: [], alarms: [] },
+      retention: { pinned: NO_PINS, refused: [], alarms: [] },
       partitions: [],
     });
     const ready = many(worker, 'partition-started', 2);

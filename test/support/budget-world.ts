@@ -1,51 +1,20 @@
-import { z } from 'zod';
 import { ManualClock } from '../../src/clock/manual-clock.ts';
 import { defaultCodecLimits } from '../../src/codec/codec-limits.ts';
 import { encodeTask } from '../../src/codec/envelope.ts';
-import { ParkError } from '../../src/errors/control-errors.ts';
 import { MemoryCluster } from '../../src/kafka/memory/memory-cluster.ts';
 import { memoryDriver } from '../../src/kafka/memory/memory-driver.ts';
 import type { KafkaDriver, Membership } from '../../src/kafka/port.ts';
 import { KafkaConnection } from '../../src/queue/kafka-connection.ts';
 import { resolveKafkaOptions } from '../../src/queue/kafka-options.ts';
 import { TaskQueue } from '../../src/queue/task-queue.ts';
-import { defineTask } from '../../src/tasks/define-task.ts';
-import type { TaskBody } from '../../src/tasks/task-body.ts';
 import { silentLogger } from '../../src/telemetry/logger.ts';
-import type { TaskContext } from '../../src/worker/running/task-context.ts';
+import type { Attempt, Reservation } from '../../src/worker/core/shared-budget.ts';
+import { TaskRunner } from '../../src/worker/running/task-runner.ts';
 import type { Worker } from '../../src/worker/worker.ts';
+import { BodyHandlers, bodyTasks, PART_BYTES, type types, type ways } from './body-handlers.ts';
 import { manifestOf, uploadOf } from './parts-rig.ts';
 
-/** Of a part, of the longest body, and of a batch with all its bodies. */
-export const PART_BYTES = 1_000;
-export const MOST_PARTS = 40;
-export const BATCH_BYTES = 60_000;
-
 const PARTITIONS = 2;
-
-/**
- * What a handler does with its body:
- * - `read`: takes it part by part, pausing after the first
- * - `half`: takes one part and ends
- * - `list`: has all of it, and keeps that for its pause
- * - `late-list`: the same after its pause
- * - `leave`: asks for all of it and ends at once
- * - `fail`: throws once it has all of it, at first
- * - `hang`: does nothing until its time is up, at first; `stubborn`: and goes on for a while
- * - `park`: is parked, with its body
- */
-export const ways = [
-  'read',
-  'half',
-  'list',
-  'late-list',
-  'leave',
-  'fail',
-  'hang',
-  'stubborn',
-  'park',
-] as const;
-export const types = ['note', 'image', 'video', 'clip'] as const;
 
 export interface WorldTask {
   readonly type: (typeof types)[number];
@@ -54,21 +23,6 @@ export interface WorldTask {
   readonly parts: number;
   readonly pauseMs: number;
 }
-
-const schema = z.object({
-  key: z.string(),
-  way: z.enum(ways),
-  pauseMs: z.number(),
-});
-type Payload = z.output<typeof schema>;
-
-const options = { schema, key: ({ key }: { readonly key: string }) => key, timeoutMs: 3_000 };
-const tasks = {
-  note: defineTask(options),
-  image: defineTask({ ...options, body: 'bytes' }),
-  video: defineTask({ ...options, timeoutMs: undefined, body: 'stream' }),
-  clip: defineTask({ ...options, timeoutMs: undefined, body: 'stream' }),
-};
 
 /** A process with workers that share a small budget, on a cluster in memory and a clock that a test moves. */
 export class BudgetWorld {
@@ -79,17 +33,21 @@ export class BudgetWorld {
   /** How often something happened: schedules without any of it show nothing. */
   readonly counts = new Map<string, number>();
   mostBytes = 0;
-  /** Handlers that have begun and not ended. */
-  handling = 0;
+  /** Most that attempts had been given while they ran, but for those of the one batch that had most. */
+  mostSharedBytes = 0;
+  readonly handlers = new BodyHandlers({ clock: this.clock, count: (what) => this.count(what) });
   readonly #cluster = new MemoryCluster({
     clock: this.clock,
     brokerConfigs: { 'min.insync.replicas': '2' },
   });
-  readonly #queue: TaskQueue<typeof tasks>;
+  readonly #queue: TaskQueue<typeof bodyTasks>;
   readonly #members: Membership[] = [];
   readonly #ends: Promise<unknown>[] = [];
-  /** Members whose next commit throws what no commit may. */
-  readonly #broken = new Set<Membership>();
+  /** What throws the next time although it never may. */
+  #wrong: 'commit' | 'start' | undefined;
+  readonly #restore: () => void;
+  /** What was given to attempts while they ran. */
+  readonly #extensions = new Map<Reservation, Attempt>();
   #enqueued = 0;
 
   constructor(budgetBytes: number) {
@@ -97,12 +55,21 @@ export class BudgetWorld {
     this.kafka = new KafkaConnection(this.#driver(), { budgetBytes, producer, clock: this.clock });
     this.#queue = new TaskQueue({
       name: 'q',
-      tasks,
+      tasks: bodyTasks,
       kafka: this.kafka,
       topic: { partitions: PARTITIONS },
       logger: silentLogger,
     });
     this.#watch();
+    const { start } = TaskRunner.prototype;
+    const throwIfWrong = (): void => this.#throwIfWrong('start');
+    TaskRunner.prototype.start = function (run) {
+      throwIfWrong();
+      start.call(this, run);
+    };
+    this.#restore = () => {
+      TaskRunner.prototype.start = start;
+    };
   }
 
   count(what: string): void {
@@ -124,21 +91,27 @@ export class BudgetWorld {
     return settled;
   }
 
-  /** Offsets of tasks that are not done, nor parked, when so much time has passed. */
+  /** Nothing goes wrong any more. Offsets of tasks that are not done, nor parked, when so much time has passed. */
   async openAfter(ms: number): Promise<readonly string[]> {
+    this.#wrong = undefined;
+    if (this.workers.length === 0) await this.startWorker();
     for (let passedMs = 0; passedMs < ms && this.#open.length > 0; passedMs += 25) await this.pass(25);
     return this.#open;
   }
 
   async startWorker(): Promise<void> {
-    const worker = this.#queue.worker(this.#handlers(), {
+    const worker = this.#queue.worker(this.handlers.all, {
       logger: silentLogger,
       concurrency: 6,
       commitIntervalMs: 50,
       retry: { minDelayMs: 5, maxDelayMs: 50 },
       rebalance: { drainMs: 200 },
     });
-    worker.done.catch(() => {});
+    worker.done.catch(() => {
+      this.count('break');
+      this.workers.splice(this.workers.indexOf(worker), 1);
+      this.#ends.push(worker.stop());
+    });
     this.workers.push(worker);
     await this.within(10_000, worker.start());
   }
@@ -149,13 +122,9 @@ export class BudgetWorld {
     if (worker !== undefined) this.#ends.push(worker.stop());
   }
 
-  /** The newest one meets an error of keylane's own with its next commit. */
-  breakNewest(): void {
-    const member = this.#members.at(-1);
-    const worker = this.workers.pop();
-    if (worker === undefined || member === undefined) return;
-    this.#broken.add(member);
-    this.#ends.push(worker.done.catch(() => worker.stop()));
+  /** Whoever commits, or starts a task, next meets an error of keylane's own. */
+  breakNext(what: 'commit' | 'start'): void {
+    this.#wrong = what;
   }
 
   /** The group takes all from the newest one. */
@@ -191,6 +160,7 @@ export class BudgetWorld {
 
   /** Everything is stopped; true when that came to an end. */
   async close(): Promise<boolean> {
+    this.#restore();
     while (this.workers.length > 0) this.stopOldest();
     return await this.within(120_000, Promise.all([...this.#ends, this.#queue.close(), this.kafka.close()]));
   }
@@ -216,89 +186,6 @@ export class BudgetWorld {
     return { ...manifest, firstAtMs: this.clock.wallMs(), timeoutMs: 1_000_000 };
   }
 
-  #handlers() {
-    return {
-      note: (payload: Payload, context: TaskContext) => this.#act(payload, context),
-      image: (payload: Payload, context: TaskContext) => this.#act(payload, context),
-      video: (payload: Payload, context: TaskContext & { readonly body: TaskBody }) =>
-        this.#act(payload, context, context.body),
-      clip: {
-        batch: { maxSize: 3, maxBytes: BATCH_BYTES, maxWaitMs: 20 },
-        handle: (batch: readonly Member[]) => this.#handleBatch(batch),
-      },
-    };
-  }
-
-  /** All at once; or one after the other, while what has begun waits half-read. */
-  async #handleBatch(batch: readonly Member[]): Promise<void> {
-    if (batch.length > 1) this.count('batch');
-    const atOnce = (batch[0]?.payload.pauseMs ?? 0) % 2 === 0;
-    const acts = batch.map(
-      ({ payload, ctx, fail }) =>
-        () =>
-          this.#act(payload, ctx, ctx.body).catch(fail),
-    );
-    if (atOnce) {
-      await Promise.all(acts.map((act) => act()));
-      return;
-    }
-    for (const { ctx, payload } of batch) {
-      if (payload.way === 'read')
-        await new Promise((resolve) => ctx.body.once('readable', resolve).once('error', resolve));
-    }
-    for (const act of acts) await act();
-  }
-
-  async #act(payload: Payload, context: TaskContext, body?: TaskBody): Promise<void> {
-    this.handling += 1;
-    try {
-      await this.#actOn(payload, context, body);
-    } finally {
-      this.handling -= 1;
-    }
-  }
-
-  async #actOn({ way, pauseMs }: Payload, context: TaskContext, body?: TaskBody): Promise<void> {
-    const isFirst = context.attempt === 1;
-    const maxBytes = MOST_PARTS * PART_BYTES;
-    switch (way) {
-      case 'hang':
-      case 'stubborn':
-        if (!isFirst || body !== undefined) break;
-        await new Promise((resolve) => context.signal.addEventListener('abort', resolve));
-        if (way === 'stubborn') await this.#pause(500);
-        throw context.signal.reason;
-      case 'park':
-        throw new ParkError('asked for');
-      case 'late-list':
-        await this.#pause(pauseMs);
-        await body?.bytes({ maxBytes });
-        return;
-      case 'leave':
-        void body?.bytes({ maxBytes });
-        return;
-      case 'list':
-      case 'fail':
-        await body?.bytes({ maxBytes });
-        await this.#pause(pauseMs);
-        if (way === 'fail' && isFirst) throw new Error('at first');
-        return;
-      case 'half':
-      case 'read':
-        break;
-    }
-    let first = true;
-    for await (const _part of body ?? []) {
-      if (first) await this.#pause(pauseMs);
-      first = false;
-      if (way === 'half') return;
-    }
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => void this.clock.setTimer(ms, resolve));
-  }
-
   #driver(): KafkaDriver {
     const plain = memoryDriver(this.#cluster);
     return {
@@ -308,10 +195,7 @@ export class BudgetWorld {
         this.#members.push(member);
         const commit = member.commit.bind(member);
         member.commit = async (offsets) => {
-          if (this.#broken.delete(member)) {
-            this.count('break');
-            throw new Error('this never happens');
-          }
+          this.#throwIfWrong('commit');
           return await commit(offsets);
         };
         return member;
@@ -319,14 +203,29 @@ export class BudgetWorld {
     };
   }
 
+  get #sharedBytes(): number {
+    const ofCompany = new Map<object, number>();
+    for (const [{ bytes }, { company }] of this.#extensions)
+      ofCompany.set(company, (ofCompany.get(company) ?? 0) + bytes);
+    const each = [...ofCompany.values()];
+    return each.reduce((sum, bytes) => sum + bytes, 0) - Math.max(0, ...each);
+  }
+
+  #throwIfWrong(what: 'commit' | 'start'): void {
+    if (this.#wrong !== what) return;
+    this.#wrong = undefined;
+    throw new Error('this never happens');
+  }
+
   /** Notes what the budget is used for, and who waits for it. */
   #watch(): void {
     const { budget } = this.kafka;
-    const [take, reserve, reserveAnyway, extend] = [
+    const [take, reserve, reserveAnyway, extend, giveBack] = [
       budget.take.bind(budget),
       budget.reserve.bind(budget),
       budget.reserveAnyway.bind(budget),
       budget.extend.bind(budget),
+      budget.giveBack.bind(budget),
     ];
     const noted = (): void => {
       this.mostBytes = Math.max(this.mostBytes, budget.usedBytes);
@@ -348,14 +247,16 @@ export class BudgetWorld {
     budget.extend = (...args) => {
       const reservation = extend(...args);
       if (reservation === undefined) this.count('more waits');
-      else this.count(reservation.beyond === true ? 'more, beyond' : 'more, with room');
+      else {
+        this.count(reservation.beyond === true ? 'more, beyond' : 'more, with room');
+        this.#extensions.set(reservation, args[0].attempt);
+        this.mostSharedBytes = Math.max(this.mostSharedBytes, this.#sharedBytes);
+      }
       return reservation;
     };
+    budget.giveBack = (reservation) => {
+      this.#extensions.delete(reservation);
+      giveBack(reservation);
+    };
   }
-}
-
-interface Member {
-  readonly payload: Payload;
-  readonly ctx: TaskContext & { readonly body: TaskBody };
-  readonly fail: (error: unknown) => void;
 }

@@ -40,7 +40,7 @@ async function member() {
       callbacks = given;
       return {
         client: client as unknown as NativeConsumer, // what is not here is not called
-        events: { onFailure: () => {}, explain: () => undefined },
+        events: { onFailure: () => {}, onUnanswered: () => {}, explain: () => undefined },
         disconnect: async () => {},
       } as unknown as LiveClient<NativeConsumer>;
     },

@@ -14,7 +14,7 @@ function haltedRedrive(): ParkedRig {
   at.settle();
   expect(at.rig.runningKeys).toEqual(['k']);
   at.story.length = 0;
-  const log = { start: 50, end: 100, ...ids, readTo: at.partition.nextOffset };
+  const log = { start: 50, end: 100, ...ids, readTo: at.partition.nextOffset, left: undefined };
   at.rig.tell((core, now) => core.logSeen(now, at.partition, log));
   expect(at.partition.phase).toBe('halted');
   return at;
