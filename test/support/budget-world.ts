@@ -61,14 +61,15 @@ export class BudgetWorld {
       logger: silentLogger,
     });
     this.#watch();
-    const { start } = TaskRunner.prototype;
+    const before = Object.getOwnPropertyDescriptor(TaskRunner.prototype, 'start') ?? {};
+    const start = before.value as (this: TaskRunner, ...given: Parameters<TaskRunner['start']>) => void;
     const throwIfWrong = (): void => this.#throwIfWrong('start');
     TaskRunner.prototype.start = function (run) {
       throwIfWrong();
       start.call(this, run);
     };
     this.#restore = () => {
-      TaskRunner.prototype.start = start;
+      Object.defineProperty(TaskRunner.prototype, 'start', before);
     };
   }
 
