@@ -23,6 +23,7 @@ import { createTopics } from './create-topics.ts';
 import { deleteRecords } from './delete-records.ts';
 import { readGroupMembers, readGroupProtocol, readOffersConsumerProtocol } from './groups.ts';
 import { readLeaderEnds } from './leader-ends.ts';
+import { LeaderEpochs } from './leader-epochs.ts';
 import { loadLibrary } from './library.ts';
 import { readLogEnds, readOffsetsForTime } from './log-ends.ts';
 import { readLogSizes } from './log-sizes.ts';
@@ -46,7 +47,8 @@ export async function platformaticAdmin(address: ClusterAddress, clock: Clock = 
   const bootstrap = address.brokers.map(parseBroker);
   const library = await loadLibrary();
   const connections = new BrokerConnections(library, { clientId: address.clientId, bootstrap }, options);
-  const requests = new Requests({ library, connections }, clock, address.connectTimeoutMs);
+  const attempt = { library, connections, epochs: new LeaderEpochs() };
+  const requests = new Requests(attempt, clock, address.connectTimeoutMs);
   try {
     const what = `Cannot connect to Kafka at ${address.brokers.join(', ')}`;
     await requests.run(what, requireApis, address.connectTimeoutMs);

@@ -22,6 +22,9 @@ export class BrokerConnections {
   readonly #bootstrap: readonly BrokerAddress[];
   readonly #held = new Map<string, Held>();
   #troubles: unknown[] = [];
+  /** Brokers that a broker has named, beside those that were given. */
+  #named: readonly BrokerAddress[] = [];
+  #turn = 0;
 
   constructor(
     library: Library,
@@ -43,24 +46,46 @@ export class BrokerConnections {
 
   /** A connection to that broker. */
   async to(broker: BrokerAddress): Promise<Connection> {
-    const key = `${broker.host}:${broker.port}`;
+    const key = keyOf(broker);
     const held = this.#held.get(key);
     if (held !== undefined && (!held.settled || isUsable(held.connection))) return held.ready;
     if (held !== undefined) this.#drop(key, held);
-    return this.#open(key, broker).ready;
+    return this.#connect(broker, 'needed').ready;
   }
 
-  /** A connection to any broker: one that is open already, else the first of the bootstrap list to answer. */
+  /**
+   * A connection to any broker: of those that are open another one each time, else the first of the bootstrap list to answer.
+   * A broker that was cut off from the others answers what was true before; whoever asks again asks another one.
+   */
   async any(): Promise<Connection> {
-    for (const { connection, settled } of this.#held.values()) {
-      if (settled && isUsable(connection)) return connection;
-    }
-    return Promise.any(this.#bootstrap.map((broker) => this.to(broker)));
+    const open = this.#open;
+    if (open.length === 1) this.#connectAnother();
+    this.#turn += 1;
+    const next = open[this.#turn % open.length];
+    return next ?? Promise.any(this.#bootstrap.map((broker) => this.to(broker)));
+  }
+
+  /** These brokers are there as well. */
+  know(brokers: readonly BrokerAddress[]): void {
+    this.#named = brokers;
   }
 
   /** Whether some broker is connected right now. */
   get someOpen(): boolean {
-    return [...this.#held.values()].some(({ connection, settled }) => settled && isUsable(connection));
+    return this.#open.length > 0;
+  }
+
+  get #open(): readonly Connection[] {
+    return [...this.#held.values()].flatMap(({ connection, settled }) =>
+      settled && isUsable(connection) ? [connection] : [],
+    );
+  }
+
+  /** The only broker that is connected would be asked for ever. Nobody waits for this, or hears how it went. */
+  #connectAnother(): void {
+    if ([...this.#held.values()].some(({ settled }) => !settled)) return;
+    const other = this.#named.find((broker) => !this.#held.has(keyOf(broker)));
+    if (other !== undefined) this.#connect(other, 'spare').ready.catch(() => undefined);
   }
 
   /** Closes everything at once; requests under way fail with "closed". New connections may be opened after. */
@@ -68,12 +93,14 @@ export class BrokerConnections {
     for (const [key, held] of this.#held) this.#drop(key, held);
   }
 
-  #open(key: string, broker: BrokerAddress): Held {
+  #connect(broker: BrokerAddress, why: 'needed' | 'spare'): Held {
+    const key = keyOf(broker);
     const connection = new this.#library.Connection(this.#clientId, this.#options);
+    const held: Held = { connection, ready: connect(connection, broker), settled: false };
     connection.on('error', (error) => {
+      if (why === 'spare' && !held.settled) return; // no request waits for it
       if (this.#troubles.length < 20) this.#troubles.push(error);
     });
-    const held: Held = { connection, ready: connect(connection, broker), settled: false };
     this.#held.set(key, held);
     held.ready.then(
       () => {
@@ -100,6 +127,10 @@ export function abandon(connection: Connection): void {
   connection.close(() => undefined);
   const socket: Connection['socket'] | undefined = connection.socket; // not there before connect()
   socket?.destroy();
+}
+
+function keyOf({ host, port }: BrokerAddress): string {
+  return `${host}:${port}`;
 }
 
 async function connect(connection: Connection, broker: BrokerAddress): Promise<Connection> {

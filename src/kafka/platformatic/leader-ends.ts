@@ -2,7 +2,7 @@ import type { LeaderEnd, PastLeader } from '../port.ts';
 import { BrokerRefusal } from './classify-failure.ts';
 import { byTopic, eachLeader } from './leaders.ts';
 import type { Library } from './library.ts';
-import { type ClusterView, UNKNOWN_TOPIC } from './metadata.ts';
+import { type ClusterView, epochIn, UNKNOWN_TOPIC } from './metadata.ts';
 import { type Attempt, type Connection, send } from './requests.ts';
 import { offers } from './require-apis.ts';
 
@@ -41,10 +41,9 @@ async function askLeader(
   if (!(await offers(attempt, connection, OFFSET_FOR_LEADER_EPOCH))) {
     throw new BrokerRefusal(UNSUPPORTED_VERSION, 'the broker does not tell where leaders ended');
   }
-  const presentEpochOf = (place: string): number => view.leaderEpochs.get(place) ?? -1;
   const topics = byTopic(asked, ({ topic, partition, leaderEpoch }) => ({
     partitionIndex: partition,
-    currentLeaderEpoch: presentEpochOf(nameOf({ topic, partition })),
+    currentLeaderEpoch: epochIn(view, { topic, partition }),
     leaderEpoch,
   }));
   const answer = await send(apiOf(attempt.library), connection, NO_REPLICA, topics);
@@ -53,7 +52,7 @@ async function askLeader(
       const name = nameOf({ topic, partition });
       if (errorCode !== 0) throw new BrokerRefusal(errorCode, `where a leader of ${name} ended`);
       const end = endOffset < 0n ? undefined : Number(endOffset);
-      into.set(name, { presentEpoch: presentEpochOf(name), end });
+      into.set(name, { presentEpoch: epochIn(view, { topic, partition }), end });
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { LogEnds, OffsetForTime, TopicPartition } from '../port.ts';
 import { BrokerRefusal } from './classify-failure.ts';
 import { byTopic, eachLeader } from './leaders.ts';
-import { UNKNOWN_TOPIC } from './metadata.ts';
+import { type ClusterView, epochIn, UNKNOWN_TOPIC } from './metadata.ts';
 import { type Attempt, type Connection, send } from './requests.ts';
 
 const EARLIEST = -2n;
@@ -10,8 +10,6 @@ const LATEST = -1n;
 const NONE = -1;
 /** The high watermark, not the last stable offset. */
 const READ_UNCOMMITTED = 0;
-/** Says "whatever the leader's epoch": a broker that is not the leader refuses all the same. */
-const ANY_EPOCH = -1;
 
 /** Log start and high watermark of partitions: two requests a leader, however many partitions. */
 export async function readLogEnds(
@@ -20,10 +18,11 @@ export async function readLogEnds(
 ): Promise<readonly LogEnds[]> {
   const starts = new Map<string, number>();
   const ends = new Map<string, number>();
-  await eachLeader(attempt, partitions, async (connection, asked) => {
+  await eachLeader(attempt, partitions, async (connection, asked, view) => {
+    const at = { attempt, connection, view };
     await Promise.all([
-      listOffsets(attempt, connection, { partitions: asked, timestamp: EARLIEST, into: starts }),
-      listOffsets(attempt, connection, { partitions: asked, timestamp: LATEST, into: ends }),
+      listOffsets(at, { partitions: asked, timestamp: EARLIEST, into: starts }),
+      listOffsets(at, { partitions: asked, timestamp: LATEST, into: ends }),
     ]);
   });
   return partitions.map((place) => ({
@@ -43,8 +42,8 @@ export async function readOffsetsForTime(
   // Times below 0 have meanings of their own in this request.
   const timestamp = BigInt(Math.max(0, Math.ceil(timestampMs)));
   const offsets = new Map<string, number>();
-  await eachLeader(attempt, partitions, (connection, asked) =>
-    listOffsets(attempt, connection, { partitions: asked, timestamp, into: offsets }),
+  await eachLeader(attempt, partitions, (connection, asked, view) =>
+    listOffsets({ attempt, connection, view }, { partitions: asked, timestamp, into: offsets }),
   );
   return partitions.map((place) => {
     const offset = answerFor(offsets, place);
@@ -62,9 +61,13 @@ function answerFor(answers: ReadonlyMap<string, number>, { topic, partition }: T
   throw new BrokerRefusal(UNKNOWN_TOPIC, `the leader said nothing of partition ${partition} of ${topic}`);
 }
 
+/** Asks under the epochs that the metadata gives: a leader that was replaced, and does not know it yet, refuses a newer one. */
 async function listOffsets(
-  { library }: Attempt,
-  connection: Connection,
+  {
+    attempt: { library },
+    connection,
+    view,
+  }: { readonly attempt: Attempt; readonly connection: Connection; readonly view: ClusterView },
   {
     partitions,
     timestamp,
@@ -75,9 +78,9 @@ async function listOffsets(
     readonly into: Map<string, number>;
   },
 ): Promise<void> {
-  const topics = byTopic(partitions, ({ partition }) => ({
+  const topics = byTopic(partitions, ({ topic, partition }) => ({
     partitionIndex: partition,
-    currentLeaderEpoch: ANY_EPOCH,
+    currentLeaderEpoch: epochIn(view, { topic, partition }),
     timestamp,
   }));
   const answer = await send(library.listOffsetsV7.api, connection, -1, READ_UNCOMMITTED, topics);

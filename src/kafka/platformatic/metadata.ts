@@ -10,6 +10,8 @@ export interface ClusterView {
   readonly topics: ReadonlyMap<string, TopicDescription>;
   /** The epoch of each partition's leader, by `topic/partition`. */
   readonly leaderEpochs: ReadonlyMap<string, number>;
+  /** Partitions that have a newer leader than the broker knows, by `topic/partition`. */
+  readonly outdated: ReadonlySet<string>;
 }
 
 /** A {@link ClusterView} with the topics that the broker refused to describe (no right to, most of all). */
@@ -33,7 +35,7 @@ export async function readMetadata(
  * `metadata()` caches, leaves internal topics out and, of several missing topics, names one.
  */
 export async function readPartialMetadata(
-  { library, connections }: Attempt,
+  { library, connections, epochs }: Attempt,
   names: readonly string[],
   through?: Connection,
 ): Promise<PartialView> {
@@ -41,6 +43,7 @@ export async function readPartialMetadata(
   const answer = await send(library.metadataV12.api, connection, [...names], false, false);
   const topics = new Map<string, TopicDescription>();
   const leaderEpochs = new Map<string, number>();
+  const outdated = new Set<string>();
   const refused = new Map<string, BrokerRefusal>();
   for (const topic of answer.topics) {
     const name = topic.name ?? '';
@@ -49,17 +52,21 @@ export async function readPartialMetadata(
       refused.set(name, new BrokerRefusal(topic.errorCode, `the broker refused to describe '${name}'`));
       continue;
     }
+    const id = topicId(topic.topicId);
     for (const { partitionIndex, leaderEpoch } of topic.partitions) {
       leaderEpochs.set(`${name}/${partitionIndex}`, leaderEpoch);
+      const place = { topic: id ?? name, partition: partitionIndex };
+      if (!epochs.isNewest(place, leaderEpoch)) outdated.add(`${name}/${partitionIndex}`);
     }
     topics.set(name, {
       name,
-      id: topicId(topic.topicId),
+      id,
       partitions: topic.partitions.map(describePartition).sort((a, b) => a.partition - b.partition),
     });
   }
   const brokers = new Map(answer.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]));
-  return { brokers, controllerId: answer.controllerId, topics, leaderEpochs, refused };
+  connections.know([...brokers.values()]);
+  return { brokers, controllerId: answer.controllerId, topics, leaderEpochs, outdated, refused };
 }
 
 /** The broker that leads this partition, or why there is none. */
@@ -71,10 +78,21 @@ export function leaderOf(
   if (refusal !== undefined) return refusal;
   const known = view.topics.get(topic)?.partitions.find((p) => p.partition === partition);
   if (known === undefined) return new BrokerRefusal(UNKNOWN_TOPIC, `${topic} has no partition ${partition}`);
+  if (view.outdated.has(`${topic}/${partition}`)) {
+    return new BrokerRefusal(
+      FENCED_LEADER_EPOCH,
+      `the broker names a leader of partition ${partition} of ${topic} that was replaced`,
+    );
+  }
   return (
     known.leader ??
     new BrokerRefusal(LEADER_NOT_AVAILABLE, `partition ${partition} of ${topic} has no leader`)
   );
+}
+
+/** The epoch of the partition's leader; -1, which every leader takes for its own, where the broker does not tell. */
+export function epochIn(view: ClusterView, { topic, partition }: TopicPartition): number {
+  return view.leaderEpochs.get(`${topic}/${partition}`) ?? -1;
 }
 
 /** A connection to that broker of the view. */
@@ -87,6 +105,7 @@ export async function connectionTo(attempt: Attempt, view: ClusterView, nodeId: 
 export const UNKNOWN_TOPIC = 3;
 export const LEADER_NOT_AVAILABLE = 5;
 const BROKER_NOT_AVAILABLE = 8;
+const FENCED_LEADER_EPOCH = 74;
 
 function describePartition(partition: {
   readonly partitionIndex: number;

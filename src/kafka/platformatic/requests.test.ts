@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../clock/manual-clock.ts';
 import { BrokerConnections } from './broker-connections.ts';
 import { BrokerRefusal } from './classify-failure.ts';
+import { LeaderEpochs } from './leader-epochs.ts';
 import { loadLibrary } from './library.ts';
 import { Requests } from './requests.ts';
 
@@ -10,7 +11,8 @@ const library = await loadLibrary();
 function setUp(connectTimeoutMs = 10_000): { clock: ManualClock; requests: Requests } {
   const clock = new ManualClock();
   const connections = new BrokerConnections(library, { clientId: 't', bootstrap: [] }, {});
-  return { clock, requests: new Requests({ library, connections }, clock, connectTimeoutMs) };
+  const attempt = { library, connections, epochs: new LeaderEpochs() };
+  return { clock, requests: new Requests(attempt, clock, connectTimeoutMs) };
 }
 
 function unreachable(): Error {

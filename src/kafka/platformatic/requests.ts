@@ -4,6 +4,7 @@ import type { KafkaFailure } from '../port.ts';
 import { KafkaRequestError } from '../request-error.ts';
 import { abandon, type BrokerConnections } from './broker-connections.ts';
 import { classifyFailure } from './classify-failure.ts';
+import type { LeaderEpochs } from './leader-epochs.ts';
 import type { Library } from './library.ts';
 
 /** An open connection to one broker. */
@@ -22,6 +23,7 @@ const LONGEST_BACKOFF_MS = 1_000;
 export interface Attempt {
   readonly library: Library;
   readonly connections: BrokerConnections;
+  readonly epochs: LeaderEpochs;
 }
 
 /** Runs requests: bounded in time, retried while the failure can pass, every failure typed. */
