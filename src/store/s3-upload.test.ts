@@ -5,7 +5,7 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Signal } from '../../test/support/queue-rig.ts';
 import { untilAborted } from '../clock/until-aborted.ts';
 import { S3Upload, S3Uploads } from './s3-upload.ts';
@@ -66,11 +66,23 @@ describe('an upload in parts', () => {
     const putting = rig.put(stop.signal);
     await rig.asked.promise;
     stop.abort(new Error('enough'));
+    setImmediate(() => rig.begun[0]?.resolve('late'));
     await expect(putting).rejects.toThrow('enough');
-    rig.begun[0]?.resolve('late');
-    await new Promise((resolve) => setImmediate(resolve));
     expect(rig.begun).toHaveLength(1);
     expect([...rig.open]).toEqual([]);
+  });
+
+  it('that is given up ends soon, also when no id comes', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const rig = new Rig();
+    const stop = new AbortController();
+    const putting = rig.put(stop.signal);
+    const ended = expect(putting).rejects.toThrow('enough');
+    await rig.asked.promise;
+    stop.abort(new Error('enough'));
+    await vi.advanceTimersByTimeAsync(5_001);
+    await ended;
   });
 
   it('leaves nothing open when it has ended well', async () => {

@@ -63,6 +63,8 @@ export class S3Upload {
   readonly #failing = new AbortController();
   readonly #linked: LinkedSignal;
   readonly #open = new Set<Promise<void>>();
+  /** What was begun without an answer in time, until that is taken back. They never reject. */
+  readonly #givenUp: Promise<void>[] = [];
   readonly #parts: CompletedPart[] = [];
   #bytes = 0;
 
@@ -93,6 +95,7 @@ export class S3Upload {
       this.#failing.abort(error);
       await Promise.all(this.#open); // they never reject, and are aborted
       if (uploadId !== undefined) await this.#takeBack(uploadId);
+      await Promise.all(this.#givenUp);
       throw this.#failing.signal.reason;
     } finally {
       this.#linked.unlink();
@@ -118,7 +121,7 @@ export class S3Upload {
     return UploadId;
   }
 
-  /** Whoever gives it up does not wait for its answer, which is waited for all the same: nobody else would know the id. */
+  /** When it is given up its answer is still waited for, for a while: nobody else would know the id. */
   async #create(signal: AbortSignal): Promise<CreateMultipartUploadCommandOutput> {
     const { client } = this.#shared;
     const patience = new AbortController();
@@ -129,12 +132,13 @@ export class S3Upload {
       return await untilAborted(creating, signal);
     } catch (error) {
       const timer = setTimeout(() => patience.abort(), TAKE_BACK_MS);
-      void creating
+      const takenBack = creating
         .then(
           ({ UploadId }) => (UploadId === undefined ? undefined : this.#takeBack(UploadId)),
           () => {},
         )
         .finally(() => clearTimeout(timer));
+      this.#givenUp.push(takenBack);
       throw error;
     }
   }
