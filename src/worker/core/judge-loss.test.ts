@@ -258,7 +258,7 @@ test.each<[string, Given, object]>([
   [
     'the group was set back to before what is gone: all from there on runs, whoever had those offsets before',
     { committed: foreign(50), journal: [...worked, stated(70, 3)], leaderEnds: new Map([[3, 55]]) },
-    { frontier: 50, anew: true, note: { kind: 'rewind-obeyed' } },
+    { frontier: 50, anew: true, note: { kind: 'rewind-obeyed' }, read: { leaderEpoch: 3, below: 50 } },
   ],
   [
     'an offset that was set ahead, and accepted: nobody has read what lies before it',

@@ -171,7 +171,8 @@ function judgeLog(finding: TakingFinding, start: Start): Start | Lost {
   const to = Math.max(known?.to ?? 0, frontier, start.doneBelow, cut?.to ?? 0);
   if (to <= from) return start;
   // Whoever sets the group's offset back to before the hole has all that is there run again.
-  if (start.note?.kind === 'rewind-obeyed' && frontier <= from) return { ...start, anew: true };
+  if (start.note?.kind === 'rewind-obeyed' && frontier <= from)
+    return { ...start, read: below(start.read, frontier), anew: true };
   const { stop, accepted } = lost({ reason: 'data-loss', from, to }, startBelow(start, from));
   return { kind: 'lost', stop: { ...stop, truncated: true }, accepted };
 }
@@ -186,6 +187,11 @@ function cutOf(
   return { from, to: read.below };
 }
 
+/** As much of it as lies below that offset. */
+function below(read: ReadPart | undefined, end: number): ReadPart | undefined {
+  return read === undefined ? undefined : { ...read, below: Math.min(read.below, end) };
+}
+
 /** What is unfinished below the hole is kept. Offsets from there on are of other tasks now. */
 function startBelow(start: Start, end: number): Start {
   const frontier = Math.min(start.frontier, end);
@@ -195,7 +201,7 @@ function startBelow(start: Start, end: number): Start {
     frontier,
     doneBelow,
     lanes: start.lanes.filter(({ offset }) => offset < end),
-    read: start.read === undefined ? undefined : { ...start.read, below: Math.min(start.read.below, end) },
+    read: below(start.read, end),
     anew: true,
   };
 }
