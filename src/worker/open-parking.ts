@@ -52,6 +52,7 @@ export function openParking(
       append,
       clock,
       objects: new ParkedObjects({
+        clock,
         stores: deps.stores,
         append,
         queue: deps.queue,

@@ -19,6 +19,7 @@ const noEnds = { start: 0, end: 0 };
 class Rig {
   readonly clock = new ManualClock();
   readonly store = new MemoryStore();
+  readonly other = new MemoryStore('other');
   /** Markers in the parked topic. */
   markers = 0;
   /** The parts topic as it is now. */
@@ -34,12 +35,13 @@ class Rig {
       this.markers += 1;
       return { offset: this.markers - 1 };
     };
-    const stores = new Map([[this.store.name, this.store]]);
+    const stores = new Map([this.store, this.other].map((store) => [store.name, store]));
     this.#parts = new ParkedParts({
       feed: { open: () => never as never }, // nothing is in parts
       append,
       clock: this.clock,
       objects: new ParkedObjects({
+        clock: this.clock,
         stores,
         append,
         queue: 'q',
@@ -58,16 +60,19 @@ class Rig {
   }
 
   /** Parks a task whose body is in that object. */
-  park(key: string): Promise<CopiedParts | undefined> {
+  park(
+    key: string,
+    { store = this.store, bytes = 50, isWanted = () => this.isWanted } = {},
+  ): Promise<CopiedParts | undefined> {
     const manifest: BodyManifest = {
-      object: { store: this.store.name, key },
+      object: { store: store.name, key },
       upload: 'u',
       partition: 0,
-      count: 1,
+      count: Math.ceil(bytes / 409_600),
       from: 0,
-      to: 99,
-      bytes: 50,
-      partBytes: 100,
+      to: 999,
+      bytes,
+      partBytes: 409_600,
       crc: 1,
       firstAtMs: 1_000,
       timeoutMs: 60_000,
@@ -81,7 +86,7 @@ class Rig {
       value: Buffer.from('{}'),
       headers: [bodyHeader({ manifest })],
     };
-    return this.#parts.copy({ record, partition: 0, id: '71/9', lane: 'l', isWanted: () => this.isWanted });
+    return this.#parts.copy({ record, partition: 0, id: '71/9', lane: 'l', isWanted });
   }
 }
 
@@ -107,9 +112,101 @@ describe('copying an object', () => {
     await rig.clock.advance(1_000);
     expect(await copying).toBeUndefined();
     expect(told).toBeDefined();
+    expect(rig.clock.pendingCount).toBe(heeds ? 0 : 1);
+    await rig.clock.advance(60_000);
     expect(rig.clock.pendingCount).toBe(0);
   });
 });
+
+/** Copies of it hang until they are told to stop, or for ever. */
+function hangs(store: MemoryStore, { heeds }: { readonly heeds: boolean }): void {
+  store.copy = (_from, _to, { signal }) =>
+    new Promise((_, reject) => {
+      if (heeds) signal.addEventListener('abort', () => reject(new Error('it was told to stop')));
+    });
+}
+
+describe('a store that hangs', () => {
+  const away = { code: 'PAYLOAD_STORE_FAILED', reason: 'unreachable', key: original };
+
+  it.each([true, false])('is out of reach after a minute (it heeds its signal: %s)', async (heeds) => {
+    const rig = new Rig();
+    hangs(rig.store, { heeds });
+    const outcome = settled(rig.park(original));
+    await rig.clock.advance(60_000);
+    expect(outcome()).toBeUndefined();
+    await rig.clock.advance(1);
+    expect(outcome()).toMatchObject(away);
+    expect(rig.clock.pendingCount).toBe(0);
+  });
+
+  it('has a second more for each 4 MB', async () => {
+    const rig = new Rig();
+    hangs(rig.store, { heeds: true });
+    const outcome = settled(rig.park(original, { bytes: 4_096_000 * 10 }));
+    await rig.clock.advance(70_000 - 1);
+    expect(outcome()).toBeUndefined();
+    await rig.clock.advance(1);
+    expect(outcome()).toMatchObject(away);
+  });
+
+  it('holds up no other store', async () => {
+    const rig = new Rig();
+    hangs(rig.store, { heeds: false });
+    const copies = Array.from({ length: 6 }, () => settled(rig.park(original)));
+    rig.other.objects.set(original, Buffer.from('body'));
+    expect((await rig.park(original, { store: rig.other }))?.lost).toEqual([]);
+    expect(copies.map((outcome) => outcome())).toEqual(Array(6).fill(undefined));
+  });
+
+  it('and goes on with four copies has no more to do until one of them has ended', async () => {
+    const rig = new Rig();
+    const ends: (() => void)[] = [];
+    rig.store.copy = () => new Promise((resolve) => void ends.push(resolve));
+    const copies = Array.from({ length: 6 }, () => settled(rig.park(original)));
+    await rig.clock.advance(60_001);
+    expect(copies.map((outcome) => outcome())).toMatchObject(Array(6).fill(away));
+    await expect(rig.park(original)).rejects.toMatchObject(away);
+    expect(ends).toHaveLength(4);
+    ends[0]?.();
+    await rig.clock.advance(0);
+    const again = settled(rig.park(original));
+    await rig.clock.advance(0);
+    expect(ends).toHaveLength(5);
+    ends[4]?.();
+    await rig.clock.advance(0);
+    expect(again()).toMatchObject({ lost: [] });
+  });
+
+  it('has those behind four that are copied wait for their turn, unless they are not wanted any more', async () => {
+    const rig = new Rig();
+    hangs(rig.store, { heeds: true });
+    let isWanted = true;
+    const first = Array.from({ length: 4 }, () => settled(rig.park(original, { isWanted: () => isWanted })));
+    const waiting = settled(rig.park(original));
+    isWanted = false;
+    await rig.clock.advance(0);
+    rig.store.copy = async () => {};
+    expect(waiting()).toBeUndefined();
+    await rig.clock.advance(1_000);
+    expect(first.map((outcome) => outcome())).toEqual(Array(4).fill('nothing'));
+    expect(waiting()).toMatchObject({ lost: [] });
+  });
+});
+
+/** What became of it, so far. */
+function settled(work: Promise<unknown>): () => unknown {
+  let outcome: unknown;
+  work.then(
+    (value) => {
+      outcome = value ?? 'nothing';
+    },
+    (error: unknown) => {
+      outcome = error;
+    },
+  );
+  return () => outcome;
+}
 
 it('an object is copied under the parked topic as it is now, behind a marker of its own', async () => {
   const rig = new Rig();

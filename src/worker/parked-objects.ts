@@ -1,3 +1,5 @@
+import type { Clock } from '../clock/clock.ts';
+import { linkSignals } from '../clock/linked-signal.ts';
 import { untilAborted } from '../clock/until-aborted.ts';
 import type { BodyManifest } from '../codec/manifest.ts';
 import type { StoreSet } from '../codec/payload-store.ts';
@@ -5,9 +7,18 @@ import { markerOf, objectKey, objectMarker, type StoredObject } from '../codec/s
 import { PartsLostError } from '../errors/body-errors.ts';
 import { isStoreError, PayloadStoreError, StoreMissingError } from '../errors/store-errors.ts';
 import type { LogEnds, TopicDescription, TopicPartition } from '../kafka/port.ts';
+import { type CopyPlace, CopyPlaces } from './copy-places.ts';
 import type { AppendParked } from './parking-io.ts';
 
+/**
+ * A store that brings nothing of a copy for so long counts as out of reach. Some read and write all of it, over a network: a
+ * gigabyte has four minutes more.
+ */
+const COPY_MS = 60_000;
+const COPY_BYTES_PER_MS = 4_096;
+
 interface ParkedObjectsDeps {
+  readonly clock: Clock;
   readonly stores: StoreSet;
   readonly append: AppendParked;
   readonly queue: string;
@@ -18,47 +29,96 @@ interface ParkedObjectsDeps {
   readonly logEnds: (place: TopicPartition) => Promise<LogEnds>;
 }
 
+interface CopyFor {
+  readonly partition: number;
+  readonly lane: string;
+  readonly id: string;
+  /** Nobody waits for it any more. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * Copies objects of tasks that are parked, inside their store: the copy has its marker in the parked topic, behind the place
  * from which its mark needs that topic, and is kept as long as the task's own copy.
  */
 export class ParkedObjects {
   readonly #deps: ParkedObjectsDeps;
+  readonly #places = new Map<string, CopyPlaces>();
 
   constructor(deps: ParkedObjectsDeps) {
     this.#deps = deps;
   }
 
   /** Where the parts are then. Rejects when it is to be done again; with a PartsLostError when the object is gone. */
-  async copy(
-    manifest: BodyManifest,
-    object: StoredObject,
-    where: {
-      readonly partition: number;
-      readonly lane: string;
-      readonly id: string;
-      /** Nobody waits for it any more. */
-      readonly signal: AbortSignal;
-    },
-  ): Promise<BodyManifest> {
-    const { stores, append, queue, topics, describe } = this.#deps;
-    const { upload } = manifest;
-    const store = stores.get(object.store);
+  async copy(manifest: BodyManifest, object: StoredObject, where: CopyFor): Promise<BodyManifest> {
+    const store = this.#deps.stores.get(object.store);
     if (store === undefined) throw new StoreMissingError(object.store);
-    const { partition, lane, id, signal } = where;
-    // As it is now: objects under an older one are nobody's to delete.
-    const topicId = (await describe(topics.parked.name))?.id;
-    const { offset } = await append({ partition, lane, id, record: objectMarker(upload) });
-    const key = objectKey({ queue, role: 'parked', topicId, partition }, offset, upload);
+    const place = await this.#placesOf(object).enter(where.signal);
+    if (place === undefined) throw outOfTime(object, 'as many copies as it may have go on for too long');
+    const key = await this.#keyFor(manifest, where).catch((error: unknown) => {
+      place.leave();
+      throw error;
+    });
+    const ms = COPY_MS + Math.ceil(manifest.bytes / COPY_BYTES_PER_MS);
     try {
-      // What comes to be in spite of that has its marker, and goes with it.
-      await untilAborted(store.copy(object.key, key, { signal }), signal);
+      await this.#inTime({ ms, object, place, outer: where.signal }, (signal) =>
+        store.copy(object.key, key, { signal }),
+      );
     } catch (error) {
       if (!isStoreError(error, 'missing')) throw error;
       const marker = await this.#markerInLog(object.key);
       throw marker === undefined ? lost(manifest, object) : outOfReach(object, marker, error);
     }
-    return { ...manifest, partition, object: { ...object, key } };
+    return { ...manifest, partition: where.partition, object: { ...object, key } };
+  }
+
+  #placesOf({ store }: StoredObject): CopyPlaces {
+    const known = this.#places.get(store) ?? new CopyPlaces();
+    this.#places.set(store, known);
+    return known;
+  }
+
+  /** Of the copy, behind a marker. */
+  async #keyFor({ upload }: BodyManifest, { partition, lane, id }: CopyFor): Promise<string> {
+    const { append, queue, topics, describe } = this.#deps;
+    // As it is now: objects under an older one are nobody's to delete.
+    const topicId = (await describe(topics.parked.name))?.id;
+    const { offset } = await append({ partition, lane, id, record: objectMarker(upload) });
+    return objectKey({ queue, role: 'parked', topicId, partition }, offset, upload);
+  }
+
+  /** What comes to be in spite of its signal has its marker, and goes with it; until it ends it has its place. */
+  async #inTime(
+    limits: {
+      readonly ms: number;
+      readonly object: StoredObject;
+      readonly place: CopyPlace;
+      readonly outer: AbortSignal;
+    },
+    copy: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    const { ms, object, place, outer } = limits;
+    const timeUp = new AbortController();
+    const { signal, unlink } = linkSignals(outer, timeUp.signal);
+    const giveUp = (): void => {
+      place.hangs();
+      timeUp.abort(outOfTime(object, `nothing came of it in ${ms / 1_000} s`));
+    };
+    const timer = this.#deps.clock.setTimer(ms, giveUp, { background: true });
+    const ended = (): void => {
+      timer.clear();
+      place.leave();
+    };
+    const copying = Promise.resolve().then(() => copy(signal));
+    void copying.then(ended, ended);
+    try {
+      await untilAborted(copying, signal);
+    } catch (error) {
+      // Stores say in many ways that they were told to stop.
+      throw signal.aborted ? signal.reason : error;
+    } finally {
+      unlink();
+    }
   }
 
   /** While an object's marker is in the log nothing of ours has deleted it: whoever says that it is not there looks elsewhere. */
@@ -88,6 +148,10 @@ function outOfReach(
     { cause },
   );
   return new PayloadStoreError({ store, key, reason: 'unreachable' }, 'copy', why);
+}
+
+function outOfTime({ store, key }: StoredObject, why: string): PayloadStoreError {
+  return new PayloadStoreError({ store, key, reason: 'unreachable' }, 'copy', new Error(why));
 }
 
 function lost(manifest: BodyManifest, object: StoredObject): PartsLostError {

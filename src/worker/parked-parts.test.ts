@@ -198,6 +198,22 @@ describe('copying that fails', () => {
   });
 });
 
+it('a task that is discarded while its parts are copied is copied without them, within a second', async () => {
+  const rig = new ParkedPartsRig();
+  rig.task(12, [bodyHeader(await rig.upload('body', 4_500))]);
+  const { partition, io } = rig.owner();
+  rig.parts.openReader = async () => never; // nothing can be read
+  const copying = io.copy(partition, rig.copyOf(rig.items));
+  await rig.parts.clock.advance(100);
+  const verb = { name: 'discard-task', mark: rig.mark.mark, offset: 12 } as const;
+  partition.commands.push({ id: 'c-1', offset: 1, key: 'k', by: 'me', verb });
+  await rig.parts.clock.advance(1_000);
+  expect(await copying).toEqual({ items: [], lost: [] });
+  expect(rig.appends).toBe(0);
+  expect(await rig.copyAll({ partition, io })).toEqual({ lost: [], goes: [[12]] });
+  expect(rig.appends).toBe(1);
+});
+
 describe('a partition that is given up', () => {
   it('while parts are copied has none of the task copied, within a second', async () => {
     const rig = new ParkedPartsRig();

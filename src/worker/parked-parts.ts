@@ -5,15 +5,13 @@ import type { ReadPart } from '../codec/part-list.ts';
 import { type PartsHeader, partsHeaders, withPartsHeaders } from '../codec/parts-headers.ts';
 import { PartsLostError } from '../errors/body-errors.ts';
 import type { IncomingRecord } from '../kafka/port.ts';
+import { CopyPlaces } from './copy-places.ts';
 import type { ParkedObjects } from './parked-objects.ts';
 import type { AppendParked } from './parking-io.ts';
 import type { UploadParts } from './reading/part-source.ts';
 
 /** Parts of one upload that are on their way at once. */
 const IN_FLIGHT_COUNT = 4;
-
-/** Tasks whose parts are copied at once: together with what each has on its way this bounds what copying keeps in memory. */
-const AT_ONCE_COUNT = 4;
 
 /** How often it is asked whether the parts are still wanted. */
 const LOOK_UP_MS = 1_000;
@@ -58,8 +56,8 @@ export interface CopiedParts {
  */
 export class ParkedParts {
   readonly #deps: ParkedPartsDeps;
-  readonly #waiting = new Set<() => void>();
-  #copyingCount = 0;
+  /** Those of Kafka; each store has its own. */
+  readonly #places = new CopyPlaces();
 
   constructor(deps: ParkedPartsDeps) {
     this.#deps = deps;
@@ -73,8 +71,7 @@ export class ParkedParts {
     if (headers.length === 0) return { record, lost: [] };
     const watch = new Watch(this.#deps.clock, isWanted);
     try {
-      if (!(await this.#enter(watch.signal))) return undefined;
-      return await this.#copyAll(headers, job, watch.signal).finally(() => this.#leave());
+      return await this.#copyAll(headers, job, watch.signal);
     } catch (error) {
       if (watch.signal.aborted) return undefined;
       throw error;
@@ -95,7 +92,7 @@ export class ParkedParts {
         const { manifest } = header;
         const copied =
           manifest.object === undefined
-            ? await this.#copyUpload(manifest, job, signal)
+            ? await this.#inItsTurn(signal, () => this.#copyUpload(manifest, job, signal))
             : await this.#deps.objects.copy(manifest, manifest.object, { ...job, signal });
         moved.push({ ...header, manifest: copied });
       } catch (error) {
@@ -136,36 +133,9 @@ export class ParkedParts {
     }
   }
 
-  /** True when its turn has come, false when nobody wants it any more. */
-  async #enter(signal: AbortSignal): Promise<boolean> {
-    if (signal.aborted) return false;
-    if (this.#copyingCount < AT_ONCE_COUNT) {
-      this.#copyingCount += 1;
-      return true;
-    }
-    return await new Promise((resolve) => {
-      const go = (): void => {
-        signal.removeEventListener('abort', leave);
-        resolve(true);
-      };
-      const leave = (): void => {
-        this.#waiting.delete(go);
-        resolve(false);
-      };
-      this.#waiting.add(go);
-      signal.addEventListener('abort', leave, { once: true });
-    });
-  }
-
-  /** Whoever has waited longest takes the place. */
-  #leave(): void {
-    const [next] = this.#waiting;
-    if (next === undefined) {
-      this.#copyingCount -= 1;
-      return;
-    }
-    this.#waiting.delete(next);
-    next();
+  async #inItsTurn<T>(signal: AbortSignal, copy: () => Promise<T>): Promise<T> {
+    const place = await this.#places.enter(signal);
+    return await copy().finally(() => place?.leave());
   }
 }
 

@@ -113,7 +113,7 @@ export class ParkingIo {
       partition: this.#parkedPartition(partition),
       id,
       lane: `${this.#deps.group}/${partition.partition}/${id}`,
-      isWanted: () => partition.phase === 'running',
+      isWanted: () => partition.phase === 'running' && !isDiscarded(partition, copy.parked, first.offset),
     });
     if (copied === undefined) return { items: [], lost: [] };
     await this.#append(partition, copy, items, copied);

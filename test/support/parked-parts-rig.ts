@@ -84,6 +84,7 @@ export class ParkedPartsRig {
       clock,
     });
     const objects = new ParkedObjects({
+      clock,
       stores: new Map(),
       append,
       queue: 'q',
