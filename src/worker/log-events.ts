@@ -106,8 +106,10 @@ export function logEvents(events: Emitter<WorkerEvents>, logger: Logger): void {
       { ...event },
     ),
   );
-  events.on('rejoining', ({ group, difference }) =>
-    logger.warn(`the worker leaves group '${group}' and joins it again: it ${difference}`),
+  events.on('rejoining', ({ group, difference, certain }) =>
+    logger[certain ? 'warn' : 'info'](
+      `the worker leaves group '${group}' and joins it again: it ${difference}`,
+    ),
   );
   events.on('stood-still', ({ gapMs }) => logger.warn(`the process stood still for ${Math.round(gapMs)} ms`));
 }

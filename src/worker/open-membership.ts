@@ -33,9 +33,10 @@ export function openMembership(plan: MembershipPlan): Membership {
   // Classic members are told everything at each rebalance; the embedded cluster cannot be asked, and is not far away.
   if (protocol === 'classic' || driver.embedded !== undefined) return open();
   return new RejoiningMembership({
+    topic,
     open,
     members: async () => (await deps.admin()).groupMembers(group),
     clock: deps.clock,
-    onRejoining: (difference) => events.emit('rejoining', { group, difference }),
+    onRejoining: ({ difference, certain }) => events.emit('rejoining', { group, difference, certain }),
   });
 }

@@ -29,13 +29,15 @@ function member(): WatchedMember {
     ...plain,
     membership: (options: Parameters<typeof plain.membership>[0]) =>
       new RejoiningMembership({
+        topic: 't',
         open: () => around(plain.membership(options)),
         members: async () => (await admin).groupMembers('g'),
         clock,
-        onRejoining: (difference) => differences.push(difference),
+        onRejoining: ({ difference }) => differences.push(difference),
       }),
   };
-  return new WatchedMember(rejoining, { group: 'g', topics: ['t'], protocol: 'consumer' });
+  const settings = { group: 'g', topics: ['t'], protocol: 'consumer', maxPollIntervalMs: 300_000 } as const;
+  return new WatchedMember(rejoining, settings);
 }
 
 async function joined(): Promise<WatchedMember> {
@@ -107,6 +109,33 @@ describe('an answer that was not heard', () => {
     expect(differences).toEqual([]);
     expect(third.events).toHaveLength(events);
     expect(Math.min(...shares(first, second, third))).toBe(1);
+  });
+
+  it('and said nothing to one that waits for a long drain: it waits on, and looks until that is over', async () => {
+    const first = await joined();
+    first.answersAtOnce = false;
+    const unheard = nextHearsNothing();
+    const second = await joined();
+    unheard();
+    await clock.advance(240_000);
+    expect(differences).toEqual([]);
+    first.answer();
+    await clock.advance(5_000);
+    expect([shares(first, second), clock.pendingCount, differences]).toEqual([[2, 2], 0, []]);
+  });
+
+  it('and gave the first partitions while another one waits for a drain: they have an owner soon after it', async () => {
+    const [first, second] = [await joined(), await joined()];
+    cluster.faults.loseAssignment('assigned');
+    const third = await joined();
+    for (const one of [first, second]) one.answersAtOnce = false;
+    const fourth = await joined();
+    await clock.advance(100_000);
+    expect([shares(first, second, third, fourth), differences]).toEqual([[1, 1, 0, 0], []]);
+    for (const one of [first, second]) one.answer();
+    await clock.advance(30_000);
+    expect(differences).toEqual(['holds nothing']);
+    expect(shares(first, second, third, fourth)).toEqual([1, 1, 1, 1]);
   });
 });
 

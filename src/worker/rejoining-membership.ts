@@ -10,16 +10,20 @@ import type {
   TopicPartition,
 } from '../kafka/port.ts';
 import { KafkaRequestError } from '../kafka/request-error.ts';
-import { differenceOf } from './core/judge-share.ts';
+import { judgeShare, type Share } from './core/judge-share.ts';
 
 export interface RejoiningDeps {
+  /** What the member works on, and nothing else. */
+  readonly topic: string;
   /** A member that has not joined. */
   readonly open: () => Membership;
   /** What the coordinator believes of the group's members. */
   readonly members: () => Promise<readonly GroupMember[]>;
   readonly clock: Clock;
-  readonly onRejoining: (difference: string) => void;
+  readonly onRejoining: (why: Differs) => void;
 }
+
+type Differs = Extract<Share, { readonly kind: 'differs' }>;
 
 /** Between two looks at what the coordinator believes. */
 const LOOK_MS = 5_000;
@@ -156,39 +160,44 @@ export class RejoiningMembership implements Membership {
   }
 
   async #look(): Promise<void> {
-    const text = await this.#differenceNow();
+    const share = await this.#shareNow();
     this.#looks = undefined;
     if (this.#ending) return;
     const nowMs = this.#deps.clock.monotonicMs();
-    if (text === undefined) this.#difference = undefined;
-    else if (text !== this.#difference?.text) this.#difference = { text, sinceMs: nowMs };
-    const { sinceMs } = this.#difference ?? { sinceMs: nowMs };
-    if (text !== undefined && nowMs - sinceMs >= PATIENCE_MS) {
-      this.#rejoining = this.#rejoin(text).finally(() => {
-        this.#rejoining = undefined;
-      });
-    } else if (text !== undefined || nowMs < this.#suspiciousUntilMs) {
-      this.#looks = this.#armLook();
+    if (share.kind !== 'differs') {
+      this.#difference = undefined;
+      if (share.kind === 'waits' || nowMs < this.#suspiciousUntilMs) this.#looks = this.#armLook();
+      return;
     }
+    const { difference } = share;
+    if (difference !== this.#difference?.text) this.#difference = { text: difference, sinceMs: nowMs };
+    if (nowMs - this.#difference.sinceMs < PATIENCE_MS) {
+      this.#looks = this.#armLook();
+      return;
+    }
+    this.#rejoining = this.#rejoin(share).finally(() => {
+      this.#rejoining = undefined;
+    });
   }
 
-  async #differenceNow(): Promise<string | undefined> {
+  async #shareNow(): Promise<Share> {
     const changes = this.#changes;
-    if (this.#openRevokes.size > 0) return undefined;
+    if (this.#openRevokes.size > 0) return { kind: 'agrees' };
     try {
       const members = await this.#deps.members();
-      return changes === this.#changes ? differenceOf([...this.#held.values()], members) : undefined;
+      if (changes !== this.#changes) return { kind: 'agrees' };
+      return judgeShare({ topic: this.#deps.topic, held: [...this.#held.values()], members });
     } catch (error) {
       this.#problem(error);
-      return undefined;
+      return { kind: 'agrees' };
     }
   }
 
   /** Never rejects. */
-  async #rejoin(difference: string): Promise<void> {
+  async #rejoin(why: Differs): Promise<void> {
     this.#difference = undefined;
     this.#suspiciousUntilMs = Number.NEGATIVE_INFINITY;
-    this.#deps.onRejoining(difference);
+    this.#deps.onRejoining(why);
     await this.#inner.leave();
     this.#loseTheRest();
     for (let backoffMs = FIRST_BACKOFF_MS; !this.#ending; backoffMs *= 2) {

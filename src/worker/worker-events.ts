@@ -229,9 +229,10 @@ export interface WorkerEvents {
   'retention-alarm': RetentionAlarm;
   /**
    * The group's coordinator believes the worker to own something else than it was told: an answer got lost. The worker hands
-   * over all it has and joins again.
+   * over all it has and joins again. Not `certain`: an answer got lost, and a worker that has nothing cannot tell whether it is
+   * to have anything; where there are more workers than partitions, most of those that join again so have missed nothing.
    */
-  rejoining: { readonly group: string; readonly difference: string };
+  rejoining: { readonly group: string; readonly difference: string; readonly certain: boolean };
   /** Something Kafka said that keylane deals with by itself. */
   problem: { readonly failure: KafkaFailure };
   /** The process stood still; nothing starts before the group has acknowledged a new commit. */

@@ -54,10 +54,11 @@ class LossyGroup {
       ...bare,
       membership: (options) =>
         new RejoiningMembership({
+          topic: this.topic,
           open: () => bare.membership(options),
           members: () => this.#admin.groupMembers(this.group),
           clock: fastClock,
-          onRejoining: (difference) => this.differences.push(difference),
+          onRejoining: ({ difference }) => this.differences.push(difference),
         }),
     };
     const member = new WatchedMember(driver, {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import type { TopicPartition } from '../../kafka/port.ts';
-import { differenceOf } from './judge-share.ts';
+import type { GroupMember, TopicPartition } from '../../kafka/port.ts';
+import { judgeShare } from './judge-share.ts';
 
 const all = (...partitions: number[]): TopicPartition[] =>
   partitions.map((partition) => ({ topic: 't', partition }));
@@ -14,13 +14,13 @@ it.each([
     what: 'nothing when it holds what it owns and should own',
     held: [0, 1],
     members: [member([2, 3], [2, 3]), member([0, 1], [0, 1])],
-    difference: undefined,
+    difference: 'agrees',
   },
   {
     what: 'nothing when it waits for what others have to give up first',
     held: [0],
     members: [member([1, 2, 3], [2, 3]), member([0], [0, 1])],
-    difference: undefined,
+    difference: 'agrees',
   },
   {
     what: 'what it was given',
@@ -38,27 +38,45 @@ it.each([
     what: 'nothing when all it held was taken away: it will hear of that',
     held: [0, 1],
     members: [member([2, 3], [0, 1, 2, 3])],
-    difference: undefined,
+    difference: 'agrees',
   },
   {
-    what: 'that it holds nothing where somebody owns something: it may be that one',
+    what: 'all it owns, as everybody owns something',
     held: [],
-    members: [member([0], [0]), member([], [])],
+    members: [member([0], [0]), member([1], [1])],
     difference: 'holds nothing',
+  },
+  {
+    what: 'nothing, as far as is known, where others have to give up first',
+    held: [],
+    members: [member([0, 1], [0]), member([], [1]), member([2], [2])],
+    difference: 'waits',
   },
   {
     what: 'nothing when nobody owns anything yet',
     held: [],
     members: [member([], [0]), member([], [])],
-    difference: undefined,
+    difference: 'agrees',
   },
-  { what: 'nothing of a group that has no members', held: [0], members: [], difference: undefined },
+  { what: 'nothing of a group that has no members', held: [0], members: [], difference: 'agrees' },
 ])('a member misses $what', ({ held, members, difference }) => {
-  expect(differenceOf(all(...held), members)).toBe(difference);
+  const share = judgeShare({ topic: 't', held: all(...held), members });
+  expect(share.kind === 'differs' ? share.difference : share.kind).toBe(difference);
 });
 
-it('partitions of other topics are others', () => {
+it('a member that holds nothing cannot tell whether it misses anything where somebody is to own nothing', () => {
+  const judge = (...members: ReturnType<typeof member>[]) => judgeShare({ topic: 't', held: [], members });
+  expect(judge(member([0], [0]), member([], []))).toMatchObject({ kind: 'differs', certain: false });
+  expect(judge(member([0], [0]))).toMatchObject({ kind: 'differs', certain: true });
+});
+
+it('members of the group that work on another topic are nobody that a member could be', () => {
   const other = [{ topic: 'u', partition: 0 }];
-  const members = [{ owns: [...all(0), ...other], shouldOwn: [...all(0), ...other] }];
-  expect(differenceOf(all(0), members)).toBe('was not told that it owns u/0, and is to give up nothing');
+  const worker = { owns: other, shouldOwn: other };
+  const judge = (...members: GroupMember[]) => judgeShare({ topic: 't', held: [], members });
+  expect(judge(worker, member([], []))).toEqual({ kind: 'agrees' });
+  expect(judge(worker, { owns: [], shouldOwn: other }, member([0], [0]))).toMatchObject({
+    kind: 'differs',
+    certain: true,
+  });
 });
