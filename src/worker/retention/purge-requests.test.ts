@@ -31,15 +31,13 @@ function endsAsked(owner: OwnerRig): TopicPartition[] {
 }
 
 /** Its answers come so much later. */
-function slow(rig: PurgeRig, owner: OwnerRig, call: 'offsetsForTime', ms: number): void {
+function slow(rig: PurgeRig, owner: OwnerRig, call: 'offsetsForTime' | 'leaderEnds', ms: number): void {
   const { admin } = owner;
   owner.admin = new Proxy(admin, {
     get: (target, name) =>
       name === call
-        ? (...given: Parameters<typeof admin.offsetsForTime>) =>
-            new Promise(
-              (resolve) => void rig.clock.setTimer(ms, () => resolve(admin.offsetsForTime(...given))),
-            )
+        ? (asked: never, timeMs: never) =>
+            new Promise((resolve) => void rig.clock.setTimer(ms, () => resolve(admin[call](asked, timeMs))))
         : (Reflect.get(target, name) as unknown),
   });
 }
@@ -135,6 +133,23 @@ describe('a deletion', () => {
     await rig.pass(KEEP_MS);
     slow(rig, owner, 'offsetsForTime', 40_000);
     await rig.pass(ROUND_MS + 40_000);
+    expect(rig.start('q')).toBe(5);
+  });
+
+  it('is not made when the answer about leaders came so late that what others had finished is old', async () => {
+    await using rig = new PurgeRig();
+    const owner = await rig.owner({ partitions: [0] });
+    rig.append('q', 0, 5);
+    owner.commit(0, 5);
+    owner.confirm(0, 5, 0);
+    await rig.pass(KEEP_MS);
+    const { admin } = owner;
+    slow(rig, owner, 'leaderEnds', 90_000);
+    await rig.pass(ROUND_MS);
+    owner.admin = admin;
+    await rig.pass(90_000);
+    expect(rig.start('q')).toBe(0);
+    await rig.rounds(2);
     expect(rig.start('q')).toBe(5);
   });
 

@@ -317,8 +317,9 @@ export class PurgeRounds {
     const allowed = planned.filter(({ topic }) => !round.isRefused(topic));
     const byFrontier = allowed.filter((one) => one.byFrontier).map(({ owner }) => owner);
     const acked = byFrontier.length === 0 ? new Set() : await commits.request(byFrontier, commitMs);
-    if (monotonicMs() - round.startedMs > QUESTIONS_MS + commitMs) return;
     const left = await this.#leftOf(round, ends, allowed);
+    // Nothing is waited for between this and the deletion.
+    if (monotonicMs() - round.startedMs > QUESTIONS_MS + commitMs) return;
     const now = left.filter(({ owner, offset, ...one }) => {
       if (owner.phase !== 'running') return false;
       if (!one.byFrontier) return true;
