@@ -25,6 +25,8 @@ export class GroupView {
   readonly #sent = new Map<string, readonly CommitClaim[]>();
   /** Handlers under way, by process. */
   readonly running = new Map<string, number>();
+  /** When each of them began, by process and task. */
+  readonly #begun = new Map<string, Map<string, number>>();
   /** When each process began its latest handler. */
   readonly latestStart = new Map<string, number>();
   /** By producer. */
@@ -59,6 +61,11 @@ export class GroupView {
     return taken.size === partitions;
   }
 
+  /** How long this process's handlers that have not ended have run. */
+  runningMs(life: string, now: number): readonly number[] {
+    return [...(this.#begun.get(life)?.values() ?? [])].map((at) => now - at);
+  }
+
   /** What it has enqueued, answered or not. */
   callsOf(life: string): number {
     return this.#calls.get(life)?.made ?? 0;
@@ -82,6 +89,15 @@ export class GroupView {
     return calls;
   }
 
+  #begunBy(life: string): Map<string, number> {
+    let begun = this.#begun.get(life);
+    if (begun === undefined) {
+      begun = new Map();
+      this.#begun.set(life, begun);
+    }
+    return begun;
+  }
+
   #add(event: LogEvent): void {
     switch (event.event) {
       case 'enqueue-called':
@@ -102,14 +118,17 @@ export class GroupView {
         this.startCount += 1;
         this.latestStart.set(event.process, event.at);
         this.#ran(event.process, 1);
+        this.#begunBy(event.process).set(event.id, event.at);
         break;
       case 'task-finished':
         this.finished.add(event.id);
         this.#ran(event.process, -1);
+        this.#begunBy(event.process).delete(event.id);
         break;
       case 'task-failed':
       case 'task-aborted':
         this.#ran(event.process, -1);
+        this.#begunBy(event.process).delete(event.id);
         break;
       case 'parked':
         this.parkedCount += 1;

@@ -2,7 +2,10 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { buildHistory } from '../../checker/build-history.ts';
 import type { LogEvent } from '../../checker/events.ts';
 import { SeededRandom } from '../../checker/seeded-random.ts';
+import type { Child } from '../child.ts';
+import { monotonicMs } from '../event-log.ts';
 import { startGroup } from '../group-under-load.ts';
+import type { GroupView } from '../group-view.ts';
 import { figuresOf, type Outcome, play, type Scenario, type ScenarioOptions } from '../scenario.ts';
 import type { World } from '../world.ts';
 
@@ -11,6 +14,8 @@ const WORKERS = 3;
 const QUIET_MS = 60_000;
 /** Longer than a drain of the second part, shorter than one of the first. */
 const SLOW_MS = 2_500;
+/** No other handler runs for so long. */
+const SLOW_AFTER_MS = 400;
 
 export const cleanStop: Scenario = {
   name: 'clean-stop',
@@ -74,7 +79,7 @@ async function part(options: ScenarioOptions, { rounds, drainMs }: Part) {
     },
     { minimum: { stops: rounds, rebalances: rounds, acked: rounds * 20, finished: rounds * 20 } },
     async (world) => {
-      await stopAndStart(world, new SeededRandom(options.seed), rounds);
+      await stopAndStart(world, new SeededRandom(options.seed), { rounds, drainMs });
       events = world.events();
     },
   );
@@ -88,13 +93,13 @@ async function part(options: ScenarioOptions, { rounds, drainMs }: Part) {
   return { ...played, aborted: aborted.length, untyped };
 }
 
-async function stopAndStart(world: World, random: SeededRandom, rounds: number): Promise<void> {
+async function stopAndStart(world: World, random: SeededRandom, { rounds, drainMs }: Part): Promise<void> {
   const producer = await startGroup(world, WORKERS);
   for (let round = 0; round < rounds; round += 1) {
     const keys = Array.from({ length: 150 }, () => `key-${random.below(100)}`);
     const order = world.enqueue(producer, { keys, everyMs: 5 });
     await wait(random.between(200, 800));
-    const worker = random.pick(world.workers);
+    const worker = drainMs < SLOW_MS ? await outlasting(world, drainMs) : random.pick(world.workers);
     if (worker !== undefined) await world.stop(worker);
     world.spawnWorker();
     await world.untilCalm();
@@ -102,4 +107,13 @@ async function stopAndStart(world: World, random: SeededRandom, rounds: number):
     world.say(`round ${round + 1} of ${rounds}: ${world.look().finished.size} finished`);
   }
   await world.untilDrained(QUIET_MS);
+}
+
+/** A worker with a handler that will run for longer than a drain that begins now. */
+async function outlasting(world: World, drainMs: number): Promise<Child | undefined> {
+  const isSlow = (ms: number): boolean => ms > SLOW_AFTER_MS && ms < SLOW_MS - 2 * drainMs;
+  const find = (view: GroupView): Child | undefined =>
+    world.workers.find(({ life }) => view.runningMs(life, monotonicMs()).some(isSlow));
+  await world.until('a handler that takes long', (view) => find(view) !== undefined, QUIET_MS);
+  return find(world.look());
 }

@@ -82,7 +82,7 @@ const GROUP_SETTINGS = {
   'group.consumer.min.session.timeout.ms': '1000',
   'group.consumer.session.timeout.ms': '6000',
   'group.consumer.min.heartbeat.interval.ms': '100',
-  'group.consumer.heartbeat.interval.ms': '500',
+  'group.consumer.heartbeat.interval.ms': '1000',
 };
 
 /** Three of them share a small machine; by default the log cleaner alone takes 128 MB of heap. */
