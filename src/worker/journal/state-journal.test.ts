@@ -3,19 +3,22 @@ import type { Clock } from '../../clock/clock.ts';
 import { ManualClock } from '../../clock/manual-clock.ts';
 import type { JournalEntry } from '../../journal/journal.ts';
 import { encodeEntry } from '../../journal/journal-entry.ts';
-import type { IncomingRecord, Reader } from '../../kafka/port.ts';
+import type { IncomingRecord, Position, Reader } from '../../kafka/port.ts';
 import { StateJournal } from './state-journal.ts';
 
 /** The state topic's one partition. Its first assigns may be refused. */
 class StateReader implements Reader {
   refusals = 0;
   readonly log: IncomingRecord[] = [];
+  /** Partitions whose assign worked. */
+  readonly assigned: number[] = [];
   #at: number | undefined;
 
-  async assign(): Promise<void> {
+  async assign(positions: readonly Position[]): Promise<void> {
     this.refusals -= 1;
     if (this.refusals >= 0) throw new Error('refused');
     this.#at = 0;
+    this.assigned.push(...positions.map(({ partition }) => partition));
   }
 
   async unassign(): Promise<void> {}
@@ -245,6 +248,19 @@ describe('a state topic that was made anew', () => {
     await settled();
     expect(told).toEqual(['claim 0', 'confirm 1', 'claim 0']);
     expect(await journal.historyUpTo(3, 0)).toMatchObject({ claims: new Set([0]), newestConfirm: undefined });
+    await journal.close();
+  });
+
+  it('is followed again in all its partitions, also when that has failed for one of them', async () => {
+    const reader = new StateReader();
+    const journal = journalOn(reader, { partitionCount: 2 });
+    for (const partition of [0, 1]) await journal.historyUpTo(partition, -1);
+    reader.assigned.length = 0;
+    reader.refusals = 1;
+    await expect(journal.startOver()).rejects.toThrow('refused');
+    expect(reader.assigned).toEqual([1]);
+    await journal.startOver();
+    expect(new Set(reader.assigned)).toEqual(new Set([0, 1]));
     await journal.close();
   });
 

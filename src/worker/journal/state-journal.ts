@@ -37,6 +37,8 @@ export class StateJournal {
   #starts = 0;
   /** State partitions that are being followed, with the offset that was reached. */
   readonly #reached = new Map<number, number>();
+  /** State partitions that are to be read from their start, and are not yet. */
+  readonly #toFollow = new Set<number>();
   readonly #waiting = new Set<() => void>();
   /** The brokers' time of our newest entry, and when we heard of it: that was later. */
   #anchor: { readonly brokerMs: number; readonly monotonicMs: number } | undefined;
@@ -135,7 +137,7 @@ export class StateJournal {
 
   /**
    * The state topic is another one: what was read is of a journal that is gone. What there is now is read from its start;
-   * whoever waits for an entry is told to ask again.
+   * whoever waits for an entry is told to ask again. When it rejects it has to be called again, and goes on where it was.
    */
   async startOver(): Promise<void> {
     const followed = [...this.#reached.keys()];
@@ -146,7 +148,8 @@ export class StateJournal {
     this.#reached.clear();
     this.#anchor = undefined;
     this.#wake();
-    await Promise.all(followed.map((partition) => this.#follow(partition)));
+    for (const partition of followed) this.#toFollow.add(partition);
+    await Promise.all([...this.#toFollow].map((partition) => this.#follow(partition)));
   }
 
   async close(): Promise<void> {
@@ -165,6 +168,7 @@ export class StateJournal {
     this.#reached.set(statePartition, 0);
     try {
       await this.#reader.assign([{ topic: this.#topic, partition: statePartition, offset: 0 }]);
+      this.#toFollow.delete(statePartition);
     } catch (error) {
       this.#reached.delete(statePartition); // not being read: the next taking tries again
       throw error;
