@@ -15,6 +15,10 @@ class Rig {
   readonly partition = new PartitionState(5);
   /** Happens while the group's offset is read. */
   onCommittedRead = (): void => {};
+  /** Where the state topic is told to end, if not where it does. */
+  stateEnd: number | undefined;
+  /** A topic that the broker does not know of. */
+  unheardOf: string | undefined;
   /** State partitions whose end was asked for. */
   readonly endsAsked: number[] = [];
   /** Kafka's id of the state topic. */
@@ -43,15 +47,16 @@ class Rig {
     };
     const admin = {
       describeTopics: async () =>
-        new Map([
-          ['q', { id: 'Q' }],
-          ['q.state', { id: this.stateId }],
-        ]),
+        new Map(
+          [['q', { id: 'Q' }] as const, ['q.state', { id: this.stateId }] as const].filter(
+            ([name]) => name !== this.unheardOf,
+          ),
+        ),
       logEnds: async (places: readonly { topic: string; partition: number }[]) =>
         places.map(({ topic, partition }) => {
           if (topic !== 'q.state') return { topic, partition, start: 2, end: 9 };
           this.endsAsked.push(partition);
-          return { topic, partition, start: 0, end: this.entries.length };
+          return { topic, partition, start: 0, end: this.stateEnd ?? this.entries.length };
         }),
       leaderEnds: async (leaders: readonly PastLeader[]) => {
         this.leadersAsked.push(...leaders.map(({ leaderEpoch }) => leaderEpoch));
@@ -120,6 +125,21 @@ it('reads the journal to its end after the committed offset: the commit may spea
   expect(found?.history.lastWord).toBe(-1);
 });
 
+it.each(['q', 'q.state'])('takes nothing while the broker does not know the topic %s', async (name) => {
+  const rig = new Rig();
+  await rig.io.inspect([rig.partition]);
+  rig.unheardOf = name;
+  await expect(rig.io.inspect([rig.partition])).rejects.toThrow(`does not know the topic '${name}'`);
+  expect(rig.startOverCount).toBe(0);
+});
+
+it('does not believe that the state topic ends before the claim', async () => {
+  const rig = new Rig();
+  rig.partition.epoch = rig.write({ kind: 'claim', group: 'g', partition: 5, by: 'w' });
+  rig.stateEnd = rig.partition.epoch;
+  await expect(rig.io.inspect([rig.partition])).rejects.toThrow('ends before our claim');
+});
+
 it('asks once for the end of a part of the journal, however many partitions are taken', async () => {
   const rig = new Rig();
   rig.onCommittedRead = () => {};
@@ -164,7 +184,13 @@ it('asks what is left of what the commit and the journal say was read', async ()
   rig.leaderEnds = new Map([[2, 3]]);
   const found = (await rig.io.inspect([rig.partition])).get(rig.partition);
   expect(rig.leadersAsked).toEqual([3, 2]);
-  expect(found?.leaderEnds).toEqual(new Map([[2, 3]]));
+  // Of leader 3 it has never heard.
+  expect(found?.leaderEnds).toEqual(
+    new Map([
+      [3, undefined],
+      [2, 3],
+    ]),
+  );
 });
 
 it('goes on where brokers do not tell', async () => {

@@ -1,6 +1,6 @@
 import type { ConfirmReason } from '../journal/journal.ts';
 import { leadersLeft } from '../kafka/leaders-left.ts';
-import type { Admin, CommittedOffset, LogEnds, Membership } from '../kafka/port.ts';
+import type { Admin, CommittedOffset, LogEnds, Membership, TopicDescription } from '../kafka/port.ts';
 import { readPartsOf, type TakingFinding } from './core/judge-taking.ts';
 import type { LeftOver, ReadPart } from './core/log-read.ts';
 import type { LogSeen } from './core/log-seen.ts';
@@ -69,8 +69,8 @@ export class PartitionIo {
       this.#deps.membership.committed(places),
       admin.logEnds(places),
     ]);
-    const topicId = topics.get(this.#deps.topic)?.id ?? '';
-    const statePin = topics.get(this.#deps.stateTopic)?.id ?? '';
+    const topicId = idOf(topics, this.#deps.topic);
+    const statePin = idOf(topics, this.#deps.stateTopic);
     if (await this.#isAnother(statePin)) {
       // Perhaps our claims are in the one that is gone: they are made once more.
       throw new Error(`the state topic '${this.#deps.stateTopic}' was made anew`);
@@ -103,11 +103,11 @@ export class PartitionIo {
     findings: ReadonlyMap<PartitionState, Omit<TakingFinding, 'leaderEnds'>>,
   ): Promise<ReadonlyMap<PartitionState, TakingFinding>> {
     const parts = [...findings].map(([partition, found]) => ({ partition, parts: readPartsOf(found) }));
-    const ends = new Map(parts.map(({ partition }) => [partition, new Map<number, number>()]));
+    const ends = new Map(parts.map(({ partition }) => [partition, new Map<number, number | undefined>()]));
     for (const nth of [0, 1]) {
       const asked = new Map(parts.flatMap((one) => pair(one.partition, one.parts[nth])));
       for (const [partition, { of, end }] of await this.#leftOf(asked)) {
-        if (end !== undefined) ends.get(partition)?.set(of.leaderEpoch, end);
+        ends.get(partition)?.set(of.leaderEpoch, end);
       }
     }
     return new Map(
@@ -167,6 +167,8 @@ export class PartitionIo {
           ends.find((one) => one.partition === number),
           number,
         );
+        // Our claim is in it: whoever tells otherwise does not know what was written since.
+        if (end <= partition.epoch) throw new Error(`the state topic '${stateTopic}' ends before our claim`);
         const { lastWord } = await journal.historyUpTo(partition.partition, end - 1);
         return [partition, lastWord] as const;
       }),
@@ -211,6 +213,13 @@ export class PartitionIo {
 
 function pair<K, V>(key: K, value: V | undefined): readonly (readonly [K, V])[] {
   return value === undefined ? [] : [[key, value]];
+}
+
+/** A broker may not have heard of a topic that is there: that is no topic without an id, and no other one. */
+function idOf(topics: ReadonlyMap<string, TopicDescription>, name: string): string {
+  const found = topics.get(name);
+  if (found === undefined) throw new Error(`the broker does not know the topic '${name}'`);
+  return found.id ?? '';
 }
 
 function committedOf(found: CommittedOffset | undefined, partition: number): TakingFinding['committed'] {

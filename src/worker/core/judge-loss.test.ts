@@ -237,6 +237,15 @@ test('a group that is set back to before the hole in its log needs nobody to acc
   });
 });
 
+test('an end that comes too early, of which leaders say nothing, is doubted', () => {
+  const given = { committed: commit({ frontier: 60, doneBelow: 90, leaderEpoch: 3 }), logEnd: 85 };
+  const stop = { kind: 'stop', reason: 'data-loss', from: 85, to: 90, truncated: true };
+  expect(judge({ ...given, leaderEnds: new Map([[3, 90]]) })).toEqual({ ...stop, isDoubtful: true });
+  expect(judge({ ...given, leaderEnds: new Map([[3, undefined]]) })).toEqual({ ...stop, isDoubtful: true });
+  expect(judge({ ...given, leaderEnds: new Map([[3, 85]]) })).toEqual(stop);
+  expect(judge(given)).toEqual(stop);
+});
+
 test('what a newer owner has committed is not passed over', () => {
   const given = { committed: commit({ frontier: 60, epoch: 95 }), topicId: 'new' };
   expect(judge({ ...given, journal: [...worked, accept(50, { topicId: 'new' })] })).toEqual({

@@ -12,8 +12,11 @@ export interface TakingFinding {
   readonly lastWord: number;
   readonly logStart: number;
   readonly logEnd: number;
-  /** By the epochs that {@link readPartsOf} names: where what the log's leader has of those leaders ends, if it says so. */
-  readonly leaderEnds: ReadonlyMap<number, number>;
+  /**
+   * By the epochs that {@link readPartsOf} names: where what the log's leader has of those leaders ends; undefined where it has
+   * never heard of them. Empty where leaders do not tell.
+   */
+  readonly leaderEnds: ReadonlyMap<number, number | undefined>;
   /** Ids of the queue topic and the state topic as they are now; '' where topics have none. */
   readonly topicId: string;
   readonly statePin: string;
@@ -77,6 +80,8 @@ export type TakingVerdict =
       readonly kind: 'stop';
       /** The log ends too early; soon it will not any more, and nothing but the journal can tell then. */
       readonly truncated?: true;
+      /** Nothing but its end says so, which a broker that was replaced, or a new leader, may tell too low for a while. */
+      readonly isDoubtful?: true;
     } & Loss);
 
 type Start = Extract<TakingVerdict, { kind: 'start' }>;
@@ -173,8 +178,19 @@ function judgeLog(finding: TakingFinding, start: Start): Start | Lost {
   // Whoever sets the group's offset back to before the hole has all that is there run again.
   if (start.note?.kind === 'rewind-obeyed' && frontier <= from)
     return { ...start, read: below(start.read, frontier), anew: true };
-  const { stop, accepted } = lost({ reason: 'data-loss', from, to }, startBelow(start, from));
-  return { kind: 'lost', stop: { ...stop, truncated: true }, accepted };
+  const loss = { reason: 'data-loss', from, to } as const;
+  const { stop, accepted } = lost(loss, startBelow(start, from));
+  const isDoubtful = known === undefined && cut === undefined && leadersTell(finding, start);
+  return {
+    kind: 'lost',
+    stop: { ...stop, truncated: true, ...(isDoubtful ? { isDoubtful } : {}) },
+    accepted,
+  };
+}
+
+/** Whether a leader that was elected uncleanly would have said so. */
+function leadersTell({ leaderEnds }: TakingFinding, { read }: Start): boolean {
+  return read !== undefined && leaderEnds.has(read.leaderEpoch);
 }
 
 /** What was read and is not in the log any more, though the log may have grown again since. */

@@ -109,6 +109,23 @@ describe('a log that was looked at', () => {
     expect(rig.of('write')).toMatchObject([{ write: { kind: 'truncated', from: 3, to: 5 } }]);
   });
 
+  it('is not believed to end too early before that has lasted, where leaders say that nothing is lost', () => {
+    const { rig, partition } = holding('memory');
+    const stale = { end: 4, left: { of: { leaderEpoch: 3, below: 5 }, presentEpoch: 3, end: undefined } };
+    const lookFor = (ms: number): void => {
+      for (let passed = 0; passed < ms; passed += 1_000) {
+        look(rig, partition, stale);
+        rig.pass(1_000);
+      }
+    };
+    lookFor(30_000);
+    look(rig, partition, { end: 5 });
+    lookFor(30_000);
+    expect(halts(rig)).toEqual([]);
+    look(rig, partition, stale);
+    expect(halts(rig)).toEqual([{ reason: 'data-loss', from: 4, to: 5 }]);
+  });
+
   it('says that it ended where it ended first: what came there since is new', () => {
     const { rig, partition } = holding('memory');
     look(rig, partition, { end: 2 });

@@ -4,6 +4,12 @@ import { frontierOf, halt, haltLost } from './halting.ts';
 import { cutOffAt, type LeftOver } from './log-read.ts';
 import type { PartitionState } from './partition-state.ts';
 
+/**
+ * That a log ends too early is believed once it was so for as long, where leaders would have told of a loss. Brokers that were
+ * replaced and do not know it, and new leaders that do not know yet what was acknowledged, tell of too early ends for a while.
+ */
+export const BELIEVED_MS = 30_000;
+
 /** The queue's topic and the log of one of its partitions, as they were found while the partition was worked on. */
 export interface LogSeen {
   readonly start: number;
@@ -31,17 +37,26 @@ export function logSeen(core: CoreState, partition: PartitionState, log: LogSeen
     halt(core, partition, { reason: 'state-topic-lost', from: frontier, to: nextOffset });
   } else if (cutAt !== undefined) {
     halt(core, partition, { reason: 'data-loss', from: cutAt, to: nextOffset, truncated: true });
-  } else if (log.end < log.readTo && partition.endedAt !== undefined) {
+  } else if (isTooShort(core, partition, log)) {
     // From where it ended first: what was written there since is new.
-    const from = Math.min(partition.endedAt, log.end);
+    const from = Math.min(partition.endedAt ?? log.end, log.end);
     halt(core, partition, { reason: 'data-loss', from, to: nextOffset, truncated: true });
   } else if (frontier < log.start && isMissing(partition, log.start)) {
     haltLost(core, partition, log.start);
   } else if (partition.logRead.believe(log.left)) {
     startReading(core, partition);
   }
-  // A broker that does not know yet that it was replaced tells of an end that has been.
-  partition.endedAt = log.end < log.readTo ? Math.min(partition.endedAt ?? log.end, log.end) : undefined;
+  const isShort = log.end < log.readTo;
+  partition.endedAt = isShort ? Math.min(partition.endedAt ?? log.end, log.end) : undefined;
+  partition.doubtedSinceMs = isShort ? (partition.doubtedSinceMs ?? core.nowMs) : undefined;
+}
+
+/** Whether to believe that the log ends before what was read: not at once, see {@link BELIEVED_MS}. */
+function isTooShort({ nowMs }: CoreState, partition: PartitionState, log: LogSeen): boolean {
+  const { endedAt, doubtedSinceMs } = partition;
+  if (log.end >= log.readTo || endedAt === undefined) return false;
+  // Where leaders do not tell, the log may have grown again by then, and nothing would show it.
+  return log.left === undefined || nowMs - (doubtedSinceMs ?? nowMs) >= BELIEVED_MS;
 }
 
 /** Whether something unfinished below an offset is not in memory. What is there can still be done. */

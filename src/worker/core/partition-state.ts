@@ -98,6 +98,8 @@ export class PartitionState {
   logEnd = 0;
   /** When its log was looked at last, it ended before what had been read: the lowest end since then. */
   endedAt: number | undefined;
+  /** Since when, without a break, its log seems to end too early, and its leader does not say that anything was lost. */
+  doubtedSinceMs: number | undefined;
   /** Where this owner began; what a taking commit and CONFIRM say. */
   takenState: CommitState | undefined;
   readonly lanes = new Map<string, Lane>();

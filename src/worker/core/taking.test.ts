@@ -142,6 +142,58 @@ describe('taking a partition', () => {
     expect(rig.of('claim')).toHaveLength(2);
   });
 
+  it('tries again while its log only seems to end too early, and stops when that lasts', () => {
+    const rig = new CoreRig();
+    const partition = rig.assign(0);
+    const done = {
+      frontier: 10,
+      epoch: 40,
+      clean: true,
+      statePin: pin,
+      doneBelow: 10,
+      horizon: 10,
+      lanes: [],
+    };
+    const committed = { offset: 10, metadata: encodeMetadata({ ...done, leaderEpoch: 3 }).text };
+    const leaderEnds = new Map([[3, 10]]);
+    for (let passedMs = 0; passedMs < 30_000; passedMs += 5_000) {
+      rig.claim(partition);
+      rig.inspect(partition, { history, committed, leaderEnds, logEnd: 8 });
+      expect(partition.phase).toBe('claiming');
+      rig.pass(5_000);
+    }
+    rig.claim(partition);
+    rig.inspect(partition, { history, committed, leaderEnds, logEnd: 8 });
+    expect(rig.reports('partition-halted')).toMatchObject([{ reason: 'data-loss', from: 8, to: 10 }]);
+    expect(rig.of('write')).toMatchObject([{ write: { kind: 'truncated', from: 8, to: 10 } }]);
+  });
+
+  it('begins to doubt anew once it has ended where it should', () => {
+    const rig = new CoreRig();
+    const partition = rig.assign(0);
+    const done = {
+      frontier: 10,
+      epoch: 40,
+      clean: true,
+      statePin: pin,
+      doneBelow: 10,
+      horizon: 10,
+      lanes: [],
+    };
+    const committed = { offset: 10, metadata: encodeMetadata({ ...done, leaderEpoch: 3 }).text };
+    const found = { history, committed, leaderEnds: new Map([[3, 10]]) };
+    rig.claim(partition);
+    rig.inspect(partition, { ...found, logEnd: 8 });
+    rig.pass(5_000);
+    rig.claim(partition);
+    rig.inspect(partition, { ...found, logEnd: 10 });
+    rig.tell((core, at) => core.takingFailed(at, partition));
+    rig.pass(40_000);
+    rig.claim(partition);
+    rig.inspect(partition, { ...found, logEnd: 8 });
+    expect(partition.phase).toBe('claiming');
+  });
+
   it('stops and says why when nobody can know where to start', () => {
     const rig = new CoreRig();
     const partition = rig.assign(0);

@@ -6,6 +6,7 @@ import { startReading } from './flow.ts';
 import { halt } from './halting.ts';
 import { reportFoundHolds } from './holds.ts';
 import { judgeTaking, type TakingFinding } from './judge-taking.ts';
+import { BELIEVED_MS } from './log-seen.ts';
 import { PartitionState } from './partition-state.ts';
 import { inheritSuspects, ownPartition } from './suspects.ts';
 import { planSweep } from './sweeps.ts';
@@ -69,6 +70,14 @@ export function inspected(core: CoreState, partition: PartitionState, finding: T
     takingFailed(core, partition);
     return;
   }
+  if (verdict.kind === 'stop' && verdict.isDoubtful === true) {
+    partition.doubtedSinceMs ??= core.nowMs;
+    if (core.nowMs - partition.doubtedSinceMs < BELIEVED_MS) {
+      takingFailed(core, partition);
+      return;
+    }
+  }
+  partition.doubtedSinceMs = undefined;
   if (verdict.kind === 'stop') {
     const known = finding.history.truncated;
     const isNew =
