@@ -87,16 +87,24 @@ describe('an era', () => {
 
 describe('a log that was truncated', () => {
   it.each<[string, readonly WrittenEntry[], object | undefined]>([
-    ['is so for whoever comes next', [truncated(3, 1, 80, 100)], { from: 80, to: 100 }],
-    ['is so in whole', [truncated(3, 1, 80, 100), truncated(4, 1, 70, 90)], { from: 70, to: 100 }],
+    ['is so for whoever comes next', [truncated(3, 1, 80, 100)], { from: 80, to: 100, offset: 3 }],
+    ['is so in whole', [truncated(3, 1, 80, 100), truncated(4, 1, 70, 90)], { from: 70, to: 100, offset: 4 }],
     ['is so until somebody is confirmed', [truncated(3, 1, 80, 100), claim(4), confirm(5, 4)], undefined],
-    ['is so although somebody claims it', [truncated(3, 1, 80, 100), claim(4)], { from: 80, to: 100 }],
+    [
+      'is so although somebody claims it',
+      [truncated(3, 1, 80, 100), claim(4)],
+      { from: 80, to: 100, offset: 3 },
+    ],
     [
       'is so whatever its owner states',
       [truncated(3, 1, 80, 100), confirm(4, 1, { reason: 'periodic' })],
-      { from: 80, to: 100 },
+      { from: 80, to: 100, offset: 3 },
     ],
-    ['is what a claim says that was never confirmed', [claim(3), truncated(4, 3, 8, 9)], { from: 8, to: 9 }],
+    [
+      'is what a claim says that was never confirmed',
+      [claim(3), truncated(4, 3, 8, 9)],
+      { from: 8, to: 9, offset: 4 },
+    ],
   ])('%s', (_what, entries, expected) => {
     expect(foldJournal([claim(1), confirm(2, 1), ...entries]).truncated).toEqual(expected);
   });

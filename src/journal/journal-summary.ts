@@ -160,9 +160,13 @@ export class JournalSummary {
     }
   }
 
-  #addTruncated({ from, to }: TruncatedEntry): void {
+  #addTruncated({ from, to, offset }: TruncatedEntry & { readonly offset: number }): void {
     const known = this.#truncated;
-    this.#truncated = { from: Math.min(from, known?.from ?? from), to: Math.max(to, known?.to ?? to) };
+    this.#truncated = {
+      from: Math.min(from, known?.from ?? from),
+      to: Math.max(to, known?.to ?? to),
+      offset,
+    };
   }
 
   #addProgress({ mark: id, done, epoch }: ProgressEntry): void {

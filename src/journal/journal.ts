@@ -191,7 +191,14 @@ export interface JournalHistory {
    */
   readonly era: number;
   /** The log was found truncated, and nobody was confirmed since. */
-  readonly truncated: { readonly from: number; readonly to: number } | undefined;
+  readonly truncated:
+    | {
+        readonly from: number;
+        readonly to: number;
+        /** Of the newest entry that says so. */
+        readonly offset: number;
+      }
+    | undefined;
   /** The offset of what an owner said last of parked tasks and commands, if that is not void; -1 = nothing. */
   readonly lastWord: number;
   /** What is parked, oldest first. */

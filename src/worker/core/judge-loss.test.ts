@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { commit, type Given, judge, worked, written } from '../../../test/support/taking-rig.ts';
+import { claim, commit, type Given, judge, worked, written } from '../../../test/support/taking-rig.ts';
 import type { WrittenEntry } from '../../journal/journal.ts';
 import type { CommitState } from './commit-metadata.ts';
 import type { TakingFinding, TakingVerdict } from './judge-taking.ts';
@@ -235,6 +235,15 @@ test('a group that is set back to before the hole in its log needs nobody to acc
     anew: true,
     note: 'rewind-obeyed',
   });
+});
+
+test('who took it then may end between the commit and its CONFIRM: the hole was judged', () => {
+  const judged = { committed: commit({ frontier: 40, epoch: 20 }), journal: [...worked, cut, claim(20)] };
+  expect(goesOn(judge(judged))).toEqual({ at: 40, doneBelow: 40, lanes: [], anew: true, note: undefined });
+  const before = { committed: commit({ frontier: 40 }), journal: [...worked, cut, claim(20)] };
+  expect(judge(before)).toMatchObject({ kind: 'stop', from: 80, to: 100 });
+  const accepted = [...worked, cut, claim(20), accept(100)];
+  expect(goesOn(judge({ ...judged, journal: accepted }))).toMatchObject({ at: 40, note: 'loss-accepted' });
 });
 
 test('an end that comes too early, of which leaders say nothing, is doubted', () => {

@@ -179,6 +179,8 @@ function judgeLog(finding: TakingFinding, start: Start): Start | Lost {
   if (start.note?.kind === 'rewind-obeyed' && frontier <= from)
     return { ...start, read: below(start.read, frontier), anew: true };
   const loss = { reason: 'data-loss', from, to } as const;
+  const isJudged = start.doneBelow <= from && hasJudgedHole(finding, start);
+  if (isJudged && acceptanceOf(finding, loss) === undefined) return { ...start, anew: true };
   const { stop, accepted } = lost(loss, startBelow(start, from));
   const isDoubtful = known === undefined && cut === undefined && leadersTell(finding, start);
   return {
@@ -191,6 +193,14 @@ function judgeLog(finding: TakingFinding, start: Start): Start | Lost {
 /** Whether a leader that was elected uncleanly would have said so. */
 function leadersTell({ leaderEnds }: TakingFinding, { read }: Start): boolean {
   return read !== undefined && leaderEnds.has(read.leaderEpoch);
+}
+
+/**
+ * Whether whoever made the commit had judged the hole that the journal tells of: it was set back to before the hole, say, and
+ * its owner ended between its taking commit and its CONFIRM.
+ */
+function hasJudgedHole({ history: { truncated } }: TakingFinding, { trusted }: Start): boolean {
+  return truncated !== undefined && trusted !== undefined && trusted.epoch > truncated.offset;
 }
 
 /** What was read and is not in the log any more, though the log may have grown again since. */
