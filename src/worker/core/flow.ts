@@ -2,7 +2,7 @@ import type { CoreState } from './core-state.ts';
 import { haltLost } from './halting.ts';
 import { hold, letGo } from './held-bytes.ts';
 import { type Item, Lane, type LaneState } from './lane.ts';
-import type { Gap, PartitionState, Reading } from './partition-state.ts';
+import type { Gap, PartitionState, Reading, Sweep } from './partition-state.ts';
 import { advanceLane } from './scheduling.ts';
 
 /** Asks for the tail of a partition from the first offset that is not known. What is read anew flows, paused or not. */
@@ -12,6 +12,19 @@ export function startReading(core: CoreState, partition: PartitionState): void {
   const reading = { partition, offset: partition.nextOffset };
   partition.reading = reading;
   core.effects.push({ kind: 'read', reading });
+}
+
+/** Asks for what the sweep brings next. */
+export function readSweep(core: CoreState, partition: PartitionState, sweep: Sweep): void {
+  const reading = { partition, offset: sweep.at };
+  sweep.reading = reading;
+  core.effects.push({ kind: 'sweep', reading });
+}
+
+/** Asks anew for all that was not taken. */
+export function readAnew(core: CoreState, partition: PartitionState): void {
+  startReading(core, partition);
+  if (partition.sweep !== undefined) readSweep(core, partition, partition.sweep);
 }
 
 /** Whether records may be asked for now. Changes nothing. */

@@ -154,6 +154,41 @@ it('a record that is read again is not taken from a leader that has others where
   expect(halts(rig)).toEqual([{ reason: 'data-loss', from: 1, to: 3 }]);
 });
 
+describe('a sweep that meets another leader', () => {
+  /** The records at 1 and 2 are swept; before that, three of leader 4 were read. */
+  function sweeping(): { rig: CoreRig; partition: PartitionState } {
+    const rig = new CoreRig({ concurrency: 2, partitionBytes: 1_000, lookAheadCount: 1 });
+    const partition = rig.take(0);
+    rig.records(partition, [by(4, 0, 'k', 800), by(4, 1, 'k', 800), by(4, 2, 'k', 800)]);
+    rig.fail(rig.runOf('k'), { delayMs: 10 });
+    rig.pass(10);
+    rig.finish(rig.runOf('k'));
+    return { rig, partition };
+  }
+
+  it('takes what comes after a record that was refused for no gap, and is begun anew where it stood', () => {
+    const { rig, partition } = sweeping();
+    rig.swept(partition, [by(6, 1, 'k')]);
+    for (let again = 0; again < 3; again += 1) rig.swept(partition, [by(6, 2, 'k')]);
+    expect([rig.of('check-gap'), rig.of('sweep').length, partition.sweep?.at]).toEqual([[], 1, 1]);
+    look(rig, partition, undefined);
+    expect(rig.of('sweep').map(({ reading }) => reading.offset)).toEqual([1, 1]);
+    rig.swept(partition, [by(6, 1, 'k', 800), by(6, 2, 'k', 800)]);
+    expect(rig.runOf('k').item.offset).toBe(1);
+  });
+
+  it('brings what it did not take while the tail had met one', () => {
+    const { rig, partition } = sweeping();
+    rig.records(partition, [by(6, 3)]);
+    rig.swept(partition, [by(4, 1, 'k', 800), by(4, 2, 'k', 800)]);
+    expect(rig.runningKeys).toEqual([]);
+    look(rig, partition, { presentEpoch: 6, end: 3 });
+    expect([lastRead(rig), rig.of('sweep').at(-1)?.reading.offset]).toEqual([3, 1]);
+    rig.swept(partition, [by(4, 1, 'k', 800), by(4, 2, 'k', 800)]);
+    expect(rig.runOf('k').item.offset).toBe(1);
+  });
+});
+
 describe('whose records were read', () => {
   it('is committed, and known to whoever is next', () => {
     const { rig, partition } = metAnother();

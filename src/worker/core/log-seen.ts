@@ -1,5 +1,5 @@
 import type { CoreState } from './core-state.ts';
-import { startReading } from './flow.ts';
+import { readAnew } from './flow.ts';
 import { frontierOf, halt, haltLost } from './halting.ts';
 import { cutOffAt, type LeftOver } from './log-read.ts';
 import type { PartitionState } from './partition-state.ts';
@@ -44,7 +44,7 @@ export function logSeen(core: CoreState, partition: PartitionState, log: LogSeen
   } else if (frontier < log.start && isMissing(partition, log.start)) {
     haltLost(core, partition, log.start);
   } else if (partition.logRead.believe(log.left)) {
-    startReading(core, partition);
+    readAnew(core, partition);
   }
   const isShort = log.end < log.readTo;
   partition.endedAt = isShort ? Math.min(partition.endedAt ?? log.end, log.end) : undefined;

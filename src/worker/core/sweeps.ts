@@ -1,5 +1,5 @@
 import type { CoreState } from './core-state.ts';
-import { isOfKnownLeader, isSeenAgain } from './flow.ts';
+import { isOfKnownLeader, isSeenAgain, readSweep } from './flow.ts';
 import { haltLost } from './halting.ts';
 import { hold, letGo } from './held-bytes.ts';
 import { type Item, Lane } from './lane.ts';
@@ -46,14 +46,7 @@ export function planSweep(core: CoreState, partition: PartitionState): void {
   const number = partition.sweepCount;
   const sweep = { reading: undefined, at: from, below, number, listing, unlessListing, gap: undefined };
   partition.sweep = sweep;
-  readFrom(core, partition, sweep);
-}
-
-/** Asks for what the sweep brings next. */
-function readFrom(core: CoreState, partition: PartitionState, sweep: Sweep): void {
-  const reading = { partition, offset: sweep.at };
-  sweep.reading = reading;
-  core.effects.push({ kind: 'sweep', reading });
+  readSweep(core, partition, sweep);
 }
 
 /** Records further ahead give way to those that are next: a sweep without room would bring one record, again and again. */
@@ -70,6 +63,7 @@ export function takeSwept(core: CoreState, reading: Reading, items: readonly Ite
   for (const item of items) {
     const { sweep } = partition;
     if (partition.phase !== 'running' || sweep?.reading !== reading || sweep.gap?.checking === true) return;
+    if (partition.logRead.isAsked) return;
     if (item.offset < sweep.at) continue;
     if (item.offset > sweep.at) {
       sweepMisses(core, partition, sweep, item.offset);
@@ -89,7 +83,7 @@ function sweepMisses(core: CoreState, partition: PartitionState, sweep: Sweep, f
     return;
   }
   sweep.gap = { at: sweep.at, found, checking: false };
-  readFrom(core, partition, sweep);
+  readSweep(core, partition, sweep);
 }
 
 /** Reading again has shown the same offsets missing from the sweep; this is where the log starts. */
@@ -107,7 +101,7 @@ export function sweepGapChecked(
     return;
   }
   // What is missing is passed; the sweep may end with it.
-  if (!passed(core, partition, sweep, found)) readFrom(core, partition, sweep);
+  if (!passed(core, partition, sweep, found)) readSweep(core, partition, sweep);
 }
 
 /** The sweep has come to an offset. True when that is its end. */
@@ -265,13 +259,13 @@ export function sweepStalled(core: CoreState, partition: PartitionState, logStar
   if (partition.phase !== 'running' || sweep === undefined) return;
   sweep.gap = undefined;
   if (logStart > sweep.at) startHasPassed(core, partition, sweep, logStart);
-  else readFrom(core, partition, sweep);
+  else readSweep(core, partition, sweep);
 }
 
 /** The log does not hold what the sweep was to bring next; perhaps nobody needs that. */
 function startHasPassed(core: CoreState, partition: PartitionState, sweep: Sweep, logStart: number): void {
   if (isMissing(partition, logStart)) haltLost(core, partition, logStart);
-  else if (!passed(core, partition, sweep, logStart)) readFrom(core, partition, sweep);
+  else if (!passed(core, partition, sweep, logStart)) readSweep(core, partition, sweep);
 }
 
 function isFirstBelow(lane: Lane, offset: number): boolean {
