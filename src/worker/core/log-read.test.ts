@@ -89,6 +89,15 @@ describe('the first record of another leader', () => {
     expect(partition.nextOffset).toBe(4);
   });
 
+  it('waits on when the look began before anything was read, so that nobody was asked', () => {
+    const { rig, partition } = metAnother();
+    const log = { start: 0, end: 1_000, topicId: 'topic', statePin: pin, readTo: 0, left: undefined };
+    rig.tell((core, at) => core.logSeen(at, partition, { ...log, nothingAsked: true }));
+    expect([lastRead(rig), partition.logRead.isAsked]).toEqual([0, true]);
+    look(rig, partition, { presentEpoch: 6, end: 1 });
+    expect(halts(rig)).toEqual([{ reason: 'data-loss', from: 1, to: 3 }]);
+  });
+
   it('is taken at once when nothing was read before', () => {
     const rig = new CoreRig();
     const partition = rig.take(0);

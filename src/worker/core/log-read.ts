@@ -63,9 +63,13 @@ export class LogRead {
     return this.#leaderEpoch >= 0 && offset <= this.#below ? this.#leaderEpoch : undefined;
   }
 
-  /** The leader has answered. True when records of it can be taken from now on. `undefined`: leaders do not tell. */
-  believe(left: LeftOver | undefined): boolean {
+  /**
+   * The leader has answered. True when records of it can be taken from now on. `undefined`: leaders do not tell, unless they
+   * were not asked.
+   */
+  believe(left: LeftOver | undefined, nothingAsked?: true): boolean {
     if (this.#asked === undefined) return false;
+    if (left === undefined && nothingAsked === true) return false;
     if (left === undefined) {
       this.#believed = this.#asked;
     } else {

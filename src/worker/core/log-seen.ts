@@ -21,6 +21,8 @@ export interface LogSeen {
   readonly readTo: number;
   /** What its leader has of what had been read; undefined where that is not known, or not told. */
   readonly left: LeftOver | undefined;
+  /** When the look began nothing was read whose leader is known: `left` is not what leaders do not tell. */
+  readonly nothingAsked?: true;
 }
 
 /** Compares a log with what is known of it. Readers do not tell: one whose offset is gone is silent, or jumps. */
@@ -43,7 +45,7 @@ export function logSeen(core: CoreState, partition: PartitionState, log: LogSeen
     halt(core, partition, { reason: 'data-loss', from, to: nextOffset, truncated: true });
   } else if (frontier < log.start && isMissing(partition, log.start)) {
     haltLost(core, partition, log.start);
-  } else if (partition.logRead.believe(log.left)) {
+  } else if (partition.logRead.believe(log.left, log.nothingAsked)) {
     readAnew(core, partition);
   }
   const isShort = log.end < log.readTo;

@@ -43,8 +43,21 @@ it('tells of the logs of partitions that are worked on, and how far they had bee
   });
   expect([check.isDue(9_999), check.isDue(10_000)]).toEqual([false, true]);
   await check.look(20_000);
-  expect(seen).toEqual([{ ...log, readTo: 5 }]);
+  expect(seen).toEqual([{ ...log, readTo: 5, nothingAsked: true }]);
   expect([check.isDue(29_999), check.isDue(30_000)]).toEqual([false, true]);
+});
+
+it('tells when there was nothing to ask leaders about as it began', async () => {
+  const { check, partition, seen } = checking(async () => {
+    partition.logRead.took(0, 5); // meanwhile
+    return log;
+  });
+  await check.look(20_000);
+  await check.look(40_000);
+  expect(seen).toEqual([
+    { ...log, readTo: 5, nothingAsked: true },
+    { ...log, readTo: 5 },
+  ]);
 });
 
 it('looks sooner when a reader has met something, once', async () => {

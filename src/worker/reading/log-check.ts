@@ -57,8 +57,10 @@ export class LogCheck {
     );
     if (partitions.length === 0) return;
     const readTo = new Map(partitions.map((partition) => [partition, partition.nextOffset]));
+    const unread = new Set(partitions.filter(({ logRead }) => logRead.part === undefined));
     for (const [partition, log] of await this.#logs(partitions)) {
-      this.#deps.onSeen(partition, { ...log, readTo: readTo.get(partition) ?? 0 });
+      const unasked = unread.has(partition) ? ({ nothingAsked: true } as const) : {};
+      this.#deps.onSeen(partition, { ...log, readTo: readTo.get(partition) ?? 0, ...unasked });
     }
     // An end that comes too early is believed when it is seen again; and a reading may wait for a leader that has not answered.
     this.#isWanted ||= partitions.some(
