@@ -1,4 +1,4 @@
-import type { Command, Verb } from '../../journal/journal.ts';
+import { type Command, isOtherTopic, type Verb } from '../../journal/journal.ts';
 import type { CoreState } from './core-state.ts';
 import { letGo } from './held-bytes.ts';
 import { keyHash } from './key-hash.ts';
@@ -152,12 +152,13 @@ export function failLost(core: CoreState, partition: PartitionState, redrive: Re
 
 /**
  * The last parked task is done: that is written down. Where the topic ends before what this very owner has copied, the
- * rest is gone, or was not shown: it is looked for once more when somebody releases the key.
+ * rest is gone, or was not shown: it is looked for once more when somebody releases the key. Of a topic that was made anew that
+ * is known already, and somebody has released the key since.
  */
 export function finishIfDone(core: CoreState, partition: PartitionState, redrive: Redrive): void {
-  const { parked, command, atEnd, readTo } = redrive;
+  const { parked, command, atEnd, readTo, topicId } = redrive;
   if (!atEnd || partition.phase !== 'running') return;
-  if (readTo < parked.copiedTo) {
+  if (readTo < parked.copiedTo && !isOtherTopic(parked.parkedTopicId, topicId)) {
     redrive.atEnd = false;
     redrive.nextParked = parked.parkedFrom;
     holdLost(core, partition, redrive);
