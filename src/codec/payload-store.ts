@@ -17,7 +17,7 @@ export interface PayloadStore {
   get(key: string, options: GetOptions): AsyncIterable<Uint8Array>;
   /**
    * The same bytes under another key, both independent of each other from then on. When `signal` aborts it rejects soon; the
-   * copy may then be there or not.
+   * copy may then be there or not. When it has rejected it may be asked for once more with the same keys.
    */
   copy(from: string, to: string, options: CopyOptions): Promise<void>;
   /** Those that are not there count as deleted. */

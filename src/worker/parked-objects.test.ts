@@ -13,13 +13,14 @@ const topicOf = (name: string, id: string): TopicDescription => {
   const partition = { partition: 0, leader: 1, replicas: [1], inSyncReplicas: [1] };
   return { name, id, partitions: [partition] };
 };
-const noEnds = { start: 0, end: 0 };
 
 /** A worker of queue q that parks a task whose body is in a store. */
 class Rig {
   readonly clock = new ManualClock();
   readonly store = new MemoryStore();
   readonly other = new MemoryStore('other');
+  /** As its owner has it. */
+  mark = {};
   /** Markers in the parked topic. */
   markers = 0;
   /** The parts topic as it is now. */
@@ -27,6 +28,7 @@ class Rig {
   /** The parked topic. */
   parked = topicOf('q.parked', 'K');
   partsEnds = { start: 10, end: 50 };
+  parkedEnds = { start: 0, end: 50 };
   isWanted = true;
   readonly #parts: ParkedParts;
 
@@ -50,7 +52,10 @@ class Rig {
           parked: { name: 'q.parked' },
         },
         describe: async (name) => (name === 'q.parts' ? this.parts : this.parked),
-        logEnds: async (place) => ({ ...place, ...(place.topic === 'q.parts' ? this.partsEnds : noEnds) }),
+        logEnds: async (place) => ({
+          ...place,
+          ...(place.topic === 'q.parts' ? this.partsEnds : this.parkedEnds),
+        }),
       }),
     });
   }
@@ -59,10 +64,14 @@ class Rig {
     this.parts = id === undefined ? undefined : topicOf('q.parts', id);
   }
 
+  remakeParked(): void {
+    this.parked = topicOf('q.parked', 'after');
+  }
+
   /** Parks a task whose body is in that object. */
   park(
     key: string,
-    { store = this.store, bytes = 50, isWanted = () => this.isWanted } = {},
+    { store = this.store, bytes = 50, isWanted = () => this.isWanted, mark = this.mark, offset = 9 } = {},
   ): Promise<CopiedParts | undefined> {
     const manifest: BodyManifest = {
       object: { store: store.name, key },
@@ -80,13 +89,13 @@ class Rig {
     const record = {
       topic: 'q',
       partition: 0,
-      offset: 9,
+      offset,
       timestampMs: 2_000,
       key: Buffer.from('k'),
       value: Buffer.from('{}'),
       headers: [bodyHeader({ manifest })],
     };
-    return this.#parts.copy({ record, partition: 0, id: '71/9', lane: 'l', isWanted });
+    return this.#parts.copy({ record, mark, partition: 0, id: `71/${offset}`, lane: 'l', isWanted });
   }
 }
 
@@ -218,6 +227,54 @@ it('an object is copied under the parked topic as it is now, behind a marker of 
     objectKey({ queue: 'q', role: 'parked', topicId, partition: 0 }, marker, 'u');
   expect([...rig.store.objects.keys()]).toEqual([original, at('K', 0), at('after', 1)]);
 });
+
+describe('a copy that is made again', () => {
+  /** Tries to park a task that long, and then has the store back. */
+  async function retried(change: (rig: Rig) => void = () => {}, other = {}): Promise<Rig> {
+    const rig = new Rig();
+    for (let n = 0; n < 5; n += 1) await expect(rig.park(original)).rejects.toThrow('bucket');
+    change(rig);
+    rig.store.objects.set(original, Buffer.from('body'));
+    expect((await rig.park(original, other))?.lost).toEqual([]);
+    return rig;
+  }
+
+  it('has one marker', async () => {
+    const rig = await retried();
+    expect(rig.markers).toBe(1);
+    const key = objectKey({ queue: 'q', role: 'parked', topicId: 'K', partition: 0 }, 0, 'u');
+    expect([...rig.store.objects.keys()]).toEqual([original, key]);
+    await rig.park(original);
+    expect(rig.markers).toBe(2);
+  });
+
+  it.each<[string, (rig: Rig) => void, { mark?: object; offset?: number }]>([
+    ['when the parked topic was made anew', (rig) => rig.remakeParked(), {}],
+    ['when the marker has gone from the log', (rig) => Object.assign(rig.parkedEnds, { start: 1 }), {}],
+    ['when the log has lost its end', (rig) => Object.assign(rig.parkedEnds, { end: 0 }), {}],
+    ['when it is of another task', () => {}, { offset: 12 }],
+    ['when it is under another mark, or its partition has come back', () => {}, { mark: {} }],
+  ])('has another marker %s', async (_when, change, other) => {
+    expect((await retried(change, other)).markers).toBe(2);
+  });
+});
+
+it.each([
+  ['ends when it is told to', true, 1],
+  ['goes on', false, 2],
+])(
+  'a copy that hung and %s is made again, nowhere where one is being made',
+  async (_what, heeds, markers) => {
+    const rig = new Rig();
+    hangs(rig.store, { heeds });
+    const outcome = settled(rig.park(original));
+    await rig.clock.advance(60_001);
+    expect(outcome()).toMatchObject({ reason: 'unreachable' });
+    rig.store.copy = async () => {};
+    expect((await rig.park(original))?.lost).toEqual([]);
+    expect(rig.markers).toBe(markers);
+  },
+);
 
 describe('an object that is not there', () => {
   const at = (topicId: string | undefined, marker: number, changes = {}): string =>

@@ -30,11 +30,24 @@ interface ParkedObjectsDeps {
 }
 
 interface CopyFor {
+  /** Whose mark it is, as long as somebody has it. */
+  readonly mark: object;
   readonly partition: number;
   readonly lane: string;
   readonly id: string;
   /** Nobody waits for it any more. */
   readonly signal: AbortSignal;
+}
+
+/** Of a copy, in the parked topic. */
+interface Marker {
+  readonly topicId: string | undefined;
+  readonly partition: number;
+  readonly offset: number;
+  /** The copy's. */
+  readonly key: string;
+  /** A store is at it, although nobody may wait for it any more. */
+  isBusy: boolean;
 }
 
 /**
@@ -44,6 +57,8 @@ interface CopyFor {
 export class ParkedObjects {
   readonly #deps: ParkedObjectsDeps;
   readonly #places = new Map<string, CopyPlaces>();
+  /** Of copies that were not made yet. A store may be away for days: its records would add up, and none goes while its mark is there. */
+  readonly #markers = new WeakMap<object, Map<string, Marker>>();
 
   constructor(deps: ParkedObjectsDeps) {
     this.#deps = deps;
@@ -55,21 +70,27 @@ export class ParkedObjects {
     if (store === undefined) throw new StoreMissingError(object.store);
     const place = await this.#placesOf(object).enter(where.signal);
     if (place === undefined) throw outOfTime(object, 'as many copies as it may have go on for too long');
-    const key = await this.#keyFor(manifest, where).catch((error: unknown) => {
+    const marker = await this.#markerFor(manifest, where).catch((error: unknown) => {
       place.leave();
       throw error;
     });
     const ms = COPY_MS + Math.ceil(manifest.bytes / COPY_BYTES_PER_MS);
     try {
-      await this.#inTime({ ms, object, place, outer: where.signal }, (signal) =>
-        store.copy(object.key, key, { signal }),
-      );
+      await this.#inTime({ ms, object, place, outer: where.signal }, async (signal) => {
+        marker.isBusy = true;
+        try {
+          await store.copy(object.key, marker.key, { signal });
+        } finally {
+          marker.isBusy = false;
+        }
+      });
     } catch (error) {
       if (!isStoreError(error, 'missing')) throw error;
-      const marker = await this.#markerInLog(object.key);
-      throw marker === undefined ? lost(manifest, object) : outOfReach(object, marker, error);
+      const itsMarker = await this.#markerInLog(object.key);
+      throw itsMarker === undefined ? lost(manifest, object) : outOfReach(object, itsMarker, error);
     }
-    return { ...manifest, partition: where.partition, object: { ...object, key } };
+    this.#markers.get(where.mark)?.delete(markerName(where.id, manifest.upload));
+    return { ...manifest, partition: where.partition, object: { ...object, key: marker.key } };
   }
 
   #placesOf({ store }: StoredObject): CopyPlaces {
@@ -78,13 +99,26 @@ export class ParkedObjects {
     return known;
   }
 
-  /** Of the copy, behind a marker. */
-  async #keyFor({ upload }: BodyManifest, { partition, lane, id }: CopyFor): Promise<string> {
+  /** That of the try before, when that is over and the marker in the log. */
+  async #markerFor({ upload }: BodyManifest, { mark, partition, lane, id }: CopyFor): Promise<Marker> {
     const { append, queue, topics, describe } = this.#deps;
     // As it is now: objects under an older one are nobody's to delete.
     const topicId = (await describe(topics.parked.name))?.id;
+    const markers = this.#markers.get(mark) ?? new Map<string, Marker>();
+    this.#markers.set(mark, markers);
+    const name = markerName(id, upload);
+    const known = markers.get(name);
+    if (known?.topicId === topicId && known?.isBusy === false && (await this.#isInLog(known))) return known;
     const { offset } = await append({ partition, lane, id, record: objectMarker(upload) });
-    return objectKey({ queue, role: 'parked', topicId, partition }, offset, upload);
+    const key = objectKey({ queue, role: 'parked', topicId, partition }, offset, upload);
+    const marker = { topicId, partition, offset, key, isBusy: false };
+    markers.set(name, marker);
+    return marker;
+  }
+
+  async #isInLog({ partition, offset }: Marker): Promise<boolean> {
+    const { start, end } = await this.#deps.logEnds({ topic: this.#deps.topics.parked.name, partition });
+    return offset >= start && offset < end;
   }
 
   /** What comes to be in spite of its signal has its marker, and goes with it; until it ends it has its place. */
@@ -135,6 +169,10 @@ export class ParkedObjects {
     const { start, end } = await logEnds(place);
     return marker.offset >= start && marker.offset < end ? place : undefined;
   }
+}
+
+function markerName(id: string, upload: string): string {
+  return `${id}/${upload}`;
 }
 
 function outOfReach(

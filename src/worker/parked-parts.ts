@@ -32,6 +32,8 @@ interface ParkedPartsDeps {
 
 interface PartsToCopy {
   readonly record: IncomingRecord;
+  /** Whose mark it is: the same one for as long as its owner has it. */
+  readonly mark: object;
   /** Of the parked topic. */
   readonly partition: number;
   /** What the task's copy is called in errors. */

@@ -110,6 +110,7 @@ export class ParkingIo {
     const id = `${copy.parked.mark}/${first.offset}`;
     const copied = await this.#deps.parts.copy({
       record: first.record,
+      mark: copy.parked,
       partition: this.#parkedPartition(partition),
       id,
       lane: `${this.#deps.group}/${partition.partition}/${id}`,
