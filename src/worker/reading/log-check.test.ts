@@ -78,7 +78,7 @@ it('looks at once when a reading waits for it, and again soon when it still does
   expect([check.isDue(999), check.isDue(1_000)]).toEqual([false, true]);
   partition.logRead.believe(undefined);
   await check.look(1_000);
-  expect([check.isDue(10_999), check.isDue(11_000)]).toEqual([false, true]);
+  expect([check.isDue(9_999), check.isDue(10_000)]).toEqual([false, true]);
 });
 
 it('looks again soon at a log that ends too early', async () => {
@@ -114,4 +114,60 @@ it('looks at the topics while all it has is halted, too: what operators say may 
   await check.look(20_000);
   expect(seen).toHaveLength(1);
   expect([check.isDue(29_999), check.isDue(30_000)]).toEqual([false, true]);
+});
+
+it('asks about those that wait without the others: of those one may have no leader for hours', async () => {
+  const [waiting, stranded] = [running(0), running(1)];
+  waiting.logRead.begin({ leaderEpoch: 1, below: 5 });
+  waiting.logRead.admits(2);
+  const seen: PartitionState[] = [];
+  let open = 0;
+  const check = new LogCheck(
+    {
+      partitions: () => [waiting, stranded],
+      look: (asked) => {
+        open += 1;
+        if (asked.includes(stranded)) return new Promise(() => {});
+        return Promise.resolve(new Map(asked.map((one) => [one, log])));
+      },
+      onSeen: (partition) => {
+        seen.push(partition);
+        partition.logRead.believe(undefined);
+      },
+    },
+    0,
+  );
+  void check.look(20_000); // of both, and it does not end
+  check.wantNow();
+  expect(check.isDue(20_001)).toBe(true);
+  await check.look(20_001);
+  expect([open, seen, check.isDue(90_000)]).toEqual([2, [waiting], false]);
+});
+
+it('asks about each that waits by itself once it could not be asked about with the others that wait', async () => {
+  const partitions = [running(0), running(1)];
+  for (const { logRead } of partitions) {
+    logRead.begin({ leaderEpoch: 1, below: 5 });
+    logRead.admits(2);
+  }
+  const asked: number[][] = [];
+  const check = new LogCheck(
+    {
+      partitions: () => partitions,
+      look: async (group) => {
+        asked.push(group.map(({ partition }) => partition));
+        if (group.some(({ partition }) => partition === 1)) throw new Error('there is no leader');
+        return new Map(group.map((one) => [one, log]));
+      },
+      onSeen: ({ logRead }) => logRead.believe(undefined),
+    },
+    0,
+  );
+  check.wantNow();
+  await check.look(0);
+  expect([check.isDue(999), check.isDue(1_000)]).toEqual([false, true]);
+  await check.look(1_000);
+  expect([check.isDue(1_999), check.isDue(2_000)]).toEqual([false, true]);
+  await check.look(2_000);
+  expect(asked).toEqual([[0, 1], [0], [1], [1]]);
 });

@@ -24,7 +24,12 @@ export class LogCheck {
   #lastLookMs: number;
   #looking = false;
   #isWanted = false;
-  #isUrgent = false;
+  /** When those that wait are asked about: as soon as something waits, and again once in a while. */
+  #askMs = Number.POSITIVE_INFINITY;
+  /** Those that are being asked about for themselves. */
+  readonly #asking = new Set<PartitionState>();
+  /** Whether those that wait could not be asked about together. */
+  #isApart = false;
 
   constructor(deps: LogCheckDeps, nowMs: number) {
     this.#deps = deps;
@@ -38,46 +43,74 @@ export class LogCheck {
 
   /** A reading waits for it. */
   wantNow(): void {
-    this.#isUrgent = true;
+    this.#askMs = Number.NEGATIVE_INFINITY;
   }
 
   isDue(nowMs: number): boolean {
-    if (this.#isUrgent && !this.#looking) return true;
-    return !this.#looking && nowMs - this.#lastLookMs >= (this.#isWanted ? SOONEST_MS : LOOK_MS);
+    return nowMs >= this.#askMs || this.#isLookDue(nowMs);
   }
 
   /** Brokers that do not answer are asked again at the next look. */
   async look(nowMs: number): Promise<void> {
+    const isLookDue = this.#isLookDue(nowMs);
+    const isAskDue = nowMs >= this.#askMs;
+    await Promise.all([
+      isAskDue ? this.#ask(nowMs) : undefined,
+      isLookDue ? this.#lookAtAll(nowMs) : undefined,
+    ]);
+  }
+
+  #isLookDue(nowMs: number): boolean {
+    return !this.#looking && nowMs - this.#lastLookMs >= (this.#isWanted ? SOONEST_MS : LOOK_MS);
+  }
+
+  async #lookAtAll(nowMs: number): Promise<void> {
     this.#lastLookMs = nowMs;
     this.#isWanted = false;
-    this.#isUrgent = false;
+    this.#looking = true;
     // Those that are halted too: that they go on is said in the state topic, which may have been made anew since.
-    const partitions = [...this.#deps.partitions()].filter(
-      ({ phase }) => phase === 'running' || phase === 'halted',
+    const partitions = this.#those(({ phase }) => phase === 'running' || phase === 'halted');
+    await this.#see(partitions);
+    this.#looking = false;
+  }
+
+  /** Not with all the others: of those one may have no leader, and nobody is told anything before it has one. */
+  async #ask(nowMs: number): Promise<void> {
+    this.#askMs = Number.POSITIVE_INFINITY;
+    const waiting = this.#those((one) => isWaiting(one) && !this.#asking.has(one));
+    for (const one of waiting) this.#asking.add(one);
+    const groups = this.#isApart ? waiting.map((one) => [one]) : [waiting];
+    await Promise.all(
+      groups.map(async (group) => {
+        const isTold = await this.#see(group);
+        for (const one of group) this.#asking.delete(one);
+        this.#isApart ||= !isTold;
+        if (group.some(isWaiting)) this.#askMs = Math.min(this.#askMs, nowMs + SOONEST_MS);
+      }),
     );
-    if (partitions.length === 0) return;
+    if (this.#those(isWaiting).length === 0) this.#isApart = false;
+  }
+
+  #those(which: (partition: PartitionState) => boolean): readonly PartitionState[] {
+    return [...this.#deps.partitions()].filter(which);
+  }
+
+  /** Whether the brokers have told. */
+  async #see(partitions: readonly PartitionState[]): Promise<boolean> {
+    if (partitions.length === 0) return true;
     const readTo = new Map(partitions.map((partition) => [partition, partition.nextOffset]));
     const unread = new Set(partitions.filter(({ logRead }) => logRead.part === undefined));
-    for (const [partition, log] of await this.#logs(partitions)) {
+    const logs = await this.#deps.look(partitions).catch(() => undefined);
+    for (const [partition, log] of logs ?? []) {
       const unasked = unread.has(partition) ? ({ nothingAsked: true } as const) : {};
       this.#deps.onSeen(partition, { ...log, readTo: readTo.get(partition) ?? 0, ...unasked });
     }
-    // An end that comes too early is believed when it is seen again; and a reading may wait for a leader that has not answered.
-    this.#isWanted ||= partitions.some(
-      ({ phase, endedAt, logRead }) => phase === 'running' && (endedAt !== undefined || logRead.isAsked),
-    );
+    // An end that comes too early is believed when it is seen again.
+    this.#isWanted ||= partitions.some(({ phase, endedAt }) => phase === 'running' && endedAt !== undefined);
+    return logs !== undefined;
   }
+}
 
-  async #logs(
-    partitions: readonly PartitionState[],
-  ): Promise<ReadonlyMap<PartitionState, Omit<LogSeen, 'readTo'>>> {
-    this.#looking = true;
-    try {
-      return await this.#deps.look(partitions);
-    } catch {
-      return new Map(); // see above
-    } finally {
-      this.#looking = false;
-    }
-  }
+function isWaiting({ phase, logRead }: PartitionState): boolean {
+  return phase === 'running' && logRead.isAsked;
 }
