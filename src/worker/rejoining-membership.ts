@@ -39,8 +39,8 @@ const LONGEST_BACKOFF_MS = 10_000;
 
 /**
  * A KIP-848 member that notices when it did not hear what it is to own. A coordinator says that once, with the answer to a
- * heartbeat; librdkafka drops an answer that takes longer than the heartbeat interval, and does not ask for all of it again,
- * as members should. Partitions given so are worked on by nobody, and those asked for so are not handed on before
+ * heartbeat; librdkafka drops an answer that takes longer than the heartbeat interval, and does not always ask for all of
+ * it again, as members should. Partitions given so may be worked on by nobody for long, and those asked for so are not handed on before
  * max.poll.interval.ms is over. So after an answer that was not heard it asks what the coordinator believes; when that stays
  * another thing than what was said here, this member leaves in good order and joins again as a new one.
  */

@@ -7,6 +7,8 @@ export interface ClusterAdmin {
   untilEmpty(group: string, timeoutMs: number): Promise<void>;
   /** Kafka: the group's own consumer.session.timeout.ms, for KIP-848 members. */
   setSession(group: string, sessionMs: number): Promise<void>;
+  /** Kafka: the group's own consumer.heartbeat.interval.ms, for KIP-848 members. */
+  setHeartbeats(group: string, everyMs: number): Promise<void>;
   /** Kafka: OffsetDelete. */
   deleteOffsets(group: string, topic: string, partitions: number): Promise<void>;
   /** Kafka: DeleteGroups, which is also what is left of a group that has expired: nothing. */
@@ -50,6 +52,16 @@ export function clusterAdmin(brokers: readonly string[]): ClusterAdmin {
     retries: 10,
     retryDelay: 200,
   });
+  const setGroup = (group: string, name: string, value: number): Promise<void> =>
+    admin.incrementalAlterConfigs({
+      resources: [
+        {
+          resourceType: GROUP,
+          resourceName: group,
+          configs: [{ name, configOperation: SET, value: String(value) }],
+        },
+      ],
+    });
   return {
     async untilEmpty(group, timeoutMs) {
       const deadline = performance.now() + timeoutMs;
@@ -61,18 +73,8 @@ export function clusterAdmin(brokers: readonly string[]): ClusterAdmin {
         await wait(AGAIN_MS);
       }
     },
-    setSession: (group, sessionMs) =>
-      admin.incrementalAlterConfigs({
-        resources: [
-          {
-            resourceType: GROUP,
-            resourceName: group,
-            configs: [
-              { name: 'consumer.session.timeout.ms', configOperation: SET, value: String(sessionMs) },
-            ],
-          },
-        ],
-      }),
+    setSession: (group, sessionMs) => setGroup(group, 'consumer.session.timeout.ms', sessionMs),
+    setHeartbeats: (group, everyMs) => setGroup(group, 'consumer.heartbeat.interval.ms', everyMs),
     async deleteOffsets(group, topic, partitions) {
       await admin.deleteConsumerGroupOffsets({
         groupId: group,
