@@ -13,7 +13,7 @@ export interface ClusterAdmin {
   deleteOffsets(group: string, topic: string, partitions: number): Promise<void>;
   /** Kafka: DeleteGroups, which is also what is left of a group that has expired: nothing. */
   deleteGroup(group: string): Promise<void>;
-  /** Resolves when it is gone, so that whoever needs it next makes it anew. */
+  /** Resolves when every broker knows that it is gone, so that whoever needs it next makes it anew. */
   deleteTopic(topic: string): Promise<void>;
   /** What the group has committed, by partition; undefined where it has nothing. Kafka: OffsetFetch. */
   committed(group: string, topic: string, partitions: number): Promise<readonly (number | undefined)[]>;
@@ -44,6 +44,16 @@ const LATEST = -1n;
 /** As Kafka's protocol numbers them. */
 const GROUP = 32;
 const SET = 0;
+
+/** Brokers hear of such things one after the other. */
+async function untilUnknown(broker: string, topic: string): Promise<void> {
+  const admin = new Admin({ clientId: 'keylane-faults', bootstrapBrokers: [broker] });
+  try {
+    while ((await admin.listTopics()).includes(topic)) await wait(AGAIN_MS);
+  } finally {
+    await admin.close();
+  }
+}
 
 export function clusterAdmin(brokers: readonly string[]): ClusterAdmin {
   const admin = new Admin({
@@ -84,7 +94,7 @@ export function clusterAdmin(brokers: readonly string[]): ClusterAdmin {
     deleteGroup: (group) => admin.deleteGroups({ groups: [group] }),
     async deleteTopic(topic) {
       await admin.deleteTopics({ topics: [topic] });
-      while ((await admin.listTopics()).includes(topic)) await wait(AGAIN_MS);
+      await Promise.all(brokers.map((broker) => untilUnknown(broker, topic)));
     },
     async committed(group, topic, partitions) {
       const groups = await admin.listConsumerGroupOffsets({

@@ -53,6 +53,15 @@ async function keysOf({ queue }: Process): Promise<[string, string]> {
   return [found[0], found[1]];
 }
 
+/** Resolves when it has both partitions, and has done what is in them: 20 tasks in one, the other's first. */
+async function bothWorked(worker: Worker): Promise<void> {
+  await Promise.all(
+    [20n, 1n].map((least, number) =>
+      next(worker, 'committed', ({ partition, offset }) => partition === number && offset >= least),
+    ),
+  );
+}
+
 async function enqueue(
   { queue }: Process,
   key: string,
@@ -152,9 +161,10 @@ it.each(['consumer', 'classic'] as const)(
       { commitIntervalMs: 50, rebalance: { protocol }, logger: silentLogger },
     );
     try {
+      const worked = bothWorked(worker);
       await worker.start();
       await enqueue(process, first, range(0, 20));
-      await next(worker, 'committed', ({ partition, offset }) => partition === 0 && offset >= 20n);
+      await worked;
       const halts = [0, 1].map((partition) =>
         next(worker, 'partition-halted', (event) => event.partition === partition),
       );
@@ -187,9 +197,10 @@ it('a state topic that is made anew under a running worker halts all, and work g
     { commitIntervalMs: 50, logger: silentLogger },
   );
   try {
+    const worked = bothWorked(worker);
     await worker.start();
     await enqueue(process, first, range(0, 20));
-    await next(worker, 'committed', ({ partition, offset }) => partition === 0 && offset >= 20n);
+    await worked;
     const halts = [0, 1].map((partition) =>
       next(worker, 'partition-halted', (event) => event.partition === partition),
     );
@@ -220,9 +231,10 @@ it("a group's offsets that are gone are no loss: the journal knows where it was"
   const newWorker = (): Worker => process.queue.worker({ work: ({ n }) => void seen.push(n) }, options);
   try {
     const before = newWorker();
+    const worked = bothWorked(before);
     await before.start();
     await enqueue(process, first, range(0, 20));
-    await next(before, 'committed', ({ partition, offset }) => partition === 0 && offset >= 20n);
+    await worked;
     await before.stop();
     await admin.untilEmpty(name, 30_000);
     await admin.deleteOffsets(name, name, PARTITIONS);
