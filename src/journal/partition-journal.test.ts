@@ -96,6 +96,21 @@ describe('the newest confirmation that lasts', () => {
     expect(journal.settledConfirm(NOT_YET)).toMatchObject({ epoch: 5, frontier: 8 });
   });
 
+  it('is at once a lower one, as its group may have been set back, until that turns out to be void or is old', () => {
+    const journal = withStray();
+    journal.add(claim(5));
+    journal.add(claim(6));
+    journal.add(confirm(7, 5, 3), 4_000);
+    expect(journal.settledConfirm(NOT_YET)).toMatchObject({ epoch: 5, frontier: 3 });
+    expect(journal.settledConfirm(3_001)).toMatchObject({ epoch: 5, frontier: 3 });
+    journal.add(confirm(8, 5, 10), 5_000);
+    expect([NOT_YET, 4_001, 5_001].map((ms) => journal.settledConfirm(ms)?.frontier)).toEqual([3, 3, 10]);
+    journal.add(confirm(9, 0, 2), 6_000); // void, unless 5 turns out to be
+    expect([5_001, 6_000, 6_001].map((ms) => journal.settledConfirm(ms)?.frontier)).toEqual([2, 2, 10]);
+    journal.add(confirm(10, 6, 11), 7_000);
+    expect(journal.settledConfirm(NOT_YET)).toMatchObject({ epoch: 6, frontier: 11 });
+  });
+
   it('is none of unknown age', () => {
     const journal = new PartitionJournal();
     journal.add(claim(0));

@@ -50,18 +50,32 @@ export class PartitionJournal {
    * which was there before it, and has not been confirmed since, counts once it was written before `openBeforeMs`. Such
    * claims stay: they are of workers that were expelled from their group and did not know it yet. What is stated after
    * one would not count until the partition has a new owner.
+   *
+   * What is younger counts at once where it is lower: the group was set back, unless it turns out to be void.
    */
   settledConfirm(openBeforeMs: number): JournalHistory['newestConfirm'] {
-    const settled = this.#settled.newestConfirm;
-    const old = [...this.#writtenAtMs].filter(([, writtenAtMs]) => writtenAtMs < openBeforeMs);
-    if (old.length === 0) return settled;
-    const offsets = new Set(old.map(([offset]) => offset));
-    const epoch = this.history(Number.POSITIVE_INFINITY).newestConfirmedEpoch;
-    for (const entry of this.#open.toReversed()) {
-      if (entry.kind !== 'confirm' || entry.epoch !== epoch || !offsets.has(entry.offset)) continue;
-      return confirmOf(entry);
+    let known = this.#oldConfirm(openBeforeMs) ?? this.#settled.newestConfirm;
+    if (known === undefined) return undefined;
+    for (const entry of this.#open) {
+      if (entry.kind !== 'confirm' || this.#isOld(entry, openBeforeMs)) continue;
+      if (entry.frontier < known.frontier) known = confirmOf(entry);
     }
-    return settled;
+    return known;
+  }
+
+  /** Of what is open, the newest confirmation that is not void now and was written before that. */
+  #oldConfirm(openBeforeMs: number): JournalHistory['newestConfirm'] {
+    const old = this.#open.filter((entry) => this.#isOld(entry, openBeforeMs));
+    if (old.length === 0) return undefined;
+    const epoch = this.history(Number.POSITIVE_INFINITY).newestConfirmedEpoch;
+    for (const entry of old.toReversed()) {
+      if (entry.kind === 'confirm' && entry.epoch === epoch) return confirmOf(entry);
+    }
+    return undefined;
+  }
+
+  #isOld({ offset }: WrittenEntry, openBeforeMs: number): boolean {
+    return (this.#writtenAtMs.get(offset) ?? Number.POSITIVE_INFINITY) < openBeforeMs;
   }
 
   /**

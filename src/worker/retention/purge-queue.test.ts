@@ -82,6 +82,30 @@ describe('the log of a queue', () => {
     expect(rig.start('q')).toBe(9);
   });
 
+  it('is left alone so also when a claim that nobody confirms came in between', async () => {
+    await using rig = new PurgeRig();
+    const groups = ['g', 'other'];
+    const owner = await rig.owner({ groups });
+    rig.append('q', 0, 10);
+    owner.finish(0, 10);
+    const before = await rig.owner({ group: 'other', groups });
+    before.finish(0, 8);
+    await before.purger.stop();
+    rig.commit('other', 0, 3);
+    await rig.pass(KEEP_MS * 2);
+    const place = { group: 'other', partition: 0 };
+    const epoch = rig.journal({ kind: 'claim', ...place, by: 'w' });
+    rig.journal({ kind: 'claim', ...place, by: 'expelled' });
+    const said = { epoch, topicId: owner.state(0).topicId, reason: 'taken' } as const;
+    rig.journal({ kind: 'confirm', ...place, ...said, frontier: 3 });
+    rig.commit('other', 0, 8);
+    await rig.rounds(2);
+    expect(rig.start('q')).toBe(3);
+    rig.journal({ kind: 'confirm', ...place, ...said, frontier: 8 });
+    await rig.pass(KEEP_MS * 2);
+    expect(rig.start('q')).toBe(8);
+  });
+
   it('is not judged by a CONFIRM that speaks of a topic that is gone', async () => {
     await using rig = new PurgeRig();
     const owner = await rig.owner({ groups: ['g', 'other'] });
