@@ -9,7 +9,6 @@ import { silentLogger } from '../../../src/telemetry/logger.ts';
 import type { TakingNote } from '../../../src/worker/core/judge-taking.ts';
 import type { TaskContext } from '../../../src/worker/running/task-context.ts';
 import type { Worker } from '../../../src/worker/worker.ts';
-import type { WorkerEvents } from '../../../src/worker/worker-events.ts';
 import { type Job, tasks } from '../../support/queue-rig.ts';
 import { Gate, gated, gatedClock } from './gate.ts';
 
@@ -24,7 +23,6 @@ interface Surroundings {
   readonly onRun: (group: string, context: TaskContext) => void;
   readonly onNote: (kind: TakingNote['kind']) => void;
   readonly onHalted: (text: string) => void;
-  readonly onParked: (group: string, what: WorkerEvents['key-parked']) => void;
 }
 
 /** A process with a queue, and with a worker of a group. */
@@ -66,7 +64,6 @@ export class SimulatedProcess {
       around.onHalted(`partition ${partition} of ${group} for ${reason}, ${from} to ${to}`),
     );
     this.#worker.on('partition-note', ({ note }) => around.onNote(note.kind));
-    this.#worker.on('key-parked', (parked) => around.onParked(group, parked));
   }
 
   start(): void {

@@ -1,12 +1,14 @@
 import { ManualClock } from '../../../src/clock/manual-clock.ts';
-import { foldJournal, type WrittenEntry } from '../../../src/journal/journal.ts';
+import { foldJournal, type JournalHistory, type WrittenEntry } from '../../../src/journal/journal.ts';
 import { decodeEntry } from '../../../src/journal/journal-entry.ts';
 import type { StoredOffset } from '../../../src/kafka/memory/group.ts';
 import { MemoryCluster } from '../../../src/kafka/memory/memory-cluster.ts';
 import { nameOf } from '../../../src/kafka/memory/partition-name.ts';
 import type { KafkaDriver, TopicPartition } from '../../../src/kafka/port.ts';
+import { decodeMetadata } from '../../../src/worker/core/commit-metadata.ts';
 import type { TaskContext } from '../../../src/worker/running/task-context.ts';
 import { SeededRandom } from '../../checker/seeded-random.ts';
+import { parkedOffsets } from './parked-offsets.ts';
 import { SimulatedProcess } from './simulated-process.ts';
 
 export const GROUPS = ['a', 'b'] as const;
@@ -44,10 +46,6 @@ export class RetentionWorld {
   readonly #around: Around;
   /** By group and partition: the offsets whose tasks have run since the group was last set back to before them. */
   readonly #done = new Map<string, Set<number>>();
-  /** By partition, of all that ever was there. */
-  readonly #keys = new Map<number, string[]>();
-  /** Keys that a group has parked because its processes ended three times: they are done with, as far as the queue goes. */
-  readonly #parked = new Set<string>();
 
   constructor(seed: number, around: Around = (driver) => driver) {
     this.random = new SeededRandom(seed);
@@ -67,15 +65,6 @@ export class RetentionWorld {
       if (place.topic === 'q') this.#checkDeletion(place, below);
       deleteRecords(place, below);
     };
-    const write = cluster.write.bind(cluster);
-    cluster.write = (place, records) => {
-      if (place.topic === 'q') {
-        const keys = this.#keys.get(place.partition) ?? [];
-        this.#keys.set(place.partition, keys);
-        for (const { key } of records) keys.push(String(key));
-      }
-      return write(place, records);
-    };
   }
 
   spawn(group: GroupName): SimulatedProcess {
@@ -92,7 +81,6 @@ export class RetentionWorld {
           if (kind === 'rewind-obeyed') this.counts.obeyed += 1;
         },
         onHalted: (text) => this.fail(`halted: ${text}`),
-        onParked: (of, { partition, key }) => this.#parked.add(`${of} ${partition} ${key}`),
       },
       group,
     );
@@ -164,9 +152,9 @@ export class RetentionWorld {
   checkEnd(): void {
     for (const { partition, start, end } of this.#logs()) {
       for (const group of GROUPS) {
-        const done = this.#doneOf(group, partition);
+        const isDone = this.#whatIsDone(group, partition);
         for (let offset = 0; offset < end; offset += 1) {
-          if (!done.has(offset))
+          if (!isDone(offset))
             this.fail(`lost: ${partition}@${offset} was not run by ${group}, or not again`);
         }
       }
@@ -206,9 +194,15 @@ export class RetentionWorld {
     this.#doneOf(group, partition).add(Number(offset));
   }
 
-  #isDone(group: string, partition: number, offset: number): boolean {
-    const key = this.#keys.get(partition)?.[offset];
-    return this.#doneOf(group, partition).has(offset) || this.#parked.has(`${group} ${partition} ${key}`);
+  /**
+   * What the group has run; and what it has parked because its processes ended three times while it may have been running,
+   * as far as it is to be found there.
+   */
+  #whatIsDone(group: string, partition: number): (offset: number) => boolean {
+    const done = this.#doneOf(group, partition);
+    const { marks } = this.#history(group, partition);
+    const parked = parkedOffsets(this.cluster.records('q.parked'), { group, partition }, marks);
+    return (offset) => done.has(offset) || parked.has(offset);
   }
 
   /** Nothing goes that a group has not finished, as the brokers and the journal have it; nor before its time. */
@@ -219,13 +213,13 @@ export class RetentionWorld {
     this.counts.purges += 1;
     const what = `partition ${partition} was deleted below ${below}`;
     for (const group of GROUPS) {
-      const committed = this.cluster.committed(group, place)?.offset ?? 0;
+      const committed = this.#committed(group, place);
       const stated = this.#stated(group, partition);
+      const isDone = this.#whatIsDone(group, partition);
       if (below > committed) this.fail(`beyond a commit: ${what}, ${group} has committed ${committed}`);
       if (below > stated) this.fail(`beyond the journal: ${what}, ${group} has stated ${stated}`);
       for (let offset = log.ends.start; offset < below; offset += 1) {
-        if (!this.#isDone(group, partition, offset))
-          this.fail(`lost: ${what}, and ${group} has not run ${offset}`);
+        if (!isDone(offset)) this.fail(`lost: ${what}, and ${group} has not run ${offset}`);
       }
     }
     const [last] = log.read(below - 1, 1);
@@ -233,13 +227,30 @@ export class RetentionWorld {
     if (ageMs < KEEP_MS) this.fail(`too soon: ${what}, where a record was ${ageMs} ms old`);
   }
 
+  /**
+   * Below what the group has finished all, by its commit. An owner that was replaced may have sent its own late, once it was in
+   * the group again: nobody starts from that one, and what the journal says counts alone.
+   */
+  #committed(group: string, place: TopicPartition): number {
+    const stored = this.cluster.committed(group, place);
+    if (stored === undefined) return 0;
+    const found = decodeMetadata(stored.metadata, stored.offset);
+    const { newestConfirmedEpoch = -1 } = this.#history(group, place.partition);
+    const isLate = found.kind === 'state' && found.state.epoch < newestConfirmedEpoch;
+    return isLate ? Number.POSITIVE_INFINITY : stored.offset;
+  }
+
   /** The frontier of the newest confirmation that counts. */
   #stated(group: string, partition: number): number {
+    return this.#history(group, partition).newestConfirm?.frontier ?? 0;
+  }
+
+  #history(group: string, partition: number): JournalHistory {
     const entries = this.cluster.records('q.state').flatMap(({ offset, value }): WrittenEntry[] => {
       const entry = decodeEntry(value?.toString() ?? '');
       return entry?.group === group && entry.partition === partition ? [{ ...entry, offset }] : [];
     });
-    return foldJournal(entries).newestConfirm?.frontier ?? 0;
+    return foldJournal(entries);
   }
 
   #doneOf(group: string, partition: number): Set<number> {
