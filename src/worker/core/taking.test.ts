@@ -142,19 +142,20 @@ describe('taking a partition', () => {
     expect(rig.of('claim')).toHaveLength(2);
   });
 
+  const done = {
+    frontier: 10,
+    epoch: 40,
+    clean: true,
+    statePin: pin,
+    doneBelow: 10,
+    horizon: 10,
+    lanes: [],
+  };
+  const committed = { offset: 10, metadata: encodeMetadata({ ...done, leaderEpoch: 3 }).text };
+
   it('tries again while its log only seems to end too early, and stops when that lasts', () => {
     const rig = new CoreRig();
     const partition = rig.assign(0);
-    const done = {
-      frontier: 10,
-      epoch: 40,
-      clean: true,
-      statePin: pin,
-      doneBelow: 10,
-      horizon: 10,
-      lanes: [],
-    };
-    const committed = { offset: 10, metadata: encodeMetadata({ ...done, leaderEpoch: 3 }).text };
     const leaderEnds = new Map([[3, 10]]);
     for (let passedMs = 0; passedMs < 30_000; passedMs += 5_000) {
       rig.claim(partition);
@@ -171,16 +172,6 @@ describe('taking a partition', () => {
   it('begins to doubt anew once it has ended where it should', () => {
     const rig = new CoreRig();
     const partition = rig.assign(0);
-    const done = {
-      frontier: 10,
-      epoch: 40,
-      clean: true,
-      statePin: pin,
-      doneBelow: 10,
-      horizon: 10,
-      lanes: [],
-    };
-    const committed = { offset: 10, metadata: encodeMetadata({ ...done, leaderEpoch: 3 }).text };
     const found = { history, committed, leaderEnds: new Map([[3, 10]]) };
     rig.claim(partition);
     rig.inspect(partition, { ...found, logEnd: 8 });

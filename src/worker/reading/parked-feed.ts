@@ -1,4 +1,5 @@
-import type { Clock, Timer } from '../../clock/clock.ts';
+import type { Clock } from '../../clock/clock.ts';
+import { endsWithin } from '../../clock/ends-within.ts';
 import { encodeParkedEnd, readParkedCopy } from '../../codec/parked-copy.ts';
 import { isOtherTopic } from '../../journal/journal.ts';
 import type { IncomingRecord, LogEnds, OutgoingRecord, Reader, TopicPartition } from '../../kafka/port.ts';
@@ -108,12 +109,7 @@ export class ParkedFeed {
   async close(): Promise<void> {
     this.#closed = true;
     this.#readable.wake();
-    let patience: Timer | undefined;
-    const timeUp = new Promise<void>((resolve) => {
-      patience = this.#deps.clock.setTimer(CLOSE_MS, resolve);
-    });
-    await Promise.race([this.#end(), timeUp]);
-    patience?.clear();
+    await endsWithin(this.#end(), CLOSE_MS, this.#deps.clock);
   }
 
   async #end(): Promise<void> {
