@@ -13,7 +13,10 @@ export default defineConfig({
           include: ['{src,examples,bench,test}/**/*.test.ts'],
           exclude: ['test/integration/**'],
           typecheck: { enabled: false },
-          testTimeout: 20_000,
+          // No test of these is about seconds of the machine it runs on, which may stand still for some.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          expect: { poll: { timeout: 30_000 } },
           // The default leaves one core to nobody: on two cores half of the time.
           maxWorkers: '100%',
         },
@@ -25,6 +28,7 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           globalSetup: ['test/support/kafka/global-setup.ts'],
           testTimeout: 120_000,
+          expect: { poll: { timeout: 30_000 } },
           hookTimeout: 120_000,
           // These tests wait for most of their time, and each has topics, groups and, where it kills brokers, a cluster of its own.
           maxWorkers: 2,

@@ -27,26 +27,29 @@ interface Load {
 /**
  * How long small tasks take from the call of `enqueue` to the end of their handler, when large ones are among them. The load is
  * a share of what one producing and one working process move here, in bytes, of which nearly all are the large ones'. It is compared
- * with two others: the same bytes in small tasks only (what large tasks cost beside their bytes), and the same small tasks
- * alone (what it costs to add large ones to a queue that has next to nothing to do).
+ * with two others: small tasks only, at the same share of what the same processes move of those (as busy, without large
+ * ones), and the same small tasks alone (what it costs to add large ones to a queue that has next to nothing to do).
  */
 export async function run(cluster: BenchCluster): Promise<void> {
   console.log(`1 task in ${ONE_IN} of ${LARGE_BYTES / 1e6} MB among those of ${SMALL_BYTES / 1e3} KB`);
   console.log(versions());
   await using world = await World.open(cluster.address.brokers);
   await world.round({ smallPerSecond: 500, largePerSecond: 1e8 / LARGE_BYTES / 10 }, 3_000); // connects and compiles
-  const saturation = await world.saturate();
-  console.log(`saturation: ${(saturation / 1e6).toFixed(0)} MB/s`);
+  const saturation = await world.saturate(1);
+  const ofSmall = await world.saturate(0);
+  console.log(
+    `saturation: ${(saturation / 1e6).toFixed(0)} MB/s, of small tasks only ${(ofSmall / 1e6).toFixed(0)}`,
+  );
   for (const share of [0.5, 0.8]) {
     const bytesPerSecond = saturation * share;
     const largePerSecond = bytesPerSecond / GROUP_BYTES;
     const mixed: Load = { smallPerSecond: largePerSecond * (ONE_IN - 1), largePerSecond };
-    const sameBytes: Load = { smallPerSecond: bytesPerSecond / SMALL_BYTES, largePerSecond: 0 };
+    const asBusy: Load = { smallPerSecond: (ofSmall * share) / SMALL_BYTES, largePerSecond: 0 };
     const alone: Load = { ...mixed, largePerSecond: 0 };
     console.log(
       `at ${share * 100} %: ${mixed.smallPerSecond.toFixed(0)} small and ${largePerSecond.toFixed(2)} large tasks a second`,
     );
-    await world.compare(mixed, { 'same bytes, all small': sameBytes, 'small ones alone': alone });
+    await world.compare(mixed, { 'as busy, small ones only': asBusy, 'small ones alone': alone });
   }
 }
 
@@ -79,21 +82,22 @@ class World implements AsyncDisposable {
     await ended;
   }
 
-  /** Bytes a second that are enqueued and finished while there is always more. */
-  async saturate(): Promise<number> {
+  /** Bytes a second that are enqueued and finished while there is always more, with so many large ones in each group. */
+  async saturate(large: 0 | 1): Promise<number> {
     this.#round += 1;
     const startMs = nowMs();
     let groups = 0;
     const pump = async (): Promise<void> => {
       while (nowMs() - startMs < ROUND_MS) {
         const small = Array.from({ length: ONE_IN - 1 }, () => this.#small());
-        await Promise.all([...small, this.#large()]);
+        await Promise.all(large === 0 ? small : [...small, this.#large()]);
         groups += 1;
       }
     };
     await Promise.all(Array.from({ length: SATURATING }, pump));
-    await this.#finished(groups * (ONE_IN - 1), groups);
-    return (groups * GROUP_BYTES) / ((nowMs() - startMs) / 1_000);
+    await this.#finished(groups * (ONE_IN - 1), groups * large);
+    const bytes = large === 0 ? GROUP_BYTES - LARGE_BYTES : GROUP_BYTES;
+    return (groups * bytes) / ((nowMs() - startMs) / 1_000);
   }
 
   /** The p99 of the small tasks of so long a load, once all that it has brought is finished. */
@@ -137,7 +141,7 @@ class World implements AsyncDisposable {
         median(runs.map((run) => run[what])),
       );
       console.log(
-        `  ${name.padEnd(22)} p50 ${p50?.toFixed(1).padStart(7)} ms, p99 ${p99?.toFixed(1).padStart(7)} ms (until acknowledged ${ack?.toFixed(1)}); worker's event loop at most ${loop?.toFixed(0)} ms`,
+        `  ${name.padEnd(24)} p50 ${p50?.toFixed(1).padStart(7)} ms, p99 ${p99?.toFixed(1).padStart(7)} ms (until acknowledged ${ack?.toFixed(1)}); worker's event loop at most ${loop?.toFixed(0)} ms`,
       );
     }
     const ofMixed = results.get('with large ones') ?? first?.[1] ?? [];

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import type { Admin } from '../../src/kafka/admin.ts';
 import { platformaticAdmin } from '../../src/kafka/platformatic/admin.ts';
-import type { Admin } from '../../src/kafka/port.ts';
 import type { ClusterAddress } from '../../src/kafka/security.ts';
 import { startKafka } from '../../test/support/kafka/cluster.ts';
 

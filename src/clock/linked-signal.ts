@@ -1,3 +1,5 @@
+import type { Clock } from './clock.ts';
+
 /** A signal that aborts with others, for as long as it is linked. */
 export interface LinkedSignal {
   readonly signal: AbortSignal;
@@ -22,16 +24,16 @@ export function linkSignals(...sources: readonly (AbortSignal | undefined)[]): L
 
 /** Does something that has so long, and less if `outer` aborts. Its signal is all that tells it so. */
 export async function withTimeLimit<T>(
-  { ms, outer }: { readonly ms: number; readonly outer?: AbortSignal },
+  { ms, clock, outer }: { readonly ms: number; readonly clock: Clock; readonly outer?: AbortSignal },
   act: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const limited = new AbortController();
   const unlink = abortWith(limited, outer);
-  const timer = setTimeout(() => limited.abort(new Error(`nothing came of it in ${ms} ms`)), ms);
+  const timer = clock.setTimer(ms, () => limited.abort(new Error(`nothing came of it in ${ms} ms`)));
   try {
     return await act(limited.signal);
   } finally {
-    clearTimeout(timer);
+    timer.clear();
     unlink();
   }
 }

@@ -1,5 +1,11 @@
 /** What a look at an LZ4 frame finds. */
-export type FrameReading = { readonly kind: 'whole' } | { readonly kind: 'broken'; readonly reason: string };
+export type FrameReading =
+  | {
+      readonly kind: 'whole';
+      /** All of its content, when it is one compressed block. */
+      readonly onlyBlock: Buffer | undefined;
+    }
+  | { readonly kind: 'broken'; readonly reason: string };
 
 const MAGIC = 0x184d2204;
 /** Bits of the frame descriptor's first byte. */
@@ -47,16 +53,20 @@ function walkBlocks(
 ): FrameReading {
   let at = start;
   let measured = 0;
+  let blocks = 0;
+  let onlyBlock: Buffer | undefined;
   while (at + 4 <= bytes.length) {
     const field = bytes.readUInt32LE(at);
     at += 4;
-    if (field === 0) return end(bytes, at, measured, contentBytes);
+    if (field === 0) return end(bytes, at, { measured, contentBytes, onlyBlock });
     const raw = field >= UNCOMPRESSED_BIT;
     const size = raw ? field - UNCOMPRESSED_BIT : field;
     if (size > maxBlockBytes) return broken('a block is larger than its header allows');
     if (at + size + checksumBytes > bytes.length) return broken('it is cut off');
     const content = raw ? size : blockContentBytes(bytes, at, at + size);
     if (content === undefined || content > maxBlockBytes) return broken('a block is malformed');
+    blocks += 1;
+    onlyBlock = blocks === 1 && !raw ? bytes.subarray(at, at + size) : undefined;
     measured += content;
     if (measured > contentBytes) return broken(`it holds more than the declared ${contentBytes} bytes`);
     at += size + checksumBytes;
@@ -64,11 +74,17 @@ function walkBlocks(
   return broken('it is cut off');
 }
 
-function end(bytes: Buffer, at: number, measured: number, contentBytes: number): FrameReading {
+interface Measured {
+  readonly measured: number;
+  readonly contentBytes: number;
+  readonly onlyBlock: Buffer | undefined;
+}
+
+function end(bytes: Buffer, at: number, { measured, contentBytes, onlyBlock }: Measured): FrameReading {
   if (at + 4 > bytes.length) return broken('it is cut off');
   if (at + 4 < bytes.length) return broken('bytes follow its end');
   return measured === contentBytes
-    ? { kind: 'whole' }
+    ? { kind: 'whole', onlyBlock }
     : broken(`it declares ${contentBytes} bytes and holds ${measured}`);
 }
 

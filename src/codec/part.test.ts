@@ -68,6 +68,33 @@ test('a compressed part holds its frame, and its content comes back', async () =
   expect(await read(record)).toEqual(content);
 });
 
+test('a frame of several blocks is read too', async () => {
+  const long = Buffer.from('a line that repeats, '.repeat(250_000)); // a block has 4 MiB at most
+  const record = incoming({
+    ...raw,
+    content: long,
+    crc: crc32c(long),
+    frame: lz4.compressFrameSync(long, { contentChecksum: true }),
+  });
+  const head = readPartHead(record);
+  if (head === undefined) throw new Error('no part');
+  const got = await readPartContent(record, head, { maxPartBytes: long.length });
+  expect(long.equals(got)).toBe(true);
+});
+
+test('what a codec has made of a frame is checked by the checksum of the frame', async () => {
+  const coded = { by: 'mine', upload: 'upload-1', bytes: frame, codec: 'lz4f', lengthBytes: 2_100 } as const;
+  const record = incoming({ ...raw, crc: crc32c(frame), coded });
+  const head = readPartHead(record);
+  if (head === undefined) throw new Error('no part');
+  const decodedTo = async (bytes: Buffer) =>
+    await readPartContent(record, head, { ...limits, decoding: { name: 'mine', decode: async () => bytes } });
+  expect(await decodedTo(frame)).toEqual(content);
+  await expect(decodedTo(flipped(frame, 20))).rejects.toMatchObject({
+    reason: expect.stringContaining('its lz4 frame is damaged'),
+  });
+});
+
 test('what is added to the value stays within what is counted for it', () => {
   const longest = { ...raw, upload: 'u'.repeat(64), index: 1024 ** 2, crc: 2 ** 32 - 1 };
   expect(recordBytes(encodePart(longest)) - content.length).toBeLessThan(PART_OVERHEAD_BYTES);
@@ -99,7 +126,7 @@ test.each<[string, IncomingRecord, string]>([
   ['a flipped bit', { ...plain, value: flipped(content, 99) }, 'its CRC32C is not'],
   ['a part cut off', { ...plain, value: content.subarray(0, -1) }, 'has 2099'],
   ['an empty value', { ...plain, value: Buffer.alloc(0) }, 'has 0'],
-  ['a flipped bit in a frame', { ...framed, value: flipped(frame, 20) }, 'its lz4 frame is damaged'],
+  ['a flipped bit in a frame', { ...framed, value: flipped(frame, 20) }, 'its CRC32C is not'],
   ['a frame cut off', { ...framed, value: frame.subarray(0, -5) }, 'its lz4 frame is damaged'],
   ['a frame that is none', { ...framed, value: content }, 'its lz4 frame is damaged'],
   ['a frame of other content', withHeader(framed, 'kl-part-crc', '1'), 'its CRC32C is not'],

@@ -76,7 +76,7 @@ export class BodyTooLargeError extends KeylaneError {
 
 /** A body was read after its handler had ended, or by `bytes()` when some of it had been read already. */
 export class BodyUnreadableError extends KeylaneError {
-  constructor(reason: string) {
-    super('BODY_UNREADABLE', `The body cannot be read: ${reason}.`);
+  constructor(reason: string, options?: ErrorOptions) {
+    super('BODY_UNREADABLE', `The body cannot be read: ${reason}.`, options);
   }
 }

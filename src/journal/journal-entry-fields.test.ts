@@ -102,6 +102,24 @@ it.each<[string, unknown, string | undefined]>([
   expect(decodeEntry(text)).toEqual(read === undefined ? mark : { ...mark, parkedTopicId: read });
 });
 
+it.each<[string, unknown]>([
+  ['left out', undefined],
+  ['no list', 'c-1'],
+  ['no list of ids', ['c-1', 7]],
+])('a confirmation whose accepted commands are %s has none', (_what, accepted) => {
+  const plain = {
+    kind: 'confirm',
+    group: 'g',
+    partition: 3,
+    epoch: 7,
+    frontier: 9,
+    topicId: 't',
+    reason: 'taken',
+  } as const;
+  const fields = JSON.parse(encodeEntry(plain)) as Record<string, unknown>;
+  expect(decodeEntry(JSON.stringify({ ...fields, accepted }))).toEqual(plain);
+});
+
 it('a key that is not base64 is no key', () => {
   const fields = JSON.parse(encodeEntry(mark)) as Record<string, unknown>;
   expect(decodeEntry(JSON.stringify({ ...fields, key: '%%%' }))).toBeUndefined();

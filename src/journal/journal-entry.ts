@@ -103,7 +103,7 @@ function decodeKind(fields: Fields, place: Place): JournalEntry | undefined {
 }
 
 function decodeConfirm(fields: Fields, place: Place): JournalEntry | undefined {
-  const { epoch, frontier, topicId, reason, era, leaderEpoch } = fields;
+  const { epoch, frontier, topicId, reason, era, leaderEpoch, accepted } = fields;
   if (!isCount(epoch) || !isCount(frontier) || typeof topicId !== 'string') return undefined;
   if (reason !== 'taken' && reason !== 'stopped' && reason !== 'periodic') return undefined;
   return {
@@ -115,6 +115,7 @@ function decodeConfirm(fields: Fields, place: Place): JournalEntry | undefined {
     reason,
     ...(isCount(era) ? { era } : {}),
     ...(isCount(leaderEpoch) ? { leaderEpoch } : {}),
+    ...(isTexts(accepted) ? { accepted } : {}),
   };
 }
 
@@ -194,6 +195,10 @@ function decodeKey(value: unknown): string | undefined {
 
 function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }
 
 function isOffsetOrNone(value: unknown): value is number {

@@ -129,10 +129,11 @@ export class JournalSummary {
     if (entry.kind !== 'confirm') this.#lastWord = entry.offset;
     switch (entry.kind) {
       case 'confirm': {
-        const { era, reason } = entry;
+        const { era, reason, accepted = [] } = entry;
         this.#newestConfirm = confirmOf(entry);
         this.#era = Math.max(this.#era, era ?? -1); // an older version that owns the partition leaves it out
         if (reason === 'taken') this.#truncated = undefined;
+        for (const command of accepted) this.#pending.delete(command);
         return;
       }
       case 'mark':

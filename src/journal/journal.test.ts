@@ -246,8 +246,16 @@ describe('commands', () => {
   const owned = [claim(1), confirm(2, 1)];
   const park = command(4, { name: 'park' });
   const redrive = command(6, { name: 'redrive', mark: 5 });
+  const accept = command(4, { name: 'accept-loss', below: 9, topicId: 't', statePin: 's' });
+  const accepting = { accepted: ['c4', 'c6'] };
 
   it.each<[string, WrittenEntry[], string[]]>([
+    ['have been obeyed by whoever began to work', [accept, claim(5), { ...confirm(6, 5), ...accepting }], []],
+    [
+      'have not been by one that came too late',
+      [accept, claim(5), claim(6), confirm(7, 6), { ...confirm(8, 5), ...accepting }],
+      ['c4'],
+    ],
     ['wait until somebody says that they are done', [park, redrive], ['c4', 'c6']],
     ['have been done', [park, redrive, done(7, 1, 'c4', 'already-parked')], ['c6']],
     ['are not done by a replaced owner', [park, claim(5), done(6, 1, 'c4', 'x'), confirm(7, 5)], ['c4']],

@@ -38,6 +38,11 @@ export interface ConfirmEntry extends EntryOf<'confirm'> {
   readonly era?: number;
   /** Everything below `frontier` was appended by leaders up to this epoch. Left out: that is not known. */
   readonly leaderEpoch?: number;
+  /**
+   * Commands to accept a loss that are obeyed with it, and done: one that stayed open after its loss was passed over would
+   * accept the next one. Left out: none.
+   */
+  readonly accepted?: readonly string[];
 }
 
 export type ConfirmReason = 'taken' | 'stopped' | 'periodic';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { nearName } from '../errors/near-name.ts';
 import { type OptionProblem, OptionsError } from '../errors/options-error.ts';
 import { showValue } from './show-value.ts';
+import { unknownOption } from './unknown-option.ts';
 
 const rules = z.registry<{ readonly rule: string; readonly cure: string }>();
 
@@ -48,16 +48,7 @@ function problemsOf(
   const at = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(schemaAt(schema, at));
-    return issue.keys.map((key) => {
-      const near = nearName(key, known);
-      const cure = near === undefined ? `Known options: ${known.join(', ')}.` : `Did you mean '${near}'?`;
-      return {
-        path: [...at, key].join('.'),
-        rule: 'is not an option',
-        value: shownAt([...at, key]),
-        cure,
-      };
-    });
+    return issue.keys.map((key) => unknownOption([...at, key], shownAt([...at, key]), known));
   }
   const words = wordsOfIssue(issue) ?? wordsAt(schema, at);
   return [

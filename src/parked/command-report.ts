@@ -11,7 +11,8 @@ import type { MarkRef, ParkedMark } from './parked-mark.ts';
  * - `skipped`: the task will not run. `not-found`: it was finished before, or is not in the queue
  * - `unknown-mark`: what it was about had been ended by another command
  * - `accepted`: what was lost is passed over and the partition works. `not-enough`: more is lost than that, or the topic was
- *   recreated since; see the new `partition-halted`. `nothing-lost`: the partition is not halted
+ *   recreated since; see the new `partition-halted`. `nothing-lost`: the partition is not halted, or
+ *   goes on behind the loss already
  */
 export type CommandOutcome =
   | 'redriven'

@@ -6,7 +6,9 @@ import type { StoreSet } from '../codec/payload-store.ts';
 import { QueueClosedError } from '../errors/parked-errors.ts';
 import type { Verb } from '../journal/journal.ts';
 import { encodeEntry } from '../journal/journal-entry.ts';
-import type { Admin, KafkaDriver, LogEnds, Reader } from '../kafka/port.ts';
+import type { Admin, LogEnds } from '../kafka/admin.ts';
+import type { KafkaDriver } from '../kafka/driver.ts';
+import type { Reader } from '../kafka/port.ts';
 import type { TaskRegistry } from '../tasks/task-registry.ts';
 import { GroupJournal } from './group-journal.ts';
 

@@ -3,7 +3,8 @@ import { pause } from '../clock/pause.ts';
 import { TopicUnreadableError } from '../errors/parked-errors.ts';
 import type { JournalEntry, JournalHistory } from '../journal/journal.ts';
 import { JournalFold } from '../journal/journal-fold.ts';
-import type { IncomingRecord, LogEnds, Reader, TopicPartition } from '../kafka/port.ts';
+import type { LogEnds } from '../kafka/admin.ts';
+import type { IncomingRecord, Reader, TopicPartition } from '../kafka/port.ts';
 import { HoldBook } from './hold-book.ts';
 import { RecordStream } from './record-stream.ts';
 
@@ -176,9 +177,16 @@ export class GroupJournal {
   }
 
   #noteEnd(entry: JournalEntry): void {
+    if (entry.kind === 'confirm') {
+      for (const command of entry.accepted ?? []) this.#noteOutcome(command, 'accepted');
+      return;
+    }
     if (entry.kind !== 'done' && entry.kind !== 'cleared' && entry.kind !== 'mark') return;
-    if (!this.#followed.has(entry.command)) return;
     const outcome = entry.kind === 'done' ? entry.outcome : entry.kind === 'cleared' ? entry.how : 'parked';
-    this.#followed.set(entry.command, outcome);
+    this.#noteOutcome(entry.command, outcome);
+  }
+
+  #noteOutcome(command: string, outcome: string): void {
+    if (this.#followed.has(command)) this.#followed.set(command, outcome);
   }
 }

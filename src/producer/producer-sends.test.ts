@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { absent } from '../../test/support/scripted-appender.ts';
 import { failureOf, setUp, task, warm } from '../../test/support/scripted-producer.ts';
+import type { ProducerItem } from './core/item.ts';
 
 describe('sending', () => {
   it('resolves with the place of the record', async () => {
@@ -9,6 +11,28 @@ describe('sending', () => {
     appender.calls[0]?.ack();
     expect(await done).toEqual({ topic: 'q', partition: 0, offset: 0, timestampMs: 1_234 });
     expect(producer.bufferedBytes).toBe(0);
+  });
+
+  it('tells how long it took to append a batch, but for those of uploads and those that failed', async () => {
+    const tookMs: number[] = [];
+    const { producer, appender, clock, settle } = setUp({ onAppended: (ms) => tookMs.push(ms) });
+    const send = async (item: ProducerItem, ms: number): Promise<void> => {
+      const done = producer.add(item);
+      await settle();
+      await clock.advance(ms);
+      appender.calls[0]?.ack();
+      await done;
+    };
+    await send(task(), 7);
+    const record = { key: Buffer.from('k'), value: Buffer.from('v'), headers: [] };
+    await send(task({ encode: () => ({ record, bytes: 100, voidAfterMs: 1e15 }) }), 30);
+    await send(task(), 9);
+    expect(tookMs).toEqual([7, 9]);
+    const refused = failureOf(producer.add(task()));
+    await settle();
+    appender.calls[0]?.answer([absent('too-large')]);
+    await refused;
+    expect(tookMs).toEqual([7, 9]);
   });
 
   it('sends one record alone until the partition has an offset, then the rest together', async () => {

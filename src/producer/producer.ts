@@ -14,6 +14,8 @@ export interface ProducerDeps {
   readonly options: ResolvedProducerOptions;
   /** Only on the embedded cluster. */
   readonly room?: PartitionRoom | undefined;
+  /** Called with how long it took to append a batch that has other tasks than those of uploads. */
+  readonly onAppended?: ((tookMs: number) => void) | undefined;
   /** Runs something after what runs now. Default `setImmediate`: tasks added in one turn of the event loop share batches. */
   readonly defer?: (run: () => void) => void;
 }
@@ -279,8 +281,12 @@ export class Producer {
   }
 
   #append(appender: Appender, batch: Batch): void {
+    const { clock, onAppended } = this.#deps;
     const settled = (result: AppendResult): void => {
-      this.#core.settled(batch, result, this.#deps.clock.monotonicMs());
+      const nowMs = clock.monotonicMs();
+      const isAppended = result.outcomes.every(({ kind }) => kind === 'appended');
+      if (isAppended && !batch.items.every(isOfUpload)) onAppended?.(nowMs - batch.sentAtMs);
+      this.#core.settled(batch, result, nowMs);
       this.#perform();
     };
     // An appender never rejects; should one, nothing is known about the batch.
@@ -307,6 +313,11 @@ export class Producer {
       this.#perform();
     });
   }
+}
+
+/** Its record says where its parts are. */
+function isOfUpload({ voidAfterMs }: Item): boolean {
+  return voidAfterMs !== undefined;
 }
 
 function notHandedOver(batch: Batch, incarnation: number): AppendResult {

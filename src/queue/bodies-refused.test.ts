@@ -27,6 +27,8 @@ describe('what is no body', () => {
     ['a body for a type that has none', 'note', { body: Buffer.from('a') }, ['body'], "'note'"],
     ['a text', 'video', { body: 'a text' }, ['body'], 'Buffer.from'],
     ['null', 'video', { body: null }, ['body'], 'must be a Buffer'],
+    ['a Blob', 'video', { body: new Blob(['a']) }, ['body'], 'blob.stream()'],
+    ['a Response', 'video', { body: new Response('a') }, ['body'], 'of a Response its body'],
     ['an object', 'video', { body: {} }, ['body'], 'must be a Buffer'],
     ['a list', 'video', { body: [1, 2] }, ['body'], 'must be a Buffer'],
     ['an encoding without a body', 'note', { contentEncoding: 'gzip' }, ['contentEncoding'], 'a body'],

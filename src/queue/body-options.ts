@@ -76,7 +76,9 @@ function bodyProblem(task: RegisteredTask, body: unknown): OptionProblem | undef
   if (body instanceof Uint8Array) return undefined;
   if (!isIterable(body)) {
     const rule = 'must be a Buffer (or Uint8Array), a Readable or another async iterable of bytes';
-    return refused(rule, 'Make a Buffer of it: Buffer.from(text), say.');
+    const cure =
+      'Make a Buffer of it: Buffer.from(text), say. Of a Blob give blob.stream(), of a Response its body.';
+    return refused(rule, cure);
   }
   // Reading on would give nothing, and the task an empty body, without a word.
   if (!isSpent(body)) return undefined;

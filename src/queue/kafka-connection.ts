@@ -1,7 +1,9 @@
 import { type Clock, systemClock } from '../clock/clock.ts';
 import { loadNativeCrc32c } from '../codec/crc32c.ts';
 import { loadLz4 } from '../codec/lz4.ts';
-import type { Admin, Appender, KafkaDriver } from '../kafka/port.ts';
+import type { Admin } from '../kafka/admin.ts';
+import type { KafkaDriver } from '../kafka/driver.ts';
+import type { Appender } from '../kafka/port.ts';
 import { EmbeddedRoom } from '../producer/embedded-room.ts';
 import { Producer } from '../producer/producer.ts';
 import type { ResolvedProducerOptions } from '../producer/producer-options.ts';
@@ -68,15 +70,14 @@ export class KafkaConnection implements Kafka {
     this.deliveryTimeoutMs = options.producer.deliveryTimeoutMs;
     this.budget = new SharedBudget(options.budgetBytes);
     this.room = driver.embedded === undefined ? undefined : new EmbeddedRoom(driver.embedded.partitionBytes);
-    const producerOf = (what: 'tasks' | 'parts'): Producer =>
-      new Producer({
-        appender: () => this.#openAppender(what),
-        clock: this.clock,
-        options: options.producer,
-        room: this.room,
-      });
-    this.producer = producerOf('tasks');
-    this.#partsProducer = producerOf('parts');
+    const { clock, room } = this;
+    const common = { clock, options: options.producer, room };
+    this.producer = new Producer({
+      ...common,
+      appender: () => this.#openAppender('tasks'),
+      onAppended: (tookMs) => this.uploader.acknowledged(tookMs),
+    });
+    this.#partsProducer = new Producer({ ...common, appender: () => this.#openAppender('parts') });
     this.uploader = new Uploader({
       append: partAppends(this.#partsProducer),
       clock: this.clock,

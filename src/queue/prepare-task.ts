@@ -14,8 +14,9 @@ import { newTaskId } from '../tasks/task-id.ts';
 import type { RegisteredTask, TaskRegistry } from '../tasks/task-registry.ts';
 import { activeTraceHeaders } from '../telemetry/trace-context.ts';
 import { givenBody } from './body-options.ts';
+import { checkCallOptions } from './call-options.ts';
 import { type Content, encodeLarge, INLINE_BODY_BYTES, type PartsUse } from './encode-large.ts';
-import type { EnqueueRequest } from './enqueue-types.ts';
+import type { EnqueueOptions, EnqueueRequest } from './enqueue-types.ts';
 
 /** A task that was checked and knows its key; not encoded yet. */
 export interface PreparedTask {
@@ -56,6 +57,7 @@ export interface Preparing {
 export function prepareTask(
   { registry, codec, upload }: Preparing,
   { type, payload, options }: EnqueueRequest,
+  { call: name, known }: CallKind = ENQUEUE,
 ): PreparedTask {
   const task = registry.forEnqueue(type);
   const enqueuedAtMs = Date.now();
@@ -64,6 +66,7 @@ export function prepareTask(
   const bodyToBe = options.body === undefined ? undefined : BODY_TO_BE;
   // Here, not when its turn comes: an id can be a lane key.
   checkFields({ id, type, headers, idempotencyKey, contentEncoding, body: bodyToBe });
+  checkCallOptions(`${name}('${task.type}')`, options, known);
   const notBeforeMs = notBefore(task, options.delayMs, enqueuedAtMs);
   const body = givenBody(task, options.body);
   const check = checkForEnqueue(task, payload, id);
@@ -97,6 +100,32 @@ export function prepareTask(
   body?.content.take();
   return { task, call, id, key, check, body: body?.content, encode };
 }
+
+/** Every option, by its name: the type sees to it that none is left out. */
+const enqueueOptions: Record<keyof EnqueueRequest['options'], true> = {
+  id: true,
+  idempotencyKey: true,
+  headers: true,
+  delayMs: true,
+  signal: true,
+  timeoutMs: true,
+  body: true,
+  contentEncoding: true,
+};
+
+/** What may be asked of a call that prepares a task. */
+interface CallKind {
+  readonly call: string;
+  readonly known: ReadonlySet<string>;
+}
+
+const ENQUEUE: CallKind = { call: 'enqueue', known: new Set(Object.keys(enqueueOptions)) };
+const waiting: ReadonlySet<string> = new Set<keyof EnqueueOptions>(['signal', 'timeoutMs']);
+/** It waits for nothing. */
+export const ENCODE: CallKind = {
+  call: 'encode',
+  known: new Set([...ENQUEUE.known].filter((name) => !waiting.has(name))),
+};
 
 const BODY_TO_BE = { kind: 'given' } as const;
 

@@ -1,3 +1,4 @@
+import { type LinkedSignal, linkSignals } from '../clock/linked-signal.ts';
 import type { EnqueueSubject } from '../errors/enqueue-error.ts';
 import { type ErrorCode, isKeylaneError } from '../errors/keylane-error.ts';
 import type { EncodedRecord } from '../producer/core/item.ts';
@@ -40,7 +41,7 @@ function letGo(body: OpenBody, error: unknown): void {
 
 interface OpenCall {
   readonly cutting: AbortController;
-  readonly stopListening: () => void;
+  readonly linked: LinkedSignal;
 }
 
 /** Bodies that are being enqueued: their sources may bring something or not, for as long as they please. */
@@ -51,12 +52,9 @@ export class QueueBodies {
   signalFor(body: OpenBody | undefined, signal: AbortSignal | undefined): AbortSignal | undefined {
     if (body === undefined || !isUpload(body)) return signal;
     const cutting = new AbortController();
-    const onAbort = (): void => cutting.abort(signal?.reason);
-    // Not by AbortSignal.any: a signal that outlives its calls, as a process's own does, would keep something of each.
-    if (signal?.aborted === true) onAbort();
-    else signal?.addEventListener('abort', onAbort, { once: true });
-    this.#open.set(body, { cutting, stopListening: () => signal?.removeEventListener('abort', onAbort) });
-    return cutting.signal;
+    const linked = linkSignals(signal, cutting.signal);
+    this.#open.set(body, { cutting, linked });
+    return linked.signal;
   }
 
   /** Sees what becomes of its task. */
@@ -72,7 +70,7 @@ export class QueueBodies {
   }
 
   #end(body: OpenBody): void {
-    this.#open.get(body)?.stopListening();
+    this.#open.get(body)?.linked.unlink();
     this.#open.delete(body);
   }
 

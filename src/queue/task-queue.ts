@@ -16,6 +16,7 @@ import type { AnyHandler } from '../worker/running/handler-map.ts';
 import type { TaskContext } from '../worker/running/task-context.ts';
 import { Worker } from '../worker/worker.ts';
 import type { WorkerOptions } from '../worker/worker-options.ts';
+import { checkCallOptions } from './call-options.ts';
 import { type CloseOptions, resolveCloseOptions } from './close-options.ts';
 import {
   type EncodeRest,
@@ -30,16 +31,14 @@ import {
 } from './enqueue-types.ts';
 import { journalAppends } from './journal-appends.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
+import { OpenCalls } from './open-calls.ts';
 import { parkedAppends } from './parked-appends.ts';
-import { type PreparedTask, type Preparing, prepareTask } from './prepare-task.ts';
-import { encodeAlone, isUpload, QueueBodies } from './queue-bodies.ts';
+import { ENCODE, type PreparedTask, type Preparing, prepareTask } from './prepare-task.ts';
+import { encodeAlone, isUpload } from './queue-bodies.ts';
 import { queueControl } from './queue-control.ts';
 import { type QueueOptions, type ResolvedQueueOptions, resolveQueueOptions } from './queue-options.ts';
 import { QueueTopics } from './queue-topics.ts';
 import { QueueUploads } from './queue-uploads.ts';
-
-/** How long close() waits for sources of bodies that have not ended. */
-const SOURCES_END_MS = 10_000;
 
 let workerCount = 0;
 
@@ -64,9 +63,7 @@ export class TaskQueue<T extends TaskMap> {
   readonly #control: Control;
   readonly #options: Pick<ResolvedQueueOptions, 'groups' | 'retention'>;
   readonly #workers = new Set<Worker>();
-  /** Calls that have not been answered. */
-  readonly #open = new Set<Promise<unknown>>();
-  readonly #bodies = new QueueBodies();
+  readonly #calls = new OpenCalls();
   #closed: Promise<void> | undefined;
 
   /** @throws OptionsError listing every problem. */
@@ -151,7 +148,7 @@ export class TaskQueue<T extends TaskMap> {
     payload: PayloadInput<T, K>,
     ...[options]: EncodeRest<T, K>
   ): Promise<OutboxRecord> {
-    const prepared = prepareTask(this.#preparing, { type, payload, options: options ?? {} });
+    const prepared = prepareTask(this.#preparing, { type, payload, options: options ?? {} }, ENCODE);
     const { task, id, key } = prepared;
     const partition = this.#topics.partitionFor(key);
     const { record } = await encodeAlone(prepared, { id, type: task.type, topic: this.name, partition });
@@ -167,16 +164,21 @@ export class TaskQueue<T extends TaskMap> {
     };
   }
 
-  /** Sends what {@link encode} made. Order per key is the order of these calls. */
-  enqueueRecord(
+  /**
+   * Sends what {@link encode} made. Order per key is the order of these calls.
+   *
+   * @throws OptionsError, EnqueueError
+   */
+  async enqueueRecord(
     record: OutboxRecord,
     options?: Pick<EnqueueOptions, 'signal' | 'timeoutMs'>,
   ): Promise<Receipt> {
+    checkCallOptions('enqueueRecord()', options ?? {}, RECORD_OPTIONS);
     const { id, type, key, value, headers } = record;
     const bytes =
       key.length + value.length + headers.reduce((sum, [name, text]) => sum + name.length + text.length, 0);
     const laneKey = key.toString('utf8');
-    return this.#track(
+    return await this.#calls.track(
       this.#add({
         topic: this.name,
         partition: this.#topics.partitionFor(laneKey),
@@ -199,7 +201,7 @@ export class TaskQueue<T extends TaskMap> {
 
   /** Resolves when every call made before has its answer, good or bad. */
   async flush(): Promise<void> {
-    await Promise.allSettled(this.#open);
+    await this.#calls.answered();
   }
 
   /**
@@ -278,29 +280,16 @@ export class TaskQueue<T extends TaskMap> {
 
   async #close(timeoutMs: number): Promise<void> {
     await Promise.all([this.#control.close(), ...[...this.#workers].map((worker) => worker.stop())]);
-    const reason = new QueueClosedError(this.name);
-    const { clock } = this.#kafka;
-    const timers = [
-      clock.setTimer(Math.min(SOURCES_END_MS, timeoutMs), () => this.#bodies.cutOff('unended', reason)),
-      clock.setTimer(timeoutMs, () => this.#bodies.cutOff('all', reason)),
-    ];
-    await this.flush();
-    for (const timer of timers) timer.clear();
+    await this.#calls.end({ timeoutMs, reason: new QueueClosedError(this.name), clock: this.#kafka.clock });
   }
 
   /** A middleware that throws fails its call, and no other one of an `enqueueMany`. */
   #call(request: EnqueueRequest): Promise<Receipt> {
     try {
-      return this.#track(this.#send(request));
+      return this.#calls.track(this.#send(request));
     } catch (error) {
       return Promise.reject(error);
     }
-  }
-
-  #track<R>(call: Promise<R>): Promise<R> {
-    const tracked = call.catch(() => {}).finally(() => this.#open.delete(tracked));
-    this.#open.add(tracked);
-    return call;
   }
 
   /** Never throws; takes the task's place in its key's order before it returns. */
@@ -330,11 +319,11 @@ export class TaskQueue<T extends TaskMap> {
       upload: isUpload(body),
       uploadTo: this.#uploads.store,
       onSettled: this.#uploads.onSettled(call),
-      signal: this.#bodies.signalFor(body, signal),
+      signal: this.#calls.bodies.signalFor(body, signal),
       timeoutMs: timeoutMs ?? (isUpload(body) ? this.#options.retention.uploadTimeoutMs : undefined),
     };
     const receipt = this.#add(item).then((appended) => receiptOf(id, appended));
-    this.#bodies.follow(body, receipt);
+    this.#calls.bodies.follow(body, receipt);
     this.#uploads.follow(call, receipt);
     return receipt;
   }
@@ -348,6 +337,8 @@ export class TaskQueue<T extends TaskMap> {
     return this.#kafka.producer.add(item);
   }
 }
+
+const RECORD_OPTIONS: ReadonlySet<string> = new Set(['signal', 'timeoutMs']);
 
 function receiptOf(id: string, { topic, partition, offset, timestampMs }: Appended): Receipt {
   return { id, topic, partition, offset: BigInt(offset), timestamp: new Date(timestampMs) };

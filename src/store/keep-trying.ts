@@ -1,5 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import type { Clock } from '../clock/clock.ts';
 import { withTimeLimit } from '../clock/linked-signal.ts';
+import { pause } from '../clock/pause.ts';
 
 /** Pauses between tries: this, then twice as long each time. */
 const AGAIN_MS = 200;
@@ -17,23 +18,24 @@ interface Trying {
   readonly signal: AbortSignal;
   /** Whether that may pass. */
   readonly mayPass: (error: unknown) => boolean;
+  readonly clock: Clock;
 }
 
 /** Does something again and again until it succeeds, or cannot; rejects with what the last try failed with. */
 export async function keepTrying<T>(
   act: (signal: AbortSignal) => Promise<T>,
-  { forMs, eachMs, signal, mayPass }: Trying,
+  { forMs, eachMs, signal, mayPass, clock }: Trying,
 ): Promise<T> {
-  const endMs = performance.now() + forMs;
+  const endMs = clock.monotonicMs() + forMs;
   for (let tries = 1; ; tries += 1) {
     const pauseMs = Math.min(AGAIN_MS * 2 ** (tries - 1), AGAIN_AT_MOST_MS);
     signal.throwIfAborted();
     try {
-      return await withTimeLimit({ ms: eachMs * 2 ** (tries - 1), outer: signal }, act);
+      return await withTimeLimit({ ms: eachMs * 2 ** (tries - 1), clock, outer: signal }, act);
     } catch (error) {
       signal.throwIfAborted();
-      if (!mayPass(error) || (tries >= LEAST_TRIES && performance.now() + pauseMs >= endMs)) throw error;
-      await pause(pauseMs, undefined, { signal }).catch(() => {});
+      if (!mayPass(error) || (tries >= LEAST_TRIES && clock.monotonicMs() + pauseMs >= endMs)) throw error;
+      await pause({ clock, ms: pauseMs, signal });
     }
   }
 }

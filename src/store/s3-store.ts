@@ -5,6 +5,7 @@ import {
   ListObjectsV2Command,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import { type Clock, systemClock } from '../clock/clock.ts';
 import { withTimeLimit } from '../clock/linked-signal.ts';
 import type {
   CopyOptions,
@@ -39,7 +40,7 @@ const TRY_MS = 30_000;
  * @throws OptionsError
  */
 export function s3Store(options: S3StoreOptions): PayloadStore {
-  return new S3Store(resolveS3Options(options));
+  return new S3Store(resolveS3Options(options), systemClock);
 }
 
 class S3Store implements PayloadStore {
@@ -48,13 +49,15 @@ class S3Store implements PayloadStore {
   readonly #bucket: string;
   readonly #prefix: string;
   readonly #uploads: S3Uploads;
+  readonly #clock: Clock;
 
-  constructor({ client, bucket, prefix, name, partBytes, maxParts }: Required<S3StoreOptions>) {
+  constructor({ client, bucket, prefix, name, partBytes, maxParts }: Required<S3StoreOptions>, clock: Clock) {
     this.name = name;
     this.#client = client;
     this.#bucket = bucket;
     this.#prefix = prefix;
-    this.#uploads = new S3Uploads({ client, bucket, partBytes, maxParts });
+    this.#uploads = new S3Uploads({ client, bucket, partBytes, maxParts, clock });
+    this.#clock = clock;
   }
 
   async put(key: string, content: AsyncIterable<Uint8Array>, { signal }: PutOptions): Promise<void> {
@@ -101,6 +104,7 @@ class S3Store implements PayloadStore {
       eachMs: COPY_MS,
       signal,
       mayPass: (error) => reasonOf(error) === 'failed',
+      clock: this.#clock,
     });
     await copying.catch((error: unknown) => {
       if (signal.aborted) throw signal.reason;
@@ -120,7 +124,9 @@ class S3Store implements PayloadStore {
   async #delete(key: string): Promise<void> {
     const command = new DeleteObjectCommand({ Bucket: this.#bucket, Key: this.#keyOf(key, 'delete') });
     try {
-      await withTimeLimit({ ms: TRY_MS }, (abortSignal) => this.#client.send(command, { abortSignal }));
+      await withTimeLimit({ ms: TRY_MS, clock: this.#clock }, (abortSignal) =>
+        this.#client.send(command, { abortSignal }),
+      );
     } catch (error) {
       if (reasonOf(error) !== 'missing') throw this.#failed(key, 'delete', error);
     }
@@ -133,7 +139,7 @@ class S3Store implements PayloadStore {
     do {
       const MaxKeys = Math.min(maxCount - keys.length, 1_000);
       const command = new ListObjectsV2Command({ Bucket: this.#bucket, Prefix, MaxKeys, ContinuationToken });
-      const page = await withTimeLimit({ ms: TRY_MS }, (abortSignal) =>
+      const page = await withTimeLimit({ ms: TRY_MS, clock: this.#clock }, (abortSignal) =>
         this.#client.send(command, { abortSignal }),
       ).catch((error: unknown) => Promise.reject(this.#failed(prefix, 'list', error)));
       for (const { Key = '' } of page.Contents ?? []) {

@@ -5,8 +5,9 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Signal } from '../../test/support/queue-rig.ts';
+import { ManualClock } from '../clock/manual-clock.ts';
 import { untilAborted } from '../clock/until-aborted.ts';
 import { S3Upload, S3Uploads } from './s3-upload.ts';
 
@@ -17,6 +18,7 @@ class Rig {
   /** Answers to requests that begin an upload. */
   readonly begun: Signal<string>[] = [];
   readonly asked = new Signal();
+  readonly clock = new ManualClock();
   readonly shared: S3Uploads;
 
   constructor() {
@@ -30,6 +32,7 @@ class Rig {
       bucket: 'b',
       partBytes: 1_000,
       maxParts: 2,
+      clock: this.clock,
     });
   }
 
@@ -73,16 +76,15 @@ describe('an upload in parts', () => {
   });
 
   it('that is given up ends soon, also when no id comes', async () => {
-    vi.useFakeTimers();
-    onTestFinished(() => void vi.useRealTimers());
     const rig = new Rig();
     const stop = new AbortController();
     const putting = rig.put(stop.signal);
     const ended = expect(putting).rejects.toThrow('enough');
     await rig.asked.promise;
     stop.abort(new Error('enough'));
-    await vi.advanceTimersByTimeAsync(5_001);
+    await rig.clock.advance(5_000);
     await ended;
+    expect(rig.clock.pendingCount).toBe(0);
   });
 
   it('leaves nothing open when it has ended well', async () => {

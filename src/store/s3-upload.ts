@@ -9,6 +9,7 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
+import type { Clock } from '../clock/clock.ts';
 import { type LinkedSignal, linkSignals, withTimeLimit } from '../clock/linked-signal.ts';
 import { untilAborted } from '../clock/until-aborted.ts';
 import { PartBuffers } from '../producer/upload/part-buffers.ts';
@@ -37,6 +38,7 @@ interface S3UploadsOptions {
   readonly bucket: string;
   readonly partBytes: number;
   readonly maxParts: number;
+  readonly clock: Clock;
 }
 
 /** What the uploads to one bucket share: the memory of their parts, and how many of those are sent at once. */
@@ -46,12 +48,14 @@ export class S3Uploads {
   readonly partBytes: number;
   readonly buffers = new PartBuffers();
   readonly places: Places;
+  readonly clock: Clock;
 
-  constructor({ client, bucket, partBytes, maxParts }: S3UploadsOptions) {
+  constructor({ client, bucket, partBytes, maxParts, clock }: S3UploadsOptions) {
     this.client = client;
     this.bucket = bucket;
     this.partBytes = partBytes;
     this.places = new Places(maxParts);
+    this.clock = clock;
   }
 }
 
@@ -123,7 +127,7 @@ export class S3Upload {
 
   /** When it is given up its answer is still waited for, for a while: nobody else would know the id. */
   async #create(signal: AbortSignal): Promise<CreateMultipartUploadCommandOutput> {
-    const { client } = this.#shared;
+    const { client, clock } = this.#shared;
     const patience = new AbortController();
     const creating = client.send(new CreateMultipartUploadCommand(this.#where), {
       abortSignal: patience.signal,
@@ -131,13 +135,13 @@ export class S3Upload {
     try {
       return await untilAborted(creating, signal);
     } catch (error) {
-      const timer = setTimeout(() => patience.abort(), TAKE_BACK_MS);
+      const timer = clock.setTimer(TAKE_BACK_MS, () => patience.abort());
       const takenBack = creating
         .then(
           ({ UploadId }) => (UploadId === undefined ? undefined : this.#takeBack(UploadId)),
           () => {},
         )
-        .finally(() => clearTimeout(timer));
+        .finally(() => timer.clear());
       this.#givenUp.push(takenBack);
       throw error;
     }
@@ -197,12 +201,14 @@ export class S3Upload {
   /** What is left then, the bucket's rule for incomplete uploads deletes. */
   async #takeBack(UploadId: string): Promise<void> {
     const command = new AbortMultipartUploadCommand({ ...this.#where, UploadId });
-    await withTimeLimit({ ms: TAKE_BACK_MS }, (abortSignal) =>
-      this.#shared.client.send(command, { abortSignal }),
+    const { client, clock } = this.#shared;
+    await withTimeLimit({ ms: TAKE_BACK_MS, clock }, (abortSignal) =>
+      client.send(command, { abortSignal }),
     ).catch(() => {});
   }
 
   #try<T>(eachMs: number, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return keepTrying(act, { forMs: TRY_MS, eachMs, signal: this.#linked.signal, mayPass });
+    const { clock } = this.#shared;
+    return keepTrying(act, { forMs: TRY_MS, eachMs, signal: this.#linked.signal, mayPass, clock });
   }
 }

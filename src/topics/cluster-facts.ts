@@ -1,4 +1,4 @@
-import type { ConfigMap } from '../kafka/port.ts';
+import type { ConfigMap } from '../kafka/admin.ts';
 
 /** Why a fact is not known. */
 export interface Unreadable {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../clock/manual-clock.ts';
-import type { Admin, TopicDescription, TopicSpec } from '../kafka/port.ts';
+import type { Admin, TopicDescription, TopicSpec } from '../kafka/admin.ts';
 import { KafkaRequestError } from '../kafka/request-error.ts';
 import { resolveRetention } from '../options/retention.ts';
 import { type EnsureTopicsOptions, ensureTopics } from './ensure-topics.ts';
@@ -52,6 +52,7 @@ class FakeCluster {
       return Promise.resolve({ created: created.map((s) => s.name), existed: existed.map((s) => s.name) });
     },
     logEnds: () => Promise.resolve([]),
+    eachLogEnds: notAsked,
     leaderEnds: notAsked,
     deleteRecords: notAsked,
     offsetsForTime: notAsked,

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../clock/clock.ts';
-import type { Admin, ConfigMap, EmbeddedLimits, TopicDescription, TopicSpec } from '../kafka/port.ts';
+import type { Admin, ConfigMap, TopicDescription, TopicSpec } from '../kafka/admin.ts';
+import type { EmbeddedLimits } from '../kafka/driver.ts';
 import { type ClusterFacts, isUnreadable, type TopicAsIs, type Unreadable } from './cluster-facts.ts';
 import { clusterSize, judgeCreation } from './judge-creation.ts';
 import { judgeTopics } from './judge-topics.ts';

@@ -1,4 +1,4 @@
-import type { ConfigMap } from '../kafka/port.ts';
+import type { ConfigMap } from '../kafka/admin.ts';
 import { type ClusterFacts, isUnreadable, type Unreadable } from './cluster-facts.ts';
 import type { FittedPlan } from './topic-plan.ts';
 import type { TopicProblem } from './topic-problem.ts';

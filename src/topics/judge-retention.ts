@@ -1,4 +1,4 @@
-import type { ConfigMap } from '../kafka/port.ts';
+import type { ConfigMap } from '../kafka/admin.ts';
 import { setConfig, spanOf } from './cures.ts';
 import type { PlannedTopic } from './topic-plan.ts';
 import type { TopicProblem } from './topic-problem.ts';

@@ -1,4 +1,4 @@
-import type { ConfigMap } from '../kafka/port.ts';
+import type { ConfigMap } from '../kafka/admin.ts';
 import { type ClusterFacts, isUnreadable, type TopicAsIs } from './cluster-facts.ts';
 import { setConfig } from './cures.ts';
 import { judgeOffsetsTopic, judgeRequestLimit } from './judge-cluster.ts';

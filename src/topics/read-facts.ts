@@ -1,4 +1,5 @@
-import type { Admin, ConfigMap, KafkaFailureKind, TopicDescription } from '../kafka/port.ts';
+import type { Admin, ConfigMap, TopicDescription } from '../kafka/admin.ts';
+import type { KafkaFailureKind } from '../kafka/port.ts';
 import { KafkaRequestError } from '../kafka/request-error.ts';
 import type { ClusterFacts, TopicAsIs, Unreadable } from './cluster-facts.ts';
 import type { TopicPlan } from './topic-plan.ts';

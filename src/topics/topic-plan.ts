@@ -1,6 +1,6 @@
 import { PARKED_COPY_BYTES } from '../codec/parked-copy.ts';
 import { OptionsError } from '../errors/options-error.ts';
-import type { TopicSpec } from '../kafka/port.ts';
+import type { TopicSpec } from '../kafka/admin.ts';
 import type { Retention } from '../options/retention.ts';
 import { queueNameProblem } from './queue-name.ts';
 

@@ -1,4 +1,6 @@
-import type { Admin, GroupProtocol, KafkaDriver } from '../kafka/port.ts';
+import type { Admin } from '../kafka/admin.ts';
+import type { KafkaDriver } from '../kafka/driver.ts';
+import type { GroupProtocol } from '../kafka/port.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 /** By which protocol a group's members join: the one that was asked for, the living group's, or the newest there is. */

@@ -25,6 +25,18 @@ it('what operators hold is written down, by key or type and partition', () => {
   ]);
 });
 
+it('reading that waits for a leader is written down', () => {
+  const events = new Emitter<WorkerEvents>((error) => {
+    throw error;
+  });
+  const lines: string[] = [];
+  logEvents(events, { ...silentLogger, warn: (line) => void lines.push(line) });
+  events.emit('reading-waits', { partition: 3, offset: 5n, elapsedMs: 30_400 });
+  expect(lines).toEqual([
+    'partition 3 is not read on: its leader has not said for 30 s what it has of what was read',
+  ]);
+});
+
 it('what keeps records that are finished, or threatens unfinished ones, is written down with who it is', () => {
   const events = new Emitter<WorkerEvents>((error) => {
     throw error;

@@ -27,6 +27,12 @@ export function logEvents(events: Emitter<WorkerEvents>, logger: Logger): void {
   events.on('reading-restarted', (event) =>
     logger.warn(`reading of partition ${event.partition} was begun anew`),
   );
+  events.on('reading-waits', (event) =>
+    logger.warn(
+      `partition ${event.partition} is not read on: its leader has not said for ${Math.round(event.elapsedMs / 1_000)} s what it has of what was read`,
+      { ...event },
+    ),
+  );
   events.on('data-loss', ({ error, ...event }) =>
     logger.error('parts of a task are gone or damaged', { ...event, error: error.message }),
   );

@@ -16,6 +16,11 @@ class Rig {
   readonly starts = new Map<string, number>();
   owned = [{ partition: 0, phase: 'running' }];
   partsId: string | undefined = 'P';
+  /** As they are now. */
+  readonly ids = new Map([
+    ['q.parts', 'P'],
+    ['q.parked', 'K'],
+  ]);
   readonly purge: ObjectPurge;
 
   constructor(more: { readonly partsId?: undefined } = {}) {
@@ -29,6 +34,7 @@ class Rig {
         parked: { name: 'q.parked', id: 'K', partitions: 1 },
       },
       owned: () => this.owned,
+      topicId: async (topic) => this.ids.get(topic),
       logEnds: async (place) => {
         const start = this.starts.get(`${place.topic}/${place.partition}`);
         if (start === undefined) throw new Error('not now');
@@ -95,6 +101,25 @@ it('only of partitions that this worker has, and of topics that are the ones of 
   expect(rig.left).toEqual(['parts/0:2', 'parts/1:1']);
   await rig.purge.close();
 });
+
+it.each([
+  ['made anew', 'another'],
+  ['deleted', undefined],
+])(
+  'none of a topic that was %s since the worker began: the log that it sees is not theirs',
+  async (_, id) => {
+    const rig = new Rig();
+    rig.put(1);
+    rig.put(1, { role: 'parked' });
+    if (id === undefined) rig.ids.delete('q.parts');
+    else rig.ids.set('q.parts', id);
+    for (const topic of ['q.parts', 'q.parked']) rig.starts.set(`${topic}/0`, 100);
+    await rig.clock.advance(10 * MINUTE_MS);
+    expect(rig.left).toEqual(['parts/0:1']);
+    expect(rig.warnings).toEqual([]);
+    await rig.purge.close();
+  },
+);
 
 it('never on a cluster whose topics have no ids: the next one begins at offset 0 under the same name', async () => {
   const rig = new Rig({ partsId: undefined });

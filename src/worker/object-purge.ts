@@ -2,7 +2,8 @@ import type { Clock, Timer } from '../clock/clock.ts';
 import { endsWithin } from '../clock/ends-within.ts';
 import type { PayloadStore, StoreSet } from '../codec/payload-store.ts';
 import { isObjectKey, type ObjectPlace, objectPrefix, objectsBelow } from '../codec/stored-object.ts';
-import type { LogEnds, TopicPartition } from '../kafka/port.ts';
+import type { LogEnds } from '../kafka/admin.ts';
+import type { TopicPartition } from '../kafka/port.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 /** Whether or not a log's start has moved, what lies below is looked for again: an upload that was given up may end late. */
@@ -31,6 +32,8 @@ interface ObjectPurgeDeps {
   /** Partitions of the queue that this worker has now. */
   readonly owned: () => Iterable<{ readonly partition: number; readonly phase: string }>;
   readonly logEnds: (place: TopicPartition) => Promise<LogEnds>;
+  /** A topic's id as it is now; undefined: there is no such topic. */
+  readonly topicId: (name: string) => Promise<string | undefined>;
   /** How often the logs are looked at. */
   readonly intervalMs: number;
   readonly clock: Clock;
@@ -100,12 +103,15 @@ export class ObjectPurge {
   }
 
   async #purge(stores: readonly PayloadStore[], place: ObjectPlace): Promise<void> {
-    const { topics, logEnds, clock } = this.#deps;
+    const { topics, logEnds, topicId, clock } = this.#deps;
     const prefix = objectPrefix(place);
-    const { start } = await logEnds({ topic: topics[place.role].name, partition: place.partition });
+    const { name } = topics[place.role];
+    const { start } = await logEnds({ topic: name, partition: place.partition });
     const looked = this.#looked.get(prefix);
     const isNew = start > (looked?.start ?? 0) || clock.monotonicMs() - (looked?.atMs ?? 0) >= LOOK_AGAIN_MS;
     if (start === 0 || !isNew) return;
+    // In that order: ids do not come back, so this was the topic whose start that is.
+    if ((await topicId(name)) !== place.topicId) return;
     const below = objectsBelow(place, start);
     for (const store of stores) {
       for (;;) {

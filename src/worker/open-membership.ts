@@ -1,4 +1,5 @@
-import type { GroupProtocol, KafkaDriver, Membership } from '../kafka/port.ts';
+import type { KafkaDriver } from '../kafka/driver.ts';
+import type { GroupProtocol, Membership } from '../kafka/port.ts';
 import type { Emitter } from '../telemetry/emitter.ts';
 import { RejoiningMembership } from './rejoining-membership.ts';
 import type { WorkerDeps } from './worker-deps.ts';

@@ -1,4 +1,5 @@
-import type { LogEnds, Reader, TopicDescription, TopicPartition } from '../kafka/port.ts';
+import type { LogEnds, TopicDescription } from '../kafka/admin.ts';
+import type { Reader, TopicPartition } from '../kafka/port.ts';
 import type { WorkerCore } from './core/worker-core.ts';
 import type { StateJournal } from './journal/state-journal.ts';
 import { ParkedObjects } from './parked-objects.ts';
@@ -29,8 +30,7 @@ export function openParking(
   const { clock, appendParked, retention } = deps;
   const { parked } = topics;
   const endsOf = (partition: number): Promise<LogEnds> => logEnds(deps, { topic: parked.name, partition });
-  const describe = async (name: string): Promise<TopicDescription | undefined> =>
-    (await (await deps.admin()).describeTopics([name])).get(name);
+  const describe = (name: string): Promise<TopicDescription | undefined> => describeTopic(deps, name);
   const parkedTopicId = async (): Promise<string | undefined> => (await describe(parked.name))?.id;
   const append = appendParked(parked.name);
   const feed = new ParkedFeed({
@@ -70,6 +70,14 @@ export function openParking(
     monotonicMs: () => clock.monotonicMs(),
     markWithinMs: needlessAfterMs(retention),
   });
+}
+
+/** A topic as it is now; undefined: there is none. */
+export async function describeTopic(
+  { admin }: WorkerDeps,
+  name: string,
+): Promise<TopicDescription | undefined> {
+  return (await (await admin()).describeTopics([name])).get(name);
 }
 
 /** The ends of one log. */

@@ -10,7 +10,7 @@ import { coreConfig } from './core-config.ts';
 import { StateJournal } from './journal/state-journal.ts';
 import { ObjectPurge } from './object-purge.ts';
 import { openMembership } from './open-membership.ts';
-import { logEnds, openParking } from './open-parking.ts';
+import { describeTopic, logEnds, openParking } from './open-parking.ts';
 import type { ParkingIo } from './parking-io.ts';
 import { PartitionHooks } from './partition-hooks.ts';
 import { PartitionIo } from './partition-io.ts';
@@ -197,6 +197,7 @@ export async function openWorker(parts: WorkerParts): Promise<Running> {
     topics,
     owned: () => core.state.partitions.values(),
     logEnds: (place) => logEnds(deps, place),
+    topicId: async (name) => (await describeTopic(deps, name))?.id,
     intervalMs: deps.retention.purgeIntervalMs,
     clock,
     logger: parts.logger,

@@ -4,7 +4,7 @@ import { bodyHeader } from '../../test/support/parked-parts-rig.ts';
 import { ManualClock } from '../clock/manual-clock.ts';
 import type { BodyManifest } from '../codec/manifest.ts';
 import { objectKey } from '../codec/stored-object.ts';
-import type { TopicDescription } from '../kafka/port.ts';
+import type { TopicDescription } from '../kafka/admin.ts';
 import { ParkedObjects } from './parked-objects.ts';
 import { type CopiedParts, ParkedParts } from './parked-parts.ts';
 

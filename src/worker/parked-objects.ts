@@ -6,7 +6,8 @@ import type { StoreSet } from '../codec/payload-store.ts';
 import { markerOf, objectKey, objectMarker, type StoredObject } from '../codec/stored-object.ts';
 import { PartsLostError } from '../errors/body-errors.ts';
 import { isStoreError, PayloadStoreError, StoreMissingError } from '../errors/store-errors.ts';
-import type { LogEnds, TopicDescription, TopicPartition } from '../kafka/port.ts';
+import type { LogEnds, TopicDescription } from '../kafka/admin.ts';
+import type { TopicPartition } from '../kafka/port.ts';
 import { type CopyPlace, CopyPlaces } from './copy-places.ts';
 import type { AppendParked } from './parking-io.ts';
 

@@ -1,7 +1,8 @@
 import { encodeParkedCopy } from '../codec/parked-copy.ts';
 import { partsHeaders } from '../codec/parts-headers.ts';
 import type { PartsLostError } from '../errors/body-errors.ts';
-import type { LogEnds, OutgoingRecord } from '../kafka/port.ts';
+import type { LogEnds } from '../kafka/admin.ts';
+import type { OutgoingRecord } from '../kafka/port.ts';
 import { showValue } from '../options/show-value.ts';
 import type { Postponed } from './core/delaying.ts';
 import type { Item } from './core/lane.ts';

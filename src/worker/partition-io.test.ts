@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { foldJournal, type JournalEntry, type WrittenEntry } from '../journal/journal.ts';
-import type { Admin, Membership, PastLeader } from '../kafka/port.ts';
+import type { Admin, PastLeader } from '../kafka/admin.ts';
+import type { Membership } from '../kafka/port.ts';
 import { KafkaRequestError } from '../kafka/request-error.ts';
 import { encodeMetadata } from './core/commit-metadata.ts';
 import { PartitionState } from './core/partition-state.ts';
@@ -8,6 +9,7 @@ import type { StateJournal } from './journal/state-journal.ts';
 import { PartitionIo } from './partition-io.ts';
 
 const unsupported = { kind: 'unsupported', code: undefined, message: 'not here' } as const;
+const noLeader = { kind: 'transient', code: 5, message: 'no leader' } as const;
 
 /** A group whose state topic has one partition, and a partition that a worker is about to take. */
 class Rig {
@@ -15,6 +17,14 @@ class Rig {
   readonly partition = new PartitionState(5);
   /** Happens while the group's offset is read. */
   onCommittedRead = (): void => {};
+  /** What the group has committed, and where the queue's log begins and ends: the former is answered after so long. */
+  committed = 4;
+  committedRead: Promise<void> = Promise.resolve();
+  log = { start: 2, end: 9 };
+  /** Happens before the log's ends are told. */
+  onEndsAsked = (): void => {};
+  queueId = 'Q';
+  committedCount = 0;
   /** Where the state topic is told to end, if not where it does. */
   stateEnd: number | undefined;
   /** A topic that the broker does not know of. */
@@ -31,6 +41,8 @@ class Rig {
   leaderEnds: ReadonlyMap<number, number> | undefined = new Map();
   readonly leadersAsked: number[] = [];
   onLeadersAsked = (): void => {};
+  /** The queue's partition has no leader. */
+  leaderless = false;
   metadata = 'm';
 
   constructor() {
@@ -48,20 +60,31 @@ class Rig {
     const admin = {
       describeTopics: async () =>
         new Map(
-          [['q', { id: 'Q' }] as const, ['q.state', { id: this.stateId }] as const].filter(
+          [['q', { id: this.queueId }] as const, ['q.state', { id: this.stateId }] as const].filter(
             ([name]) => name !== this.unheardOf,
           ),
         ),
       logEnds: async (places: readonly { topic: string; partition: number }[]) =>
         places.map(({ topic, partition }) => {
-          if (topic !== 'q.state') return { topic, partition, start: 2, end: 9 };
+          if (topic !== 'q.state') {
+            this.onEndsAsked();
+            return { topic, partition, ...this.log };
+          }
           this.endsAsked.push(partition);
           return { topic, partition, start: 0, end: this.stateEnd ?? this.entries.length };
         }),
+      eachLogEnds: async (places: readonly { topic: string; partition: number }[]) =>
+        places.map(({ topic, partition }) => ({
+          topic,
+          partition,
+          ...(this.leaderless ? { failure: noLeader } : { start: 2, end: 9 }),
+        })),
       leaderEnds: async (leaders: readonly PastLeader[]) => {
         this.leadersAsked.push(...leaders.map(({ leaderEpoch }) => leaderEpoch));
         this.onLeadersAsked();
         const { leaderEnds: ends } = this;
+        if (this.leaderless)
+          return leaders.map(({ topic, partition }) => ({ topic, partition, failure: noLeader }));
         if (ends === undefined) throw new KafkaRequestError('Cannot ask', unsupported);
         return leaders.map((one) => ({ ...one, presentEpoch: 9, end: ends.get(one.leaderEpoch) }));
       },
@@ -69,7 +92,9 @@ class Rig {
     const membership = {
       committed: async () => {
         this.onCommittedRead();
-        return [{ topic: 'q', partition: 5, offset: 4, metadata: this.metadata }];
+        this.committedCount += 1;
+        await this.committedRead;
+        return [{ topic: 'q', partition: 5, offset: this.committed, metadata: this.metadata }];
       },
     };
     this.io = new PartitionIo({
@@ -123,6 +148,52 @@ it('reads the journal to its end after the committed offset: the commit may spea
   const found = (await rig.io.inspect([rig.partition])).get(rig.partition);
   expect(found?.lastWord).toBe(3);
   expect(found?.history.lastWord).toBe(-1);
+});
+
+it('asks where the log ends after what is committed: a log that an old owner has gone on with is not cut off', async () => {
+  const rig = new Rig();
+  let answer = (): void => {};
+  rig.committedRead = new Promise((resolve) => {
+    answer = resolve;
+  });
+  const inspected = rig.io.inspect([rig.partition]);
+  await expect.poll(() => rig.committedCount).toBe(1);
+  // Tasks come and are finished, and that is what the group's coordinator tells.
+  rig.log = { start: 2, end: 12 };
+  rig.committed = 12;
+  answer();
+  expect((await inspected).get(rig.partition)).toMatchObject({ committed: { offset: 12 }, logEnd: 12 });
+});
+
+it('asks once more what is committed when the log begins behind it: what was deleted may have been finished since', async () => {
+  const rig = new Rig();
+  const moves = [7, 9];
+  rig.onEndsAsked = () => {
+    const to = moves.shift();
+    if (to === undefined) return;
+    rig.committed = to;
+    rig.log = { start: to, end: 9 };
+  };
+  const found = (await rig.io.inspect([rig.partition])).get(rig.partition);
+  expect(found).toMatchObject({ committed: { offset: 9 }, logStart: 9 });
+});
+
+it('finds a log that begins behind what is committed, when that stays so', async () => {
+  const rig = new Rig();
+  rig.log = { start: 6, end: 9 };
+  const found = (await rig.io.inspect([rig.partition])).get(rig.partition);
+  expect(found).toMatchObject({ committed: { offset: 4 }, logStart: 6 });
+  expect(rig.committedCount).toBe(2);
+});
+
+it('takes the ends of a log that is made anew meanwhile for those of the new one', async () => {
+  const rig = new Rig();
+  rig.onEndsAsked = () => {
+    rig.queueId = 'R';
+    rig.log = { start: 0, end: 0 };
+  };
+  const found = (await rig.io.inspect([rig.partition])).get(rig.partition);
+  expect(found).toMatchObject({ topicId: 'R', logEnd: 0 });
 });
 
 it.each(['q', 'q.state'])('takes nothing while the broker does not know the topic %s', async (name) => {
@@ -210,6 +281,15 @@ it('looks what is left of what was read, and says what it asked about', async ()
   rig.onLeadersAsked = () => rig.partition.logRead.took(4, 3);
   const seen = (await rig.io.look([rig.partition])).get(rig.partition);
   expect(seen?.left).toEqual({ of: { leaderEpoch: 3, below: 4 }, presentEpoch: 9, end: 4 });
+});
+
+it('tells nothing of a partition without a leader: that is not the word of leaders that do not tell', async () => {
+  const rig = readBefore();
+  rig.partition.logRead.begin({ leaderEpoch: 3, below: 4 });
+  rig.leaderless = true;
+  expect(await rig.io.look([rig.partition])).toEqual(new Map());
+  expect(await rig.io.logEnds([rig.partition])).toEqual([]);
+  await expect(rig.io.inspect([rig.partition])).rejects.toMatchObject({ failure: { code: 5 } });
 });
 
 it('writes down whose records were read, with how far the partition has come', async () => {

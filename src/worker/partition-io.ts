@@ -1,6 +1,9 @@
 import type { ConfirmReason } from '../journal/journal.ts';
+import type { Admin, LogEnds, TopicDescription } from '../kafka/admin.ts';
 import { leadersLeft } from '../kafka/leaders-left.ts';
-import type { Admin, CommittedOffset, LogEnds, Membership, TopicDescription } from '../kafka/port.ts';
+import type { CommittedOffset, KafkaFailure, Membership, TopicPartition } from '../kafka/port.ts';
+import { KafkaRequestError } from '../kafka/request-error.ts';
+import { toldOf } from '../kafka/told.ts';
 import { readPartsOf, type TakingFinding } from './core/judge-taking.ts';
 import type { LeftOver, ReadPart } from './core/log-read.ts';
 import type { LogSeen } from './core/log-seen.ts';
@@ -17,7 +20,10 @@ interface IoDeps {
   readonly journal: StateJournal;
 }
 
-/** What taking a partition reads and writes. Every method rejects when anything of it failed. */
+/** What leaders have of what was read: nothing where brokers do not tell, and a failure where one did not tell now. */
+type LeftTold = { readonly left: LeftOver } | { readonly failure: KafkaFailure };
+
+/** What taking a partition reads and writes. Every method rejects when anything of it failed, but for what looks at many. */
 export class PartitionIo {
   readonly #deps: IoDeps;
   /** Kafka's id of the state topic that the journal is read of. */
@@ -40,7 +46,7 @@ export class PartitionIo {
    */
   async confirm(partition: PartitionState, frontier: number, reason: ConfirmReason): Promise<void> {
     const { group, journal } = this.#deps;
-    const { epoch, topicId, era } = partition;
+    const { epoch, topicId, era, accepted } = partition;
     const leaderEpoch = partition.logRead.leaderBelow(frontier);
     const offset = await journal.append({
       kind: 'confirm',
@@ -52,6 +58,7 @@ export class PartitionIo {
       reason,
       ...(era >= 0 ? { era } : {}),
       ...(leaderEpoch === undefined ? {} : { leaderEpoch }),
+      ...(reason === 'taken' && accepted !== undefined ? { accepted: accepted.commands } : {}),
     });
     if (reason !== 'taken') return;
     const { newestConfirmedEpoch } = await journal.historyUpTo(partition.partition, offset);
@@ -63,12 +70,9 @@ export class PartitionIo {
   /** Everything that decides where the partitions start; all of an assignment in one request a kind. */
   async inspect(partitions: readonly PartitionState[]): Promise<ReadonlyMap<PartitionState, TakingFinding>> {
     const places = partitions.map(({ partition }) => ({ topic: this.#deps.topic, partition }));
-    const admin = await this.#deps.admin();
-    const [topics, committed, ends] = await Promise.all([
-      admin.describeTopics([this.#deps.topic, this.#deps.stateTopic]),
-      this.#deps.membership.committed(places),
-      admin.logEnds(places),
-    ]);
+    const { committed, ends } = await this.#offsetsAndEnds(places);
+    // The ends first: those of a new topic are never taken for those of the old one.
+    const topics = await (await this.#deps.admin()).describeTopics([this.#deps.topic, this.#deps.stateTopic]);
     const topicId = idOf(topics, this.#deps.topic);
     const statePin = idOf(topics, this.#deps.stateTopic);
     if (await this.#isAnother(statePin)) {
@@ -98,6 +102,34 @@ export class PartitionIo {
     return await this.#withLeaderEnds(findings);
   }
 
+  /**
+   * What is committed, and logs that are no older: (1) they are asked where they end, (2) more tasks come, an old owner
+   * finishes them and commits that, (3) we are told that commit. Judged by (1), the log would have been cut off.
+   *
+   * But then they may be newer: (1) we are told what is committed, (2) an old owner goes on, commits that and deletes what is
+   * finished, (3) we are told where the log begins. Judged by (1), tasks would be lost. So that is asked once more.
+   */
+  async #offsetsAndEnds(
+    places: readonly TopicPartition[],
+  ): Promise<{ readonly committed: readonly CommittedOffset[]; readonly ends: readonly LogEnds[] }> {
+    let committed = await this.#deps.membership.committed(places);
+    for (;;) {
+      const ends = await (await this.#deps.admin()).logEnds(places);
+      const behind = committed.filter(({ partition, offset }) => {
+        const start = ends.find((one) => one.partition === partition)?.start ?? 0;
+        return offset !== undefined && offset < start;
+      });
+      if (behind.length === 0) return { committed, ends };
+      const again = await this.#deps.membership.committed(
+        behind.map(({ topic, partition }) => ({ topic, partition })),
+      );
+      const isSame = behind.every((one) => again.some((other) => isSameOffset(one, other)));
+      if (isSame) return { committed, ends };
+      const others = committed.filter((one) => !behind.includes(one));
+      committed = [...others, ...again];
+    }
+  }
+
   /** Asks what is left of what was read, by commits and by the journal. */
   async #withLeaderEnds(
     findings: ReadonlyMap<PartitionState, Omit<TakingFinding, 'leaderEnds'>>,
@@ -106,8 +138,10 @@ export class PartitionIo {
     const ends = new Map(parts.map(({ partition }) => [partition, new Map<number, number | undefined>()]));
     for (const nth of [0, 1]) {
       const asked = new Map(parts.flatMap((one) => pair(one.partition, one.parts[nth])));
-      for (const [partition, { of, end }] of await this.#leftOf(asked)) {
-        ends.get(partition)?.set(of.leaderEpoch, end);
+      for (const [partition, told] of await this.#leftOf(asked)) {
+        if ('failure' in told)
+          throw new KafkaRequestError('Cannot ask what is left of leaders', told.failure);
+        ends.get(partition)?.set(told.left.of.leaderEpoch, told.left.end);
       }
     }
     return new Map(
@@ -118,10 +152,9 @@ export class PartitionIo {
     );
   }
 
-  /** What the present leaders have of what was read. Nothing where brokers do not tell. */
   async #leftOf(
     parts: ReadonlyMap<PartitionState, ReadPart>,
-  ): Promise<ReadonlyMap<PartitionState, LeftOver>> {
+  ): Promise<ReadonlyMap<PartitionState, LeftTold>> {
     const { topic } = this.#deps;
     const asked = [...parts].map(([partition, part]) => ({ partition, part }));
     const leaders = asked.map(({ partition: { partition }, part: { leaderEpoch } }) => {
@@ -129,10 +162,12 @@ export class PartitionIo {
     });
     const ends = await leadersLeft(async (request) => request(await this.#deps.admin()), leaders);
     return new Map(
-      asked.flatMap(({ partition, part }, nth) => {
+      asked.flatMap(({ partition, part }, nth): readonly (readonly [PartitionState, LeftTold])[] => {
         const found = ends[nth];
         if (found === undefined) return [];
-        return [[partition, { of: part, presentEpoch: found.presentEpoch, end: found.end }] as const];
+        if (found.failure !== undefined) return [[partition, { failure: found.failure }]];
+        const { presentEpoch, end } = found;
+        return [[partition, { left: { of: part, presentEpoch, end } }]];
       }),
     );
   }
@@ -176,14 +211,17 @@ export class PartitionIo {
     return new Map(lastWords);
   }
 
-  /** The logs as they are, and the ids of the topics. A topic that is not there now is no other one. */
+  /**
+   * The logs as they are, and the ids of the topics. A topic that is not there now is no other one. Of a partition whose leader
+   * does not tell all now there is nothing.
+   */
   async look(
     partitions: readonly PartitionState[],
   ): Promise<ReadonlyMap<PartitionState, Omit<LogSeen, 'readTo'>>> {
     const { topic, stateTopic } = this.#deps;
     const admin = await this.#deps.admin();
     // The ends first: those of a new topic are never taken for those of the old one.
-    const left = await this.#leftOf(new Map(partitions.flatMap((one) => pair(one, one.logRead.part))));
+    const leaders = await this.#leftOf(new Map(partitions.flatMap((one) => pair(one, one.logRead.part))));
     const ends = await this.logEnds(partitions);
     const topics = await admin.describeTopics([topic, stateTopic]);
     const pin = topics.get(stateTopic)?.id;
@@ -191,7 +229,9 @@ export class PartitionIo {
     const seen = new Map<PartitionState, Omit<LogSeen, 'readTo'>>();
     for (const partition of partitions) {
       const log = ends.find((one) => one.partition === partition.partition);
-      if (log === undefined) continue;
+      const told = leaders.get(partition);
+      // To go on without would be to believe that leaders do not tell.
+      if (log === undefined || (told !== undefined && 'failure' in told)) continue;
       const topicId = topics.get(topic)?.id ?? partition.topicId;
       const statePin = pin ?? partition.statePin;
       seen.set(partition, {
@@ -199,20 +239,26 @@ export class PartitionIo {
         end: log.end,
         topicId,
         statePin,
-        left: left.get(partition),
+        left: told?.left,
       });
     }
     return seen;
   }
 
+  /** As far as leaders tell now. */
   async logEnds(partitions: readonly PartitionState[]): Promise<readonly LogEnds[]> {
     const admin = await this.#deps.admin();
-    return await admin.logEnds(partitions.map(({ partition }) => ({ topic: this.#deps.topic, partition })));
+    const places = partitions.map(({ partition }) => ({ topic: this.#deps.topic, partition }));
+    return toldOf(await admin.eachLogEnds(places));
   }
 }
 
 function pair<K, V>(key: K, value: V | undefined): readonly (readonly [K, V])[] {
   return value === undefined ? [] : [[key, value]];
+}
+
+function isSameOffset(one: CommittedOffset, other: CommittedOffset): boolean {
+  return one.partition === other.partition && one.offset === other.offset && one.metadata === other.metadata;
 }
 
 /** A broker may not have heard of a topic that is there: that is no topic without an id, and no other one. */

@@ -1,8 +1,8 @@
 import type { Clock, Timer } from '../clock/clock.ts';
+import type { GroupMember } from '../kafka/admin.ts';
 import type {
   CommitOutcome,
   CommittedOffset,
-  GroupMember,
   KafkaFailure,
   Membership,
   MembershipEvent,

@@ -46,6 +46,11 @@ export function emitReport(events: Emitter<WorkerEvents>, report: CoreReport): v
     case 'backlog-limit':
       events.emit('backlog-limit', { partition: report.partition, waitingTasks: report.waitingTasks });
       return;
+    case 'reading-waits': {
+      const { partition, offset, elapsedMs } = report;
+      events.emit('reading-waits', { partition, offset: BigInt(offset), elapsedMs });
+      return;
+    }
     case 'task-failed': {
       const { error, retryInMs, counted } = report;
       events.emit('task-failed', { ...taskRef(report.run), error, retryInMs, counted });

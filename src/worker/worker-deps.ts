@@ -1,7 +1,9 @@
 import type { Clock } from '../clock/clock.ts';
 import type { CodecSet } from '../codec/payload-codec.ts';
 import type { StoreSet } from '../codec/payload-store.ts';
-import type { Admin, KafkaDriver, TopicPartition } from '../kafka/port.ts';
+import type { Admin } from '../kafka/admin.ts';
+import type { KafkaDriver } from '../kafka/driver.ts';
+import type { TopicPartition } from '../kafka/port.ts';
 import type { Retention } from '../options/retention.ts';
 import type { TaskRegistry } from '../tasks/task-registry.ts';
 import type { LiveKeys } from './core/live-keys.ts';

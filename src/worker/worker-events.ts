@@ -72,6 +72,12 @@ export interface WorkerEvents {
   'backlog-limit': { readonly partition: number; readonly waitingTasks: number };
   /** Records were expected and did not come; reading was begun anew. */
   'reading-restarted': { readonly partition: number; readonly offset: bigint };
+  /**
+   * After an election nothing of a partition is read, from `offset` on, until the new leader has said that it has all that was
+   * read before. It has not for 30 s: it does not answer, or there is none. Told once each time; `health()` says so for as
+   * long as it lasts.
+   */
+  'reading-waits': { readonly partition: number; readonly offset: bigint; readonly elapsedMs: number };
   /** The group wants partitions back; they are drained and answered. */
   'partitions-revoked': { readonly partitions: readonly number[] };
   /** All that was asked back has been given up. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CoreRig, itemsOf } from '../../test/support/core-rig.ts';
+import { CoreRig, itemOf, itemsOf } from '../../test/support/core-rig.ts';
 import { judgeHealth } from './worker-health.ts';
 
 function healthOf(rig: CoreRig) {
@@ -38,6 +38,23 @@ describe('health', () => {
     expect(healthOf(rig)).toMatchObject({ heldKeys: 1, reasons: ['1 key is held'] });
     rig.end(rig.runOf('b'), { kind: 'hold', reason: 'unknown-type', error: undefined });
     expect(healthOf(rig)).toMatchObject({ heldKeys: 2, reasons: ['2 keys are held'] });
+  });
+
+  it('tells of reading that has waited for a leader for 30 s, for as long as it lasts', () => {
+    const rig = new CoreRig();
+    const partition = rig.take(3);
+    partition.logRead.begin({ leaderEpoch: 4, below: 5 });
+    partition.nextOffset = 5;
+    const item = itemOf(5, 'a');
+    rig.records(partition, [{ ...item, record: { ...item.record, leaderEpoch: 6 } }]);
+    rig.pass(29_999);
+    expect(healthOf(rig)).toMatchObject({ status: 'ok', reasons: [] });
+    rig.pass(5_001);
+    const reason =
+      'partition 3 is not read on: its leader has not said for 35 s what it has of what was read';
+    expect(healthOf(rig)).toMatchObject({ status: 'degraded', reasons: [reason] });
+    partition.logRead.believe(undefined);
+    expect(healthOf(rig)).toMatchObject({ status: 'ok', reasons: [] });
   });
 
   it('tells of a hook that partitions wait for', () => {

@@ -1,5 +1,6 @@
 import type { CoreState } from './core/core-state.ts';
 import type { Loss, StopReason } from './core/judge-taking.ts';
+import { longWaitMs } from './core/leader-waits.ts';
 import type { PartitionState } from './core/partition-state.ts';
 import { NO_PINS } from './retention/pin-book.ts';
 import type { RetentionHealth } from './retention/retention-health.ts';
@@ -9,7 +10,7 @@ import type { SlowHook } from './worker-events.ts';
 export interface WorkerHealth {
   /**
    * - `ok`: whatever can run does
-   * - `degraded`: works, but something waits: held keys, keys that cannot be parked, halted partitions, a type in outage, all for a task that is
+   * - `degraded`: works, but something waits: held keys, keys that cannot be parked, halted partitions, reading that waits for a leader, a type in outage, all for a task that is
    *   tried alone, partitions for a hook that does not settle, deletions for what keeps them from going
    * - `stalled`: has tasks that could start and free slots, and starts nothing
    * - `starting`, `stopping`, `stopped`: as said
@@ -58,6 +59,8 @@ export function judgeHealth(
   for (const partition of partitions) {
     if (partition.phase === 'halted')
       reasons.push(`partition ${partition.partition} is halted${wordsOf(partition.halt)}`);
+    const waitMs = longWaitMs(partition, nowMs);
+    if (waitMs !== undefined) reasons.push(waitWords(partition, waitMs));
     for (const lane of partition.open) {
       if (lane.state === 'held' && lane.dueMs === Number.POSITIVE_INFINITY) heldKeys += 1;
     }
@@ -109,6 +112,11 @@ function stuckReasons(partitions: readonly PartitionState[]): readonly string[] 
   }
   if (count > STUCK_BY_NAME) reasons.push(`${count - STUCK_BY_NAME} more keys cannot be parked`);
   return reasons;
+}
+
+function waitWords({ partition }: PartitionState, waitMs: number): string {
+  const seconds = Math.floor(waitMs / 1_000);
+  return `partition ${partition} is not read on: its leader has not said for ${seconds} s what it has of what was read`;
 }
 
 function wordsOf(halt: Loss | undefined): string {

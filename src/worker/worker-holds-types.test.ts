@@ -46,20 +46,25 @@ class RenamedRig extends QueueRig {
   }
 }
 
+/** A worker that begins runs only what is of the other type until this one is released. */
+async function workHeldUntilReleased(rig: RenamedRig): Promise<void> {
+  const worker = rig.newWorker();
+  const free = next(worker, 'task-finished');
+  await worker.start();
+  await free;
+  expect(rig.done).toEqual(['free']); // the others are in front of it
+  const rest = many(worker, 'task-finished', 2);
+  await rig.now.pending.release({ type: 'work' });
+  await rest;
+  expect(rig.done.slice(1).sort()).toEqual(['new', 'old']);
+}
+
 describe('a held type holds its tasks under each of its names', () => {
   it('when a worker takes the partition', async () => {
     await using rig = new RenamedRig();
     await rig.fill();
     await rig.now.pending.hold({ type: 'work' });
-    const worker = rig.newWorker();
-    const free = next(worker, 'task-finished');
-    await worker.start();
-    await free;
-    expect(rig.done).toEqual(['free']); // the others are in front of it
-    const rest = many(worker, 'task-finished', 2);
-    await rig.now.pending.release({ type: 'work' });
-    await rest;
-    expect(rig.done.slice(1).sort()).toEqual(['new', 'old']);
+    await workHeldUntilReleased(rig);
   });
 
   it('while a worker is at work', async () => {
@@ -85,15 +90,7 @@ it('a type that was held before it was renamed is held under its new name, until
   await using rig = new RenamedRig();
   await rig.fill();
   await rig.before.pending.hold({ type: 'job' }); // by a task map that does not have the new name
-  const worker = rig.newWorker();
-  const free = next(worker, 'task-finished');
-  await worker.start();
-  await free;
-  expect(rig.done).toEqual(['free']); // the others are in front of it
-  const rest = many(worker, 'task-finished', 2);
-  await rig.now.pending.release({ type: 'work' });
-  await rest;
-  expect(rig.done.slice(1).sort()).toEqual(['new', 'old']);
+  await workHeldUntilReleased(rig);
 });
 
 it.each(['before', 'now'] as const)(

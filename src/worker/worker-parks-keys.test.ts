@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { many, next, QueueRig, Signal } from '../../test/support/queue-rig.ts';
 import { readParkedCopy } from '../codec/parked-copy.ts';
+import { partitionOf } from '../codec/partition.ts';
 import { ParkError } from '../errors/control-errors.ts';
 import { memoryDriver } from '../kafka/memory/memory-driver.ts';
 
@@ -144,6 +145,33 @@ it('ten keys are parked and redriven at once, each in its order', async () => {
   for (const key of keys) {
     expect(seen.filter((name) => name.startsWith(key))).toEqual([...numbers, 20].map((n) => `${key}${n}`));
   }
+});
+
+it('a redrive does not wait for a parked partition that takes nothing, unless its own tasks are there', async () => {
+  await using rig = new QueueRig({ topic: { partitions: 2 } });
+  const stuck = 'c';
+  const well = 'd';
+  expect([stuck, well].map((key) => partitionOf(Buffer.from(key), 2))).toEqual([0, 1]);
+  let broken = true;
+  const worker = rig.worker(() => {
+    if (broken) throw new ParkError('not now');
+  });
+  const copied = [0, 1].map((which) =>
+    next(worker, 'committed', ({ partition, offset }) => partition === which && offset === 1n),
+  );
+  await worker.start();
+  await Promise.all([stuck, well].map((key) => enqueue(rig, key, 0)));
+  await Promise.all(copied);
+  broken = false;
+  const held = rig.cluster.faults.holdAppend({ topic: 'q.parked', partition: 0 });
+  const first = next(worker, 'key-redriven');
+  await rig.queue.parked.redrive({ key: stuck });
+  await held.reached;
+  await rig.queue.parked.redrive({ key: well });
+  expect(await first).toMatchObject({ key: well });
+  const second = next(worker, 'key-redriven');
+  held.release();
+  expect(await second).toMatchObject({ key: stuck });
 });
 
 it('on embedded Kafka no more is parked than it keeps: the next key waits until there is room', async () => {

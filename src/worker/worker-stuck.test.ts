@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import { many, next, QueueRig, Signal } from '../../test/support/queue-rig.ts';
+import type { KafkaDriver } from '../kafka/driver.ts';
 import { memoryDriver } from '../kafka/memory/memory-driver.ts';
-import type { KafkaDriver, Membership } from '../kafka/port.ts';
+import type { Membership } from '../kafka/port.ts';
 
 const one = { topic: { partitions: 1 } };
 

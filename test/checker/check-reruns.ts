@@ -79,7 +79,8 @@ export function checkReruns(
       if (cost !== undefined) cost.reruns += 1;
       if (cause.kind === 'aborted' || cause.kind === 'uncommitted') counts[cause.kind] += 1;
       if (cause.kind === 'none' && commit === undefined) {
-        const twice = `${previous.process} had ${previous.end === 'finished' ? 'finished' : 'started'} it and did not crash`;
+        const had = previous.end === 'finished' ? 'finished' : 'started';
+        const twice = `${previous.process} had ${had} it, did not crash, and ${sinceThen(previous, run, holdings)}`;
         violations.push({
           property: 'P8 re-run',
           text: `${run.process} ran ${run.id} at ${at(run)} again: ${twice}`,
@@ -115,6 +116,15 @@ function causeOf(
   const left = holdingAt(holdings.get(`${process} ${previous.partition}`), previous.startedAt);
   const gone = left !== undefined && left.to <= run.startedAt && (left.how === 'lost' || left.uncommitted);
   return { kind: gone && troubled(history, left) ? 'uncommitted' : 'none', process };
+}
+
+/** What became of the partition, for whoever looks for the cause. */
+function sinceThen(previous: Run, run: Run, holdings: ReadonlyMap<string, readonly Holding[]>): string {
+  const held = holdingAt(holdings.get(`${previous.process} ${previous.partition}`), previous.startedAt);
+  if (held === undefined) return 'did not hold the partition';
+  if (held.to > run.startedAt) return 'holds the partition';
+  const commit = held.uncommitted ? ' without a commit' : '';
+  return `had the partition ${held.how}${commit} ${Math.round(held.to - previous.startedAt)} ms after that start`;
 }
 
 /** After a broker's return the group may still be without its coordinator for this long. */

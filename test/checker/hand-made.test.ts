@@ -236,7 +236,9 @@ describe('hand-made logs', () => {
       [34, 'b', started(2, 2)],
       [35, 'b', finished(2, 2)],
     ];
-    expect(texts(finish)).toEqual(['P8 re-run: b ran t1 at 0/1 again: a had finished it and did not crash']);
+    expect(texts(finish)).toEqual([
+      'P8 re-run: b ran t1 at 0/1 again: a had finished it, did not crash, and had the partition lost 4 ms after that start',
+    ]);
     const down: readonly Line[] = [
       ...finish,
       [9, 'injector', { event: 'fault', fault: 'broker-killed', target: '1' }],

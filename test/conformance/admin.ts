@@ -59,6 +59,22 @@ export function describeAdmin(subject: Subject): void {
         { topic, partition: 0, start: 0, end: 0 },
       ]);
       expect(await admin.logEnds([])).toEqual([]);
+      expect(await admin.eachLogEnds([])).toEqual([]);
+    });
+
+    it('tells of each log by itself where it starts and ends, or why it does not', async (t) => {
+      const b = bench(t);
+      const topic = await b.topic();
+      await b.append({ topic, partition: 2 }, numbered('v', 3));
+      const admin = await b.admin();
+      const asked = [2, 99, 0].map((partition) => ({ topic, partition }));
+      expect(await admin.eachLogEnds(asked)).toMatchObject([
+        { topic, partition: 2, start: 0, end: 3 },
+        { topic, partition: 99, failure: { kind: 'unknown-topic' } },
+        { topic, partition: 0, start: 0, end: 0 },
+      ]);
+      await admin.close();
+      await expect(admin.eachLogEnds(asked)).rejects.toMatchObject({ failure: { kind: 'closed' } });
     });
 
     it('says unknown topic of the ends of a partition that does not exist', async (t) => {

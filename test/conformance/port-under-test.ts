@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { TestContext } from 'vitest';
+import type { Admin } from '../../src/kafka/admin.ts';
+import type { KafkaDriver } from '../../src/kafka/driver.ts';
 import type {
-  Admin,
   Appender,
   IncomingRecord,
-  KafkaDriver,
   OutgoingRecord,
   Reader,
   RecordHeader,
@@ -46,6 +46,12 @@ export interface PortCapabilities {
   readonly deletesRecords: boolean;
   /** The coordinator throws members out; see {@link PortUnderTest.evict}. */
   readonly evictsMembers: boolean;
+  /**
+   * A rebalance of a classic group ends for all members at once. The mock cluster ends it when the leader has said who gets
+   * what; whoever asks after that, as happens on a busy machine, is refused and begins another. A member that has not answered
+   * a revoke by then does not take part in it and cannot commit, and another one may get other partitions than those.
+   */
+  readonly gathersMembers: boolean;
   /** A member that answers a revoke too late is thrown out of a KIP-848 group. */
   readonly limitsRevokes: boolean;
   /** A member that comes back under its static id gets its partitions back. */

@@ -1,6 +1,6 @@
+import type { KafkaDriver } from '../../src/kafka/driver.ts';
 import type {
   GroupProtocol,
-  KafkaDriver,
   Membership,
   MembershipEvent,
   OffsetCommit,

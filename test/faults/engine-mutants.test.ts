@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
 import { ManualClock } from '../../src/clock/manual-clock.ts';
+import type { KafkaDriver } from '../../src/kafka/driver.ts';
 import { MemoryCluster } from '../../src/kafka/memory/memory-cluster.ts';
 import { memoryDriver } from '../../src/kafka/memory/memory-driver.ts';
-import type { IncomingRecord, KafkaDriver } from '../../src/kafka/port.ts';
+import type { IncomingRecord } from '../../src/kafka/port.ts';
 import { encodeMetadata } from '../../src/worker/core/commit-metadata.ts';
 import { type EngineMutant, engineFault } from './engine-mutants.ts';
 

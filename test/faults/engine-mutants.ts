@@ -1,6 +1,6 @@
+import type { KafkaDriver } from '../../src/kafka/driver.ts';
 import type {
   IncomingRecord,
-  KafkaDriver,
   Membership,
   MembershipEvent,
   OffsetCommit,

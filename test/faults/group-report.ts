@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { GroupMember } from '../../src/kafka/admin.ts';
 import { platformaticAdmin } from '../../src/kafka/platformatic/admin.ts';
-import type { GroupMember } from '../../src/kafka/port.ts';
 import { readEventLogs } from './event-log.ts';
 
 interface ReportOptions {

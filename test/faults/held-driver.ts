@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { KafkaDriver } from '../../src/kafka/port.ts';
+import type { KafkaDriver } from '../../src/kafka/driver.ts';
 
 /** A driver that holds records of one topic back for some time, as a network that is slow would. */
 export function heldDriver(

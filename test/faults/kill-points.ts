@@ -1,11 +1,5 @@
-import type {
-  Appender,
-  IncomingRecord,
-  KafkaDriver,
-  Membership,
-  Reader,
-  RecordBatch,
-} from '../../src/kafka/port.ts';
+import type { KafkaDriver } from '../../src/kafka/driver.ts';
+import type { Appender, IncomingRecord, Membership, Reader, RecordBatch } from '../../src/kafka/port.ts';
 import { readThrough } from './read-through.ts';
 
 /** Where in parking and redriving a worker can be killed: what it is about to send, or has just learned. */

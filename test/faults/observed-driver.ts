@@ -1,4 +1,5 @@
-import type { KafkaDriver, Membership, MembershipEvent, OffsetCommit, Reader } from '../../src/kafka/port.ts';
+import type { KafkaDriver } from '../../src/kafka/driver.ts';
+import type { Membership, MembershipEvent, OffsetCommit, Reader } from '../../src/kafka/port.ts';
 import { decodeMetadata } from '../../src/worker/core/commit-metadata.ts';
 import type { CommitClaim } from '../checker/events.ts';
 import type { EventLog } from './event-log.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { PayloadStore } from '../../src/codec/payload-store.ts';
 import { confluentDriver } from '../../src/kafka/confluent/driver.ts';
+import type { KafkaDriver } from '../../src/kafka/driver.ts';
 import { platformaticAdmin } from '../../src/kafka/platformatic/admin.ts';
-import type { KafkaDriver } from '../../src/kafka/port.ts';
 import type { ClusterAddress } from '../../src/kafka/security.ts';
 import { KafkaConnection } from '../../src/queue/kafka-connection.ts';
 import { resolveKafkaOptions } from '../../src/queue/kafka-options.ts';

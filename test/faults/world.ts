@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { LogEvent } from '../checker/events.ts';
+import { untilStill } from '../support/until-still.ts';
 import { Child, type Exit } from './child.ts';
 import { EventLog, LogFollower, monotonicMs, readEventLogs } from './event-log.ts';
 import { groupReport } from './group-report.ts';
@@ -166,8 +167,10 @@ export class World {
    * SIGSTOP: the process stands still, and is not among the workers until it goes on. What the logs said before may be
    * over when the signal comes: false, and it goes on at once, unless they say so still.
    */
-  suspend(worker: Child, holds: (view: GroupView) => boolean): boolean {
-    if (!worker.signal('SIGSTOP')) throw new Error(`${worker.life} was gone before it could be suspended`);
+  async suspend(worker: Child, holds: (view: GroupView) => boolean): Promise<boolean> {
+    if (!worker.signal('SIGSTOP') || worker.pid === undefined)
+      throw new Error(`${worker.life} was gone before it could be suspended`);
+    await untilStill(worker.pid);
     if (!holds(this.look())) {
       worker.signal('SIGCONT');
       return false;

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import { Consumer, MessagesStreamModes } from '@platformatic/kafka';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Admin } from '../../src/kafka/admin.ts';
 import { platformaticAdmin } from '../../src/kafka/platformatic/admin.ts';
-import type { Admin } from '../../src/kafka/port.ts';
 import { kafkaBrokers } from '../support/kafka/shared.ts';
 
 let admin: Admin;

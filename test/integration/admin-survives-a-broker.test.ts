@@ -64,7 +64,7 @@ test('the admin goes on through dead and silent brokers, and no topic gets fewer
   });
 
   // Silent instead of dead: connections stay open, nothing answers.
-  second.pause();
+  await second.pause();
   expect(await admin.logEnds(partitions)).toHaveLength(30);
   second.resume();
   await admin.close();

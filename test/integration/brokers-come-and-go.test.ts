@@ -22,7 +22,7 @@ test('a broker is killed, paused, stopped and started again, and the cluster say
   await cluster.untilReady();
   expect(await seenByFirst()).toEqual([1, 2, 3]);
 
-  third.pause();
+  await third.pause();
   await expect(askForMetadata(third.address, 500)).rejects.toThrow('no answer');
   third.resume();
   await cluster.untilReady();

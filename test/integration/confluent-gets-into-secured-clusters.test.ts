@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { confluentDriver } from '../../src/kafka/confluent/driver.ts';
-import type { KafkaDriver } from '../../src/kafka/port.ts';
+import type { KafkaDriver } from '../../src/kafka/driver.ts';
 import type { ClusterAddress, OAuthToken, SaslOptions } from '../../src/kafka/security.ts';
 import { type KafkaCluster, type SecureAccess, startKafka } from '../support/kafka/cluster.ts';
 import { addressOf } from './confluent-world.ts';

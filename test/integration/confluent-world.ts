@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import type { Admin } from '../../src/kafka/admin.ts';
 import { confluentDriver } from '../../src/kafka/confluent/driver.ts';
+import type { KafkaDriver } from '../../src/kafka/driver.ts';
 import { platformaticAdmin } from '../../src/kafka/platformatic/admin.ts';
 import type {
-  Admin,
   Appender,
   IncomingRecord,
-  KafkaDriver,
   Membership,
   MembershipEvent,
   MembershipOptions,

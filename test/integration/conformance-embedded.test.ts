@@ -22,6 +22,7 @@ describeKafkaPort(
     groupProtocol: false,
     deletesRecords: false,
     evictsMembers: false,
+    gathersMembers: false,
     limitsRevokes: false,
     staticMembers: false,
   },

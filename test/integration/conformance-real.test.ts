@@ -75,6 +75,7 @@ describeKafkaPort(
     groupProtocol: true,
     deletesRecords: true,
     evictsMembers: true,
+    gathersMembers: true,
     limitsRevokes: true,
     staticMembers: true,
   },

@@ -7,10 +7,10 @@ import type { BodyManifest } from '../../src/codec/manifest.ts';
 import { encodePart } from '../../src/codec/part.ts';
 import { partitionOf } from '../../src/codec/partition.ts';
 import { partsHeaders, withPartsHeaders } from '../../src/codec/parts-headers.ts';
+import type { KafkaDriver } from '../../src/kafka/driver.ts';
 import type {
   Appender,
   IncomingRecord,
-  KafkaDriver,
   OutgoingRecord,
   RecordHeader,
   TopicPartition,

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import type { Clock } from '../../src/clock/clock.ts';
+import type { Admin } from '../../src/kafka/admin.ts';
 import { confluentDriver } from '../../src/kafka/confluent/driver.ts';
+import type { KafkaDriver } from '../../src/kafka/driver.ts';
 import { platformaticAdmin } from '../../src/kafka/platformatic/admin.ts';
-import type { Admin, KafkaDriver } from '../../src/kafka/port.ts';
 import { RejoiningMembership } from '../../src/worker/rejoining-membership.ts';
 import { WatchedMember } from '../conformance/watched-member.ts';
 import { clusterAdmin } from '../faults/cluster-admin.ts';

@@ -11,8 +11,8 @@ import {
 } from 'keylane';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
+import type { Admin, LogEnds } from '../../src/kafka/admin.ts';
 import { platformaticAdmin } from '../../src/kafka/platformatic/admin.ts';
-import type { Admin, LogEnds } from '../../src/kafka/port.ts';
 import { kafkaBrokers } from '../support/kafka/shared.ts';
 
 const tasks = {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Admin } from '../../src/kafka/admin.ts';
 import { platformaticAdmin } from '../../src/kafka/platformatic/admin.ts';
-import type { Admin } from '../../src/kafka/port.ts';
 import { type RetentionOptions, resolveRetention } from '../../src/options/retention.ts';
 import { ensureTopics } from '../../src/topics/ensure-topics.ts';
 import { planTopics, type TopicPlan } from '../../src/topics/topic-plan.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Producer, stringSerializers } from '@platformatic/kafka';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Admin } from '../../src/kafka/admin.ts';
 import { platformaticAdmin } from '../../src/kafka/platformatic/admin.ts';
-import type { Admin } from '../../src/kafka/port.ts';
 import { resolveRetention } from '../../src/options/retention.ts';
 import { ensureTopics } from '../../src/topics/ensure-topics.ts';
 import { planTopics } from '../../src/topics/topic-plan.ts';

@@ -8,9 +8,9 @@ export function mutateLoss({ world }: SimulatedWorker, finding: TakingFinding): 
     case 'loss-unseen-by-owners':
       return { ...finding, logStart: 0 };
     case 'accepted-by-nobody': {
-      const { topicId, statePin, history } = finding;
+      const { topicId, statePin, history, epoch } = finding;
       const verb = { name: 'accept-loss', below: Number.MAX_SAFE_INTEGER, topicId, statePin } as const;
-      const command = { id: 'nobody', offset: 0, key: '', by: 'nobody', verb };
+      const command = { id: 'nobody', offset: epoch, key: '', by: 'nobody', verb };
       return { ...finding, history: { ...history, pending: [...history.pending, command] } };
     }
     case 'loss-passed-over': {

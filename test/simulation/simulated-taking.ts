@@ -102,7 +102,7 @@ export class SimulatedTaking {
 
   #confirm({ partition, frontier, reason }: Extract<Effect, { kind: 'confirm' }>): void {
     const { world } = this.#worker;
-    const { epoch } = partition;
+    const { epoch, accepted } = partition;
     const number = partition.partition;
     if (reason === 'stopped') world.reference.released(number, { process: this.#worker, state: partition });
     this.#worker.later(() => {
@@ -117,6 +117,7 @@ export class SimulatedTaking {
           frontier,
           topicId: 't',
           reason,
+          ...(reason === 'taken' && accepted !== undefined ? { accepted: accepted.commands } : {}),
         });
       }
       if (reason !== 'taken') return;

@@ -4,7 +4,7 @@ import { scenarioOf } from './scenario.ts';
 import { simulate } from './simulate.ts';
 import { type SimulatedEvent, TransitionReport } from './transitions.ts';
 
-const RUNS = 400;
+const RUNS = 520;
 /** Much longer than it takes, for machines that have much else to do. */
 const TIMEOUT_MS = 120_000;
 

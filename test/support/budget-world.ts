@@ -1,9 +1,10 @@
 import { ManualClock } from '../../src/clock/manual-clock.ts';
 import { defaultCodecLimits } from '../../src/codec/codec-limits.ts';
 import { encodeTask } from '../../src/codec/envelope.ts';
+import type { KafkaDriver } from '../../src/kafka/driver.ts';
 import { MemoryCluster } from '../../src/kafka/memory/memory-cluster.ts';
 import { memoryDriver } from '../../src/kafka/memory/memory-driver.ts';
-import type { KafkaDriver, Membership } from '../../src/kafka/port.ts';
+import type { Membership } from '../../src/kafka/port.ts';
 import { KafkaConnection } from '../../src/queue/kafka-connection.ts';
 import { resolveKafkaOptions } from '../../src/queue/kafka-options.ts';
 import { TaskQueue } from '../../src/queue/task-queue.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Clock } from '../../src/clock/clock.ts';
+import type { KafkaDriver } from '../../src/kafka/driver.ts';
 import { MemoryCluster } from '../../src/kafka/memory/memory-cluster.ts';
 import { memoryDriver } from '../../src/kafka/memory/memory-driver.ts';
-import type { KafkaDriver } from '../../src/kafka/port.ts';
 import { KafkaConnection } from '../../src/queue/kafka-connection.ts';
 import { resolveKafkaOptions } from '../../src/queue/kafka-options.ts';
 import type { QueueOptions } from '../../src/queue/queue-options.ts';

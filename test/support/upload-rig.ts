@@ -153,7 +153,7 @@ export function upload(source: UploadJob['source'], more: Partial<UploadJob> = {
 
 /** As many bytes, all different in any 251. */
 export function bytes(count: number): Buffer {
-  return Buffer.from(Array.from({ length: count }, (_, at) => at % 251));
+  return Buffer.alloc(count, Buffer.from(Array.from({ length: 251 }, (_, at) => at)));
 }
 
 /** What an upload failed of. */

@@ -1,5 +1,6 @@
+import type { KafkaDriver } from '../../src/kafka/driver.ts';
 import { memoryDriver } from '../../src/kafka/memory/memory-driver.ts';
-import type { KafkaDriver, Membership } from '../../src/kafka/port.ts';
+import type { Membership } from '../../src/kafka/port.ts';
 import type { QueueRig } from './queue-rig.ts';
 
 /** The members that a process brings into being, so that a test can do things to them. */

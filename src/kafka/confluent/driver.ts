@@ -1,5 +1,7 @@
 import { systemClock } from '../../clock/clock.ts';
-import type { Admin, BatchCompression, KafkaDriver } from '../port.ts';
+import type { Admin } from '../admin.ts';
+import type { KafkaDriver } from '../driver.ts';
+import type { BatchCompression } from '../port.ts';
 import type { ClusterAddress } from '../security.ts';
 import { ConfluentAppender } from './appender.ts';
 import { DEFAULT_MAX_RECORD_BYTES } from './client-config.ts';

@@ -1,4 +1,5 @@
-import type { Admin, KafkaFailure, LogEnds, TopicDescription, TopicPartition } from '../port.ts';
+import type { Admin, LogEnds, Told, TopicDescription } from '../admin.ts';
+import type { KafkaFailure, TopicPartition } from '../port.ts';
 import { KafkaRequestError } from '../request-error.ts';
 import type { EmbeddedCluster } from './embedded-cluster.ts';
 import { failureOfError } from './failure.ts';
@@ -41,6 +42,18 @@ export class EmbeddedAdmin implements Admin {
 
   async logEnds(partitions: readonly TopicPartition[]): Promise<readonly LogEnds[]> {
     return Promise.all(nativePartitions(partitions).map((one) => this.#logEnds(one)));
+  }
+
+  async eachLogEnds(partitions: readonly TopicPartition[]): Promise<readonly Told<LogEnds>[]> {
+    this.#owner();
+    return await Promise.all(
+      nativePartitions(partitions).map((place) =>
+        this.#logEnds(place).catch((error: unknown) => {
+          if (error instanceof KafkaRequestError) return { ...place, failure: error.failure };
+          throw error;
+        }),
+      ),
+    );
   }
 
   async brokerCount(): Promise<number> {

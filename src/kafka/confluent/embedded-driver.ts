@@ -1,5 +1,6 @@
 import { systemClock } from '../../clock/clock.ts';
-import type { BatchCompression, EmbeddedLimits, KafkaDriver } from '../port.ts';
+import type { EmbeddedLimits, KafkaDriver } from '../driver.ts';
+import type { BatchCompression } from '../port.ts';
 import { ConfluentAppender } from './appender.ts';
 import { DEFAULT_MAX_RECORD_BYTES } from './client-config.ts';
 import { ClientFactory } from './client-factory.ts';

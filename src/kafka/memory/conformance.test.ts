@@ -40,6 +40,7 @@ function conformanceOf(name: string, schedule: (step: () => void) => void): void
       groupProtocol: true,
       deletesRecords: true,
       evictsMembers: true,
+      gathersMembers: true,
       limitsRevokes: true,
       staticMembers: true,
     },

@@ -21,6 +21,7 @@ export const failures = {
   badHeaderName: { kind: 'other', code: undefined, message: 'A header name contains a NUL character' },
   unreachable: { kind: 'unreachable', code: -195, message: 'The broker did not answer' },
   notEnoughReplicas: { kind: 'transient', code: 19, message: 'Not enough in-sync replicas' },
+  noLeader: { kind: 'transient', code: 5, message: 'The partition has no leader' },
   producerFatal: { kind: 'producer-fatal', code: -150, message: 'The producer met a fatal error' },
   neverDeleted: { kind: 'other', code: 44, message: 'The topic is compacted: its records cannot be deleted' },
   noOffset: { kind: 'other', code: undefined, message: 'Acknowledged without an offset' },

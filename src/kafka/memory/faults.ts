@@ -1,4 +1,5 @@
-import type { Admin, KafkaFailure, TopicPartition } from '../port.ts';
+import type { Admin } from '../admin.ts';
+import type { KafkaFailure, TopicPartition } from '../port.ts';
 import { failures } from './failures.ts';
 
 /** Where a fault strikes. What is left out matches everything. */
@@ -61,12 +62,13 @@ interface Armed<F> {
 
 export type AdminCall = Exclude<keyof Admin, 'close'>;
 
-/** Faults that tests arm. Each strikes once, the earliest armed that fits first. */
+/** Faults that tests arm. But for a lost leader each strikes once, the earliest armed that fits first. */
 export class Faults {
   readonly #append: Armed<AppendFault>[] = [];
   readonly #commit: Armed<Fault>[] = [];
   readonly #assignment: { readonly kind: 'assigned' | 'revoked'; readonly place: FaultPlace }[] = [];
   readonly #deletion: { readonly failure: KafkaFailure; readonly place: FaultPlace }[] = [];
+  readonly #leaderless: FaultPlace[] = [];
   readonly #admin: { readonly call: AdminCall; readonly failure: KafkaFailure }[] = [];
 
   /** The next batch is not appended: `absent`. */
@@ -140,6 +142,19 @@ export class Faults {
   /** The next deletion of records there is not carried out: one partition's outcome, where {@link failAdmin} fails a whole call. */
   refuseDeletion(place: FaultPlace, failure: KafkaFailure): void {
     this.#deletion.push({ failure, place });
+  }
+
+  /** Of the partitions there admins are told nothing, until what it returns is called. */
+  loseLeader(place: FaultPlace): () => void {
+    const lost = { ...place };
+    this.#leaderless.push(lost);
+    return () => {
+      this.#leaderless.splice(this.#leaderless.indexOf(lost), 1);
+    };
+  }
+
+  isLeaderless(at: TopicPartition): boolean {
+    return this.#leaderless.some((place) => fits(place, at));
   }
 
   takeAppend(at: TopicPartition): AppendFault | undefined {

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../clock/clock.ts';
+import type { GroupMember } from '../admin.ts';
 import type {
-  GroupMember,
   GroupProtocol,
   KafkaFailure,
   MembershipOptions,

@@ -1,20 +1,17 @@
 import type {
   Admin,
-  CommittedOffset,
   ConfigMap,
   DeleteOutcome,
   GroupMember,
-  GroupProtocol,
-  KafkaFailure,
   LeaderEnd,
   LogEnds,
   OffsetForTime,
   PastLeader,
-  Position,
+  Told,
   TopicDescription,
-  TopicPartition,
   TopicSpec,
-} from '../port.ts';
+} from '../admin.ts';
+import type { CommittedOffset, GroupProtocol, KafkaFailure, Position, TopicPartition } from '../port.ts';
 import { KafkaRequestError } from '../request-error.ts';
 import { isTopicSetting } from './cluster-configs.ts';
 import { failures, unknownTopic } from './failures.ts';
@@ -80,19 +77,27 @@ export class MemoryAdmin implements Admin {
     return this.#run('logEnds', () => partitions.map((partition) => this.#log(partition).ends));
   }
 
-  leaderEnds(leaders: readonly PastLeader[]): Promise<readonly LeaderEnd[]> {
+  eachLogEnds(partitions: readonly TopicPartition[]): Promise<readonly Told<LogEnds>[]> {
+    return this.#run('eachLogEnds', () => this.#each(partitions, (log) => log.ends));
+  }
+
+  leaderEnds(leaders: readonly PastLeader[]): Promise<readonly Told<LeaderEnd>[]> {
     return this.#run('leaderEnds', () =>
-      leaders.map(({ topic, partition, leaderEpoch }) => {
-        const log = this.#log({ topic, partition });
+      this.#each(leaders, (log, { topic, partition, leaderEpoch }) => {
         const end = log.leaders.endOf(leaderEpoch, log.ends.end);
         return { topic, partition, leaderEpoch, presentEpoch: log.leaders.present, end };
       }),
     );
   }
 
-  deleteRecords(positions: readonly Position[]): Promise<readonly DeleteOutcome[]> {
+  deleteRecords(
+    positions: readonly Position[],
+    mayGo: (position: Position) => boolean = () => true,
+  ): Promise<readonly DeleteOutcome[]> {
     return this.#run('deleteRecords', () =>
-      positions.map(({ topic, partition, offset }) => {
+      positions.map((position) => {
+        const { topic, partition, offset } = position;
+        if (!mayGo(position)) return { topic, partition, logStart: undefined, failure: undefined };
         const failure = this.#cluster.deletionRefusal({ topic, partition, offset });
         if (failure !== undefined) return { topic, partition, logStart: undefined, failure };
         this.#cluster.deleteRecords({ topic, partition }, offset);
@@ -105,12 +110,12 @@ export class MemoryAdmin implements Admin {
   offsetsForTime(
     partitions: readonly TopicPartition[],
     timestampMs: number,
-  ): Promise<readonly OffsetForTime[]> {
+  ): Promise<readonly Told<OffsetForTime>[]> {
     return this.#run('offsetsForTime', () =>
-      partitions.map(({ topic, partition }) => ({
+      this.#each(partitions, (log, { topic, partition }) => ({
         topic,
         partition,
-        offset: this.#log({ topic, partition }).offsetForTime(timestampMs),
+        offset: log.offsetForTime(timestampMs),
       })),
     );
   }
@@ -168,17 +173,36 @@ export class MemoryAdmin implements Admin {
   }
 
   #log(partition: TopicPartition): PartitionLog {
-    return this.#cluster.log(partition) ?? refuse(unknownTopic(partition));
+    const found = this.#ledLog(partition);
+    return 'kind' in found ? refuse(found) : found;
+  }
+
+  #ledLog(partition: TopicPartition): PartitionLog | KafkaFailure {
+    const log = this.#cluster.log(partition);
+    if (log === undefined) return unknownTopic(partition);
+    return this.#cluster.faults.isLeaderless(partition) ? failures.noLeader : log;
+  }
+
+  #each<P extends TopicPartition, T extends TopicPartition>(
+    places: readonly P[],
+    tell: (log: PartitionLog, place: P) => T,
+  ): readonly Told<T>[] {
+    return places.map((place): Told<T> => {
+      const log = this.#ledLog(place);
+      if (!('kind' in log)) return tell(log, place);
+      return { topic: place.topic, partition: place.partition, failure: log };
+    });
   }
 
   #describe(name: string, { id, logs, replicationFactor }: MemoryTopic): TopicDescription {
-    const brokers = this.#cluster.brokerCount;
+    const { brokerCount: brokers, faults } = this.#cluster;
     const partitions = logs.map((_log, partition) => {
       const replicas = Array.from(
         { length: replicationFactor },
         (_, nth) => ((partition + nth) % brokers) + 1,
       );
-      return { partition, leader: replicas[0], replicas, inSyncReplicas: replicas };
+      const leader = faults.isLeaderless({ topic: name, partition }) ? undefined : replicas[0];
+      return { partition, leader, replicas, inSyncReplicas: replicas };
     });
     return { name, id, partitions };
   }

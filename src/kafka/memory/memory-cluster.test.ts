@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { toldOf } from '../told.ts';
 import { MemoryCluster } from './memory-cluster.ts';
 import { memoryDriver } from './memory-driver.ts';
 
@@ -59,7 +60,7 @@ describe('a memory cluster', () => {
     const admin = await memoryDriver(cluster).admin();
     const ends = async () => {
       const answers = [0, 1, 2, 3].map((leaderEpoch) => admin.leaderEnds([{ ...place, leaderEpoch }]));
-      return (await Promise.all(answers)).map(([answer]) => answer?.end);
+      return (await Promise.all(answers)).map((told) => toldOf(told)[0]?.end);
     };
     cluster.write(place, ['a', 'b', 'c'].map(record));
     cluster.elect(place);

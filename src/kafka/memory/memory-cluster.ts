@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../../clock/clock.ts';
+import type { TopicSpec } from '../admin.ts';
+import type { EmbeddedLimits } from '../driver.ts';
 import type {
-  EmbeddedLimits,
   IncomingRecord,
   KafkaFailure,
   Membership,
@@ -8,7 +9,6 @@ import type {
   Position,
   RecordOutcome,
   TopicPartition,
-  TopicSpec,
 } from '../port.ts';
 import { brokerDefaults, effectiveConfigs, offsetsTopicConfigs } from './cluster-configs.ts';
 import { failures, offsetOutOfRange, unknownTopic } from './failures.ts';
@@ -151,6 +151,7 @@ export class MemoryCluster {
   deletionRefusal({ topic, partition, offset }: Position): KafkaFailure | undefined {
     const armed = this.faults.takeDeletion({ topic, partition });
     if (armed !== undefined) return armed;
+    if (this.faults.isLeaderless({ topic, partition })) return failures.noLeader;
     const found = this.#topics.get(topic);
     const log = found?.logs[partition];
     if (found === undefined || log === undefined) return unknownTopic({ topic, partition });

@@ -1,4 +1,4 @@
-import type { KafkaDriver } from '../port.ts';
+import type { KafkaDriver } from '../driver.ts';
 import { MemoryAdmin } from './memory-admin.ts';
 import { MemoryAppender } from './memory-appender.ts';
 import type { MemoryCluster } from './memory-cluster.ts';

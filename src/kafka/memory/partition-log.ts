@@ -1,4 +1,5 @@
-import type { IncomingRecord, LogEnds, OutgoingRecord, RecordHeader, TopicPartition } from '../port.ts';
+import type { LogEnds } from '../admin.ts';
+import type { IncomingRecord, OutgoingRecord, RecordHeader, TopicPartition } from '../port.ts';
 import { LeaderEpochs } from './leader-epochs.ts';
 
 /** The log of one partition: appended to at its end, cut off at its start. */

@@ -1,20 +1,18 @@
 import { type Clock, systemClock } from '../../clock/clock.ts';
 import type {
   Admin,
-  CommittedOffset,
   ConfigMap,
   DeleteOutcome,
   GroupMember,
-  GroupProtocol,
   LeaderEnd,
   LogEnds,
   OffsetForTime,
   PastLeader,
-  Position,
+  Told,
   TopicDescription,
-  TopicPartition,
   TopicSpec,
-} from '../port.ts';
+} from '../admin.ts';
+import type { CommittedOffset, GroupProtocol, Position, TopicPartition } from '../port.ts';
 import type { ClusterAddress } from '../security.ts';
 import { BrokerConnections } from './broker-connections.ts';
 import { readCommittedOffsets } from './committed-offsets.ts';
@@ -25,7 +23,7 @@ import { readGroupMembers, readGroupProtocol, readOffersConsumerProtocol } from 
 import { readLeaderEnds } from './leader-ends.ts';
 import { LeaderEpochs } from './leader-epochs.ts';
 import { loadLibrary } from './library.ts';
-import { readLogEnds, readOffsetsForTime } from './log-ends.ts';
+import { readEachLogEnds, readLogEnds, readOffsetsForTime } from './log-ends.ts';
 import { readLogSizes } from './log-sizes.ts';
 import { readMetadata } from './metadata.ts';
 import { readBrokerConfigs, readTopicConfigs } from './read-configs.ts';
@@ -101,20 +99,29 @@ class PlatformaticAdmin implements Admin {
     return this.#requests.run("Cannot read the logs' ends", (attempt) => readLogEnds(attempt, partitions));
   }
 
-  leaderEnds(leaders: readonly PastLeader[]): Promise<readonly LeaderEnd[]> {
+  eachLogEnds(partitions: readonly TopicPartition[]): Promise<readonly Told<LogEnds>[]> {
+    return this.#requests.run("Cannot read the logs' ends", (attempt) =>
+      readEachLogEnds(attempt, partitions),
+    );
+  }
+
+  leaderEnds(leaders: readonly PastLeader[]): Promise<readonly Told<LeaderEnd>[]> {
     return this.#requests.run('Cannot ask what is left of leaders', (attempt) =>
       readLeaderEnds(attempt, leaders),
     );
   }
 
-  deleteRecords(positions: readonly Position[]): Promise<readonly DeleteOutcome[]> {
-    return this.#requests.run('Cannot delete records', (attempt) => deleteRecords(attempt, positions));
+  deleteRecords(
+    positions: readonly Position[],
+    mayGo: (position: Position) => boolean = () => true,
+  ): Promise<readonly DeleteOutcome[]> {
+    return this.#requests.run('Cannot delete records', (attempt) => deleteRecords(attempt, positions, mayGo));
   }
 
   offsetsForTime(
     partitions: readonly TopicPartition[],
     timestampMs: number,
-  ): Promise<readonly OffsetForTime[]> {
+  ): Promise<readonly Told<OffsetForTime>[]> {
     return this.#requests.run('Cannot find offsets by time', (attempt) =>
       readOffsetsForTime(attempt, partitions, timestampMs),
     );

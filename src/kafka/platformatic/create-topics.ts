@@ -1,4 +1,4 @@
-import type { TopicSpec } from '../port.ts';
+import type { TopicSpec } from '../admin.ts';
 import { BrokerRefusal } from './classify-failure.ts';
 import { connectionTo, LEADER_NOT_AVAILABLE, readMetadata } from './metadata.ts';
 import { type Attempt, type Requests, send } from './requests.ts';

@@ -1,4 +1,5 @@
-import type { GroupMember, GroupProtocol, TopicPartition } from '../port.ts';
+import type { GroupMember } from '../admin.ts';
+import type { GroupProtocol, TopicPartition } from '../port.ts';
 import { BrokerRefusal } from './classify-failure.ts';
 import { type Attempt, type Connection, send } from './requests.ts';
 

@@ -1,15 +1,17 @@
-import type { LeaderEnd, PastLeader } from '../port.ts';
+import type { LeaderEnd, PastLeader, Told } from '../admin.ts';
 import { BrokerRefusal } from './classify-failure.ts';
-import { byTopic, eachLeader } from './leaders.ts';
+import { type Answer, type Answers, askEach, byTopic, type Leader, placeName, toTold } from './leaders.ts';
 import type { Library } from './library.ts';
-import { type ClusterView, epochIn, UNKNOWN_TOPIC } from './metadata.ts';
-import { type Attempt, type Connection, send } from './requests.ts';
+import { epochIn } from './metadata.ts';
+import { type Attempt, send } from './requests.ts';
 import { offers } from './require-apis.ts';
 
 const OFFSET_FOR_LEADER_EPOCH = { apiKey: 23, version: 4 };
 const UNSUPPORTED_VERSION = 35;
 /** A client asks, not a replica. */
 const NO_REPLICA = -1;
+
+type Left = Pick<LeaderEnd, 'presentEpoch' | 'end'>;
 
 /**
  * What the leaders of these partitions have of earlier ones. Each is asked under the epoch that the metadata gives it: one
@@ -18,25 +20,20 @@ const NO_REPLICA = -1;
 export async function readLeaderEnds(
   attempt: Attempt,
   leaders: readonly PastLeader[],
-): Promise<readonly LeaderEnd[]> {
-  const ends = new Map<string, Pick<LeaderEnd, 'presentEpoch' | 'end'>>();
-  await eachLeader(attempt, leaders, (connection, asked, view) =>
-    askLeader({ attempt, connection, view }, asked, ends),
-  );
-  return leaders.map((one) => {
-    const end = ends.get(nameOf(one));
-    if (end === undefined)
-      throw new BrokerRefusal(UNKNOWN_TOPIC, `the leader said nothing of ${nameOf(one)}`);
-    return { topic: one.topic, partition: one.partition, leaderEpoch: one.leaderEpoch, ...end };
-  });
+): Promise<readonly Told<LeaderEnd>[]> {
+  const answers = await askEach(attempt, leaders, askLeader);
+  return toTold(leaders, answers, ({ topic, partition, leaderEpoch }, left) => ({
+    topic,
+    partition,
+    leaderEpoch,
+    ...left,
+  }));
 }
 
 async function askLeader(
-  at: { readonly attempt: Attempt; readonly connection: Connection; readonly view: ClusterView },
+  { attempt, connection, view }: Leader,
   asked: readonly PastLeader[],
-  into: Map<string, Pick<LeaderEnd, 'presentEpoch' | 'end'>>,
-): Promise<void> {
-  const { attempt, connection, view } = at;
+): Promise<Answers<Left>> {
   // Clusters that are no Kafka inside may not offer it, and hang up when asked.
   if (!(await offers(attempt, connection, OFFSET_FOR_LEADER_EPOCH))) {
     throw new BrokerRefusal(UNSUPPORTED_VERSION, 'the broker does not tell where leaders ended');
@@ -47,14 +44,17 @@ async function askLeader(
     leaderEpoch,
   }));
   const answer = await send(apiOf(attempt.library), connection, NO_REPLICA, topics);
+  const answers = new Map<string, Answer<Left>>();
   for (const { topic, partitions } of answer) {
     for (const { partition, errorCode, endOffset } of partitions) {
-      const name = nameOf({ topic, partition });
-      if (errorCode !== 0) throw new BrokerRefusal(errorCode, `where a leader of ${name} ended`);
+      const name = placeName({ topic, partition });
       const end = endOffset < 0n ? undefined : Number(endOffset);
-      into.set(name, { presentEpoch: epochIn(view, { topic, partition }), end });
+      const presentEpoch = epochIn(view, { topic, partition });
+      const refusal = new BrokerRefusal(errorCode, `where a leader of ${name} ended`);
+      answers.set(name, errorCode === 0 ? { told: { presentEpoch, end } } : { error: refusal });
     }
   }
+  return answers;
 }
 
 type ProtocolReader = InstanceType<Library['Reader']>;
@@ -76,8 +76,4 @@ function parseAnswer(_id: number, _apiKey: number, _version: number, reader: Pro
       return { partition, errorCode, endOffset: one.readInt64() };
     }),
   }));
-}
-
-function nameOf({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
-  return `${topic}/${partition}`;
 }

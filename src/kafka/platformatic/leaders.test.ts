@@ -3,7 +3,7 @@ import { ManualClock } from '../../clock/manual-clock.ts';
 import type { BrokerConnections } from './broker-connections.ts';
 import { LeaderEpochs } from './leader-epochs.ts';
 import type { Library } from './library.ts';
-import { readLogEnds } from './log-ends.ts';
+import { readEachLogEnds, readLogEnds, readOffsetsForTime } from './log-ends.ts';
 import { readMetadata } from './metadata.ts';
 import { type Attempt, Requests } from './requests.ts';
 
@@ -17,6 +17,12 @@ interface Belief {
   readonly topicId?: string;
 }
 
+/** A partition that has no leader, and one whose leader, broker 2, hangs up. */
+interface OtherPartitions {
+  readonly leaderless: number;
+  readonly silent: number;
+}
+
 /** Brokers, by port, that answer about one partition; the log of broker n ends at 100 n. */
 class Brokers {
   readonly attempt: Attempt;
@@ -24,11 +30,16 @@ class Brokers {
   /** Whom {@link BrokerConnections.any} gives next. */
   readonly turns: number[] = [];
 
-  constructor(beliefs: Readonly<Record<number, Belief>>) {
+  constructor(beliefs: Readonly<Record<number, Belief>>, others?: OtherPartitions) {
     const metadata = async (port: number) => {
       const { leader, epoch, topicId = ID } = beliefs[port] ?? { leader: 0, epoch: 0 };
       const replicas = { replicaNodes: [1, 2], isrNodes: [1, 2] };
       const partitions = [{ partitionIndex: 0, leaderId: leader, leaderEpoch: epoch, ...replicas }];
+      if (others !== undefined) {
+        const { leaderless, silent } = others;
+        partitions.push({ partitionIndex: leaderless, leaderId: -1, leaderEpoch: epoch, ...replicas });
+        partitions.push({ partitionIndex: silent, leaderId: 2, leaderEpoch: epoch, ...replicas });
+      }
       return {
         brokers: [1, 2].map((nodeId) => ({ nodeId, host: 'h', port: nodeId })),
         controllerId: 1,
@@ -42,6 +53,7 @@ class Brokers {
       _isolation: number,
       topics: readonly Asked[],
     ) => {
+      if (others !== undefined && port === 2) throw Object.assign(new Error('gone'), { code: 'ECONNRESET' });
       for (const { partitions } of topics) {
         this.epochsAsked.push(...partitions.map(({ currentLeaderEpoch }) => currentLeaderEpoch));
       }
@@ -94,6 +106,27 @@ it('asks leaders under their epochs, so that one that was replaced refuses', asy
   turns.push(2);
   await readLogEnds(attempt, [q]);
   expect(epochsAsked).toEqual([5, 5]);
+});
+
+it('tells of the partitions whose leaders answer, and of each of the others why nothing is told', async () => {
+  const { attempt } = new Brokers({ 1: { leader: 1, epoch: 4 } }, { leaderless: 1, silent: 2 });
+  const asked = [0, 1, 2, 3].map((partition) => ({ topic: 'q', partition }));
+  const failed = (nth: number, failure: object) => ({ ...asked[nth], failure });
+  const ends = { start: 100, end: 100 };
+  const missing = failed(3, { kind: 'unknown-topic', code: 3 });
+  expect(await readEachLogEnds(attempt, asked)).toMatchObject([
+    { ...asked[0], ...ends },
+    failed(1, { kind: 'transient', code: 5 }),
+    failed(2, { kind: 'unreachable' }),
+    missing,
+  ]);
+  expect(await readOffsetsForTime(attempt, asked, 5)).toMatchObject([
+    { ...asked[0], offset: 100 },
+    failed(1, { code: 5 }),
+    failed(2, { kind: 'unreachable' }),
+    missing,
+  ]);
+  await expect(readLogEnds(attempt, asked)).rejects.toMatchObject({ apiCode: 5 });
 });
 
 it('begins anew with a topic that was made anew', async () => {

@@ -1,4 +1,5 @@
-import type { PartitionDescription, TopicDescription, TopicPartition } from '../port.ts';
+import type { PartitionDescription, TopicDescription } from '../admin.ts';
+import type { TopicPartition } from '../port.ts';
 import { BrokerRefusal } from './classify-failure.ts';
 import type { BrokerAddress } from './connection-options.ts';
 import { type Attempt, type Connection, send } from './requests.ts';

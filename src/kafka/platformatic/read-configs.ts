@@ -1,4 +1,4 @@
-import type { ConfigMap } from '../port.ts';
+import type { ConfigMap } from '../admin.ts';
 import { BrokerRefusal } from './classify-failure.ts';
 import { connectionTo, readMetadata } from './metadata.ts';
 import { type Attempt, type Connection, send } from './requests.ts';

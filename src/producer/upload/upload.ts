@@ -25,6 +25,8 @@ interface UploadDeps {
   readonly clock: Clock;
   readonly loadLz4: typeof loadLz4;
   readonly underWay: PartsUnderWay;
+  /** It waits for no body. */
+  readonly beside: boolean;
   readonly buffers: PartBuffers;
   readonly turns: LoopTurns;
   readonly slowPartMs: number;
@@ -100,7 +102,7 @@ export class Upload {
 
   /** False when there was no part left. In a function of its own: the part is let go of when it ends. */
   async #sendNext(parts: AsyncGenerator<Buffer, void>, turn: UploadTurn): Promise<boolean> {
-    const { id, underWay, buffers, turns, stored } = this.#deps;
+    const { id, underWay, beside, buffers, turns, stored } = this.#deps;
     const { signal } = this.#failing;
     const { value: content } = await this.#unlessSlow(turn, parts.next());
     if (content === undefined) return false;
@@ -110,7 +112,7 @@ export class Upload {
     const checked = coded?.bytes ?? content;
     const crc = crc32c(checked);
     // Into an object they go one after the other: more of them would wait in memory for nothing.
-    await underWay.enter(id, signal, stored === undefined ? undefined : 1);
+    await underWay.enter({ upload: id, perUpload: stored === undefined ? undefined : 1, beside }, signal);
     if (signal.aborted) {
       underWay.leave(id);
       return false;

@@ -58,7 +58,7 @@ describe('an upload', () => {
         expect(head).toMatchObject({ upload: 'u1', index });
         read.push(await readPartContent(asRead(record), head, { maxPartBytes: 1_000 }));
       }
-      expect(Buffer.concat(read)).toEqual(content);
+      expect(Buffer.concat(read).equals(content)).toBe(true);
       expect(parts.records.some(({ value }) => value.length < 500)).toBe(compress === 'auto');
     },
   );
@@ -87,6 +87,28 @@ describe('an upload', () => {
     expect(source.askedCount).toBe(6);
     parts.ackEverything();
     expect(await done).toMatchObject({ count: 9, bytes: 90 });
+  });
+
+  it('has fewer on their way while small tasks wait for them', async () => {
+    const { uploader, parts, clock, settle } = setUpUploads();
+    uploader.acknowledged(5);
+    const source = new FedSource();
+    source.feed(...Array.from({ length: 12 }, () => bytes(10)));
+    source.end();
+    const done = uploader.upload(upload(source));
+    await settle();
+    expect(parts.calls).toHaveLength(4);
+    for (let i = 0; i < 3; i += 1) {
+      await clock.advance(80);
+      uploader.acknowledged(80);
+    }
+    for (const left of [3, 2, 1, 1]) {
+      parts.calls[0]?.ack();
+      await settle();
+      expect(parts.calls).toHaveLength(left);
+    }
+    parts.ackEverything();
+    expect(await done).toMatchObject({ count: 12 });
   });
 
   it('uses the memory of a part again once that is appended, and not before', async () => {

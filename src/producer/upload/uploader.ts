@@ -9,7 +9,8 @@ import type { Appended } from '../core/item.ts';
 import { LoopTurns } from './loop-turns.ts';
 import { OpenBody } from './open-body.ts';
 import { PartBuffers } from './part-buffers.ts';
-import { PartsUnderWay } from './parts-under-way.ts';
+import { type PartLimits, PartsUnderWay } from './parts-under-way.ts';
+import { PartsWindow } from './parts-window.ts';
 import { type Leave, Places } from './places.ts';
 import { StoredUpload, type UploadStore } from './stored-upload.ts';
 import { Upload } from './upload.ts';
@@ -100,6 +101,7 @@ export class Uploader {
   readonly #deps: UploaderDeps;
   readonly #limits: UploadLimits;
   readonly #toKafka: Share;
+  readonly #window: PartsWindow;
   readonly #toStores = new WeakMap<PayloadStore, Share>();
   readonly #buffers = new PartBuffers();
   readonly #turnsOfLoop = new LoopTurns();
@@ -109,7 +111,8 @@ export class Uploader {
   constructor(deps: UploaderDeps) {
     this.#deps = deps;
     this.#limits = { ...defaultLimits, ...deps.limits };
-    this.#toKafka = newShare(this.#limits);
+    this.#window = new PartsWindow(partLimits(this.#limits), () => deps.clock.monotonicMs());
+    this.#toKafka = newShare(this.#limits, this.#window, deps.clock);
   }
 
   /**
@@ -121,7 +124,8 @@ export class Uploader {
     const body = job.source instanceof OpenBody ? job.source : new OpenBody(job.source);
     const stored = job.to === undefined ? undefined : new StoredUpload(append, job.to, clock);
     const { ofBodies, ofPayloads, underWay } = this.#shareOf(job.to?.store);
-    const places = this.#goesBeside(job) ? ofPayloads : ofBodies;
+    const beside = this.#goesBeside(job);
+    const places = beside ? ofPayloads : ofBodies;
     const upload = new Upload(job, {
       id: newId(),
       body,
@@ -130,6 +134,7 @@ export class Uploader {
       clock,
       loadLz4,
       underWay,
+      beside,
       buffers: this.#buffers,
       turns: this.#turnsOfLoop,
       slowPartMs: this.#limits.slowPartMs,
@@ -141,6 +146,11 @@ export class Uploader {
     } finally {
       end();
     }
+  }
+
+  /** Tasks that are no uploads were acknowledged so long after they had left: parts to the same brokers give way to them. */
+  acknowledged(tookMs: number): void {
+    this.#window.acknowledged(tookMs, !this.#toKafka.underWay.isEmpty);
   }
 
   /** First its partition's turn, then a place: who waits for a busy partition keeps no one from another. */
@@ -163,7 +173,8 @@ export class Uploader {
 
   #shareOf(store: PayloadStore | undefined): Share {
     if (store === undefined) return this.#toKafka;
-    const share = this.#toStores.get(store) ?? newShare(this.#limits);
+    const share =
+      this.#toStores.get(store) ?? newShare(this.#limits, partLimits(this.#limits), this.#deps.clock);
     this.#toStores.set(store, share);
     return share;
   }
@@ -185,12 +196,16 @@ interface Share {
   readonly underWay: PartsUnderWay;
 }
 
-function newShare({ maxUploads, maxPartsPerUpload, maxParts }: UploadLimits): Share {
+function newShare({ maxUploads }: UploadLimits, limits: PartLimits, clock: Clock): Share {
   return {
     ofBodies: new Places(maxUploads),
     ofPayloads: new Places(maxUploads),
-    underWay: new PartsUnderWay({ perUpload: maxPartsPerUpload, inAll: maxParts }),
+    underWay: new PartsUnderWay(limits, clock),
   };
+}
+
+function partLimits({ maxPartsPerUpload, maxParts }: UploadLimits): PartLimits {
+  return { perUpload: maxPartsPerUpload, inAll: maxParts };
 }
 
 /** What an upload that may go has. */

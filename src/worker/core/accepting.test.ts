@@ -29,10 +29,15 @@ function halted(rig: CoreRig, ...commands: readonly Command[]): PartitionState {
   return partition;
 }
 
+/** How commands ended: what is to be written, and what the CONFIRM has said. */
 function outcomes(rig: CoreRig): string[] {
-  return rig
-    .of('write')
-    .map(({ write }) => (write.kind === 'done' ? `${write.command} ${write.outcome}` : write.kind));
+  const confirmed = rig.reports('command-done').filter(({ outcome }) => outcome === 'accepted');
+  return [
+    ...confirmed.map(({ command: id, outcome }) => `${id} ${outcome}`),
+    ...rig
+      .of('write')
+      .map(({ write }) => (write.kind === 'done' ? `${write.command} ${write.outcome}` : write.kind)),
+  ];
 }
 
 /** Every write of the core is durable. */
@@ -67,7 +72,8 @@ describe('a partition that is halted because tasks are lost', () => {
     const rig = new CoreRig();
     const partition = rig.take(0, found(command('c', 15, 50), command('d', 14, 51), command('e', 20, 52)));
     expect(rig.reports('partition-halted')).toEqual([]);
-    expect(outcomes(rig)).toEqual(['c accepted', 'd not-enough', 'e accepted']);
+    expect(outcomes(rig)).toEqual(['c accepted', 'e accepted', 'd not-enough']);
+    expect(partition.accepted?.commands).toEqual(['c', 'e']);
     expect(partition.nextOffset).toBe(15);
   });
 
@@ -86,7 +92,7 @@ describe('a partition that is halted because tasks are lost', () => {
     rig.inspect(partition, found(command('d', 15, 102)));
     rig.ack();
     rig.confirm(partition);
-    expect(outcomes(rig)).toEqual(['c not-enough', 'd accepted']);
+    expect(outcomes(rig)).toEqual(['d accepted', 'c not-enough']);
   });
 
   it('hears a command that came while it was being looked at', () => {
@@ -158,6 +164,33 @@ describe('a partition that is halted because tasks are lost', () => {
     const park: Command = { id: 'p', offset: 102, key: 'k', by: 'ops', verb: { name: 'park' } };
     rig.tell((core, at) => core.commanded(at, 0, park));
     expect([rig.partition(0).phase, outcomes(rig)]).toEqual(['halted', []]);
+  });
+});
+
+describe('a command from before somebody began to work', () => {
+  const place = { group: 'g', partition: 0 };
+  const old = command('c', 100, 5);
+  const before: WrittenEntry[] = [
+    { kind: 'claim', ...place, by: 'w', offset: 3 },
+    { kind: 'confirm', ...place, epoch: 3, frontier: 10, topicId: 'topic', reason: 'taken', offset: 4 },
+    { kind: 'command', ...place, ...old, atMs: 0 },
+    { kind: 'claim', ...place, by: 'w', offset: 60 },
+  ];
+
+  it('accepts nothing that was lost since', () => {
+    const rig = new CoreRig();
+    const partition = rig.assign(0);
+    rig.claim(partition);
+    const confirm = { kind: 'confirm', ...place, epoch: 60, frontier: 12, topicId: 'topic' } as const;
+    const history = foldJournal([...before, { ...confirm, reason: 'taken', offset: 61 }]);
+    rig.inspect(partition, { history, logStart: 15 });
+    expect([partition.phase, outcomes(rig)]).toEqual(['halted', ['c not-enough']]);
+  });
+
+  it('holds for what whoever claimed it since has not passed over', () => {
+    const rig = new CoreRig();
+    const partition = rig.take(0, { history: foldJournal(before), logStart: 15 });
+    expect([partition.phase, outcomes(rig)]).toEqual(['running', ['c accepted']]);
   });
 });
 

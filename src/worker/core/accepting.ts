@@ -1,6 +1,7 @@
 import type { Command } from '../../journal/journal.ts';
 import type { CoreState } from './core-state.ts';
 import type { Loss } from './judge-taking.ts';
+import { reportDone } from './parking.ts';
 import type { PartitionState } from './partition-state.ts';
 import { answer } from './redriving.ts';
 
@@ -30,7 +31,30 @@ export function answerAcceptances(
   }
 }
 
-/** How a command to accept a loss ends in a partition that works. */
+/** Commands that a CONFIRM names at most: it stays below 1 KB. The others are answered one by one. */
+const MOST_NAMED = 16;
+
+/** With the ids of the commands that its CONFIRM ends. */
+export interface AcceptedLoss extends Loss {
+  readonly commands: readonly string[];
+}
+
+/** A loss is accepted by all commands that are known and allow for so much. */
+export function acceptedBy(loss: Loss, known: readonly Command[]): AcceptedLoss {
+  const commands = known.filter(({ verb }) => verb.name === 'accept-loss' && verb.below >= loss.to);
+  return { ...loss, commands: commands.slice(0, MOST_NAMED).map(({ id }) => id) };
+}
+
+/** The CONFIRM is in the journal, and has ended the commands that it obeyed. */
+export function tellAccepted(core: CoreState, partition: PartitionState): void {
+  const { accepted } = partition;
+  if (accepted === undefined) return;
+  partition.commands = partition.commands.filter(({ id }) => !accepted.commands.includes(id));
+  for (const id of accepted.commands)
+    reportDone(core, partition, { id, verb: 'accept-loss', outcome: 'accepted' });
+}
+
+/** How a command to accept a loss ends in a partition that works, unless that began with it. */
 export function acceptanceOutcome(
   { accepted, epoch }: { readonly accepted: Loss | undefined; readonly epoch: number },
   { offset }: Command,

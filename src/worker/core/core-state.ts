@@ -111,6 +111,8 @@ export class CoreState {
   readonly retaking = new Map<PartitionState, number>();
   /** Partitions whose reading is paused. */
   readonly paused = new Set<PartitionState>();
+  /** Partitions whose reading waits for a leader, until it was told that they do. */
+  readonly leaderWaits = new Set<PartitionState>();
   /** Full partitions that wait until delayed tasks may make room. */
   readonly roomWanted = new Set<PartitionState>();
   /** Partitions with a lane that has run out of records. */

@@ -143,6 +143,12 @@ export type CoreReport =
       readonly to: number;
     }
   | { readonly kind: 'partition-full'; readonly partition: number; readonly openKeys: number }
+  | {
+      readonly kind: 'reading-waits';
+      readonly partition: number;
+      readonly offset: number;
+      readonly elapsedMs: number;
+    }
   | { readonly kind: 'backlog-limit'; readonly partition: number; readonly waitingTasks: number }
   | {
       readonly kind: 'task-failed';

@@ -2,6 +2,7 @@ import type { CoreState } from './core-state.ts';
 import { haltLost } from './halting.ts';
 import { hold, letGo } from './held-bytes.ts';
 import { type Item, Lane, type LaneState } from './lane.ts';
+import { waitForLeader } from './leader-waits.ts';
 import type { Gap, PartitionState, Reading, Sweep } from './partition-state.ts';
 import { advanceLane } from './scheduling.ts';
 
@@ -68,7 +69,7 @@ export function takeRecords(core: CoreState, reading: Reading, items: readonly I
 /** The first record of another leader is not taken before it is known that what was read is in its log. */
 export function isOfKnownLeader(core: CoreState, partition: PartitionState, { record }: Item): boolean {
   if (partition.logRead.admits(record.leaderEpoch)) return true;
-  core.effects.push({ kind: 'look', partition });
+  waitForLeader(core, partition);
   return false;
 }
 

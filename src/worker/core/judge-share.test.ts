@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import type { GroupMember, TopicPartition } from '../../kafka/port.ts';
+import type { GroupMember } from '../../kafka/admin.ts';
+import type { TopicPartition } from '../../kafka/port.ts';
 import { judgeShare } from './judge-share.ts';
 
 const all = (...partitions: number[]): TopicPartition[] =>

@@ -1,4 +1,5 @@
-import type { GroupMember, TopicPartition } from '../../kafka/port.ts';
+import type { GroupMember } from '../../kafka/admin.ts';
+import type { TopicPartition } from '../../kafka/port.ts';
 
 /** How what the coordinator of a KIP-848 group believes of a member compares with what that member was told. */
 export type Share =

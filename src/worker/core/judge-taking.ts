@@ -92,6 +92,8 @@ interface Lost {
   readonly kind: 'lost';
   readonly stop: Stop;
   readonly accepted: Start;
+  /** So far it was all there when the owner of that epoch took it: commands that are older speak of what was lost before. */
+  readonly wholeAt?: number | undefined;
 }
 
 /**
@@ -111,8 +113,8 @@ export function judgeTaking(finding: TakingFinding): TakingVerdict {
   let judged = offsets.kind === 'start' ? judgeLog(finding, offsets) : offsets;
   let note: TakingNote | undefined;
   while (judged.kind === 'lost') {
-    const { stop, accepted } = judged;
-    const command = acceptanceOf(finding, stop);
+    const { stop, accepted, wholeAt } = judged;
+    const command = acceptanceOf(finding, stop, wholeAt);
     if (command === undefined) return stop;
     const { reason, from, to } = stop;
     note = { kind: 'loss-accepted', reason, from, to, by: command.by, command: command.id };
@@ -139,11 +141,20 @@ function readOfConfirm({ newestConfirm }: JournalHistory): ReadPart | undefined 
   return { leaderEpoch: newestConfirm.leaderEpoch, below: newestConfirm.frontier };
 }
 
-/** The first of the operators' commands that accepts it, if one was given under the topics that are there now. */
-function acceptanceOf({ history, topicId, statePin }: TakingFinding, { to }: Loss): Command | undefined {
+/**
+ * The first of the operators' commands that accepts it, if one was given under the topics that are there now. Of those that
+ * were known when somebody began to work here none speaks of what was lost since.
+ */
+function acceptanceOf(
+  { history, topicId, statePin }: TakingFinding,
+  { to }: Loss,
+  wholeAt = -1,
+): Command | undefined {
+  const since = Math.max(history.newestConfirmedEpoch ?? -1, wholeAt);
   return history.pending.find(
-    ({ verb }) =>
+    ({ verb, offset }) =>
       verb.name === 'accept-loss' &&
+      offset > since &&
       verb.below >= to &&
       verb.topicId === topicId &&
       verb.statePin === statePin,
@@ -168,8 +179,10 @@ function judgeOffsets(finding: TakingFinding): Start | Lost {
 function judgeLog(finding: TakingFinding, start: Start): Start | Lost {
   const { logStart, logEnd } = finding;
   const { frontier } = start;
-  if (frontier < logStart)
-    return lost({ reason: 'data-loss', from: frontier, to: logStart }, startBehind(start, logStart));
+  if (frontier < logStart) {
+    const loss = { reason: 'data-loss', from: frontier, to: logStart } as const;
+    return { ...lost(loss, startBehind(start, logStart)), wholeAt: start.trusted?.epoch };
+  }
   const known = start.anew === true ? undefined : finding.history.truncated;
   const cut = cutOf(finding, start);
   const from = Math.min(known?.from ?? logEnd, logEnd, cut?.from ?? logEnd);

@@ -98,6 +98,33 @@ describe('the first record of another leader', () => {
     expect(halts(rig)).toEqual([{ reason: 'data-loss', from: 1, to: 3 }]);
   });
 
+  it('is told of when it has waited for 30 s, once each time', () => {
+    const { rig, partition } = metAnother();
+    const told = () => rig.reports('reading-waits');
+    rig.pass(29_999);
+    expect(told()).toEqual([]);
+    rig.pass(1);
+    rig.pass(60_000);
+    const first = { kind: 'reading-waits', partition: 0, offset: 3, elapsedMs: 30_000 };
+    expect(told()).toEqual([first]);
+    look(rig, partition, { presentEpoch: 6, end: 3 });
+    rig.records(partition, [by(6, 3)]);
+    rig.pass(60_000);
+    rig.records(partition, [by(7, 4)]);
+    rig.pass(20_000);
+    look(rig, partition, { presentEpoch: 7, end: 4 }); // in time
+    rig.records(partition, [by(7, 4), by(8, 5)]);
+    rig.pass(30_000);
+    expect(told()).toEqual([first, { ...first, offset: 5 }]);
+  });
+
+  it('says nothing of a wait that ended with a halt', () => {
+    const { rig, partition } = metAnother();
+    look(rig, partition, { presentEpoch: 6, end: 1 });
+    rig.pass(60_000);
+    expect(rig.reports('reading-waits')).toEqual([]);
+  });
+
   it('is taken at once when nothing was read before', () => {
     const rig = new CoreRig();
     const partition = rig.take(0);

@@ -1,4 +1,5 @@
 import type { Command } from '../../journal/journal.ts';
+import type { AcceptedLoss } from './accepting.ts';
 import type { CommitState, UnfinishedLane } from './commit-metadata.ts';
 import type { Loss } from './judge-taking.ts';
 import type { Lane } from './lane.ts';
@@ -93,7 +94,7 @@ export class PartitionState {
   era = -1;
   /** Why it is halted, and what loss an operator had accepted before it was taken. */
   halt: Loss | undefined;
-  accepted: Loss | undefined;
+  accepted: AcceptedLoss | undefined;
   /** Where its log ended when it was looked at last. */
   logEnd = 0;
   /** When its log was looked at last, it ended before what had been read: the lowest end since then. */
@@ -129,6 +130,8 @@ export class PartitionState {
   nextOffset = 0;
   /** What was read of the log so far, and by whom it was appended. */
   readonly logRead = new LogRead();
+  /** Since when it waits, while {@link LogRead.isAsked}. */
+  leaderWaitSinceMs = 0;
   /** One past the highest offset ever started or restored as finished. Below it, what is not listed is finished. */
   startedBelow = 0;
   /** Restored keys whose unfinished tasks below `restoredBelow` are not all known yet, by hash. */

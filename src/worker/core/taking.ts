@@ -1,4 +1,4 @@
-import { answerAcceptances } from './accepting.ts';
+import { acceptedBy, answerAcceptances, tellAccepted } from './accepting.ts';
 import { obeyWaiting, restoreMarks } from './commanding.ts';
 import { encodeMetadata } from './commit-metadata.ts';
 import type { CoreState } from './core-state.ts';
@@ -88,7 +88,10 @@ export function inspected(core: CoreState, partition: PartitionState, finding: T
     return;
   }
   partition.era = verdict.anew === true ? partition.epoch : finding.history.era;
-  if (verdict.note?.kind === 'loss-accepted') partition.accepted = verdict.note;
+  if (verdict.note?.kind === 'loss-accepted') {
+    const { reason, from, to } = verdict.note;
+    partition.accepted = acceptedBy({ reason, from, to }, finding.history.pending);
+  }
   if (verdict.note !== undefined) {
     core.effects.push({
       kind: 'report',
@@ -162,6 +165,7 @@ export function confirmed(core: CoreState, partition: PartitionState): void {
   reportFoundHolds(core, partition);
   startReading(core, partition);
   planSweep(core, partition);
+  tellAccepted(core, partition);
   obeyWaiting(core, partition);
 }
 

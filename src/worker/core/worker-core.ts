@@ -16,6 +16,7 @@ import { gapChecked, isReading, resumeReading, tailStalled, takeRecords, wantedC
 import { checkRevocations, lose, retakeHalted, revoke, supersede } from './giving-up.ts';
 import type { TakingFinding } from './judge-taking.ts';
 import type { Item, Lane } from './lane.ts';
+import { tellLeaderWaits } from './leader-waits.ts';
 import { type LogSeen, logSeen } from './log-seen.ts';
 import { leaveLines } from './memory-gate.ts';
 import type { Copy, JournalWrite, MarkPlace, MarkRequest, ParkedFound } from './parked.ts';
@@ -250,6 +251,7 @@ export class WorkerCore {
     planSweeps(core);
     planParkedReads(core);
     resumeReading(core);
+    tellLeaderWaits(core);
     commitIfDue(core);
   }
 }

@@ -98,6 +98,28 @@ describe('the journal', () => {
     expect((await journal.historyUpTo(3, epoch)).claims).toEqual(new Set([epoch]));
   });
 
+  it('hears of an entry that arrived while a poll brought nothing', async () => {
+    const reader = new StateReader();
+    const heard: string[] = [];
+    const journal = journalOn(reader, { onEntry: ({ kind, offset }) => heard.push(`${kind} ${offset}`) });
+    const epoch = await journal.append({ kind: 'claim', group: 'g', partition: 3, by: 'w' });
+    await journal.historyUpTo(3, epoch);
+    heard.length = 0;
+    let answer = (): void => {};
+    const poll = reader.poll.bind(reader);
+    reader.poll = () =>
+      new Promise((resolve) => {
+        answer = () => resolve([]);
+      });
+    reader.readable();
+    reader.poll = poll;
+    reader.push(markOf('g', epoch, 4));
+    reader.readable();
+    answer();
+    await settled();
+    expect(heard).toEqual(['mark 1']);
+  });
+
   it("counts another group's entries for nothing", async () => {
     const reader = new StateReader();
     const journal = journalOn(reader);

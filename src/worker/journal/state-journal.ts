@@ -3,7 +3,8 @@ import { pause } from '../../clock/pause.ts';
 import { GroupsFold, type NeededMark } from '../../journal/groups-fold.ts';
 import type { JournalEntry, JournalHistory, WrittenEntry } from '../../journal/journal.ts';
 import { encodeEntry } from '../../journal/journal-entry.ts';
-import type { LogEnds, Reader } from '../../kafka/port.ts';
+import type { LogEnds } from '../../kafka/admin.ts';
+import type { Reader } from '../../kafka/port.ts';
 
 /** Appends one record to the state topic and resolves once it is durable, with its offset and the broker's append time. */
 export type AppendState = (entry: {
@@ -43,6 +44,8 @@ export class StateJournal {
   /** The brokers' time of our newest entry, and when we heard of it: that was later. */
   #anchor: { readonly brokerMs: number; readonly monotonicMs: number } | undefined;
   #polling = false;
+  /** Asked to poll since the last poll began: what that brings may be from before, and the reader tells only once. */
+  #askedAgain = false;
   #closed = false;
 
   constructor(deps: {
@@ -192,12 +195,14 @@ export class StateJournal {
   }
 
   async #poll(): Promise<void> {
+    this.#askedAgain = true;
     if (this.#polling || this.#closed) return;
     this.#polling = true;
     try {
       for (;;) {
+        this.#askedAgain = false;
         const records = await this.#reader.poll(POLL_COUNT);
-        if (records.length === 0) return;
+        if (records.length === 0 && !this.#askedAgain) return;
         for (const record of records) {
           this.#reached.set(record.partition, record.offset + 1);
           const entry =

@@ -8,6 +8,7 @@ const SOONEST_MS = 1_000;
 
 interface LogCheckDeps {
   readonly partitions: () => Iterable<PartitionState>;
+  /** Tells nothing of those whose leader does not answer. */
   readonly look: (
     partitions: readonly PartitionState[],
   ) => Promise<ReadonlyMap<PartitionState, Omit<LogSeen, 'readTo'>>>;
@@ -28,8 +29,6 @@ export class LogCheck {
   #askMs = Number.POSITIVE_INFINITY;
   /** Those that are being asked about for themselves. */
   readonly #asking = new Set<PartitionState>();
-  /** Whether those that wait could not be asked about together. */
-  #isApart = false;
 
   constructor(deps: LogCheckDeps, nowMs: number) {
     this.#deps = deps;
@@ -50,7 +49,7 @@ export class LogCheck {
     return nowMs >= this.#askMs || this.#isLookDue(nowMs);
   }
 
-  /** Brokers that do not answer are asked again at the next look. */
+  /** What is not told now is asked again at the next look. */
   async look(nowMs: number): Promise<void> {
     const isLookDue = this.#isLookDue(nowMs);
     const isAskDue = nowMs >= this.#askMs;
@@ -74,30 +73,22 @@ export class LogCheck {
     this.#looking = false;
   }
 
-  /** Not with all the others: of those one may have no leader, and nobody is told anything before it has one. */
+  /** Not with all the others: a broker that is silent would be waited for. */
   async #ask(nowMs: number): Promise<void> {
     this.#askMs = Number.POSITIVE_INFINITY;
     const waiting = this.#those((one) => isWaiting(one) && !this.#asking.has(one));
     for (const one of waiting) this.#asking.add(one);
-    const groups = this.#isApart ? waiting.map((one) => [one]) : [waiting];
-    await Promise.all(
-      groups.map(async (group) => {
-        const isTold = await this.#see(group);
-        for (const one of group) this.#asking.delete(one);
-        this.#isApart ||= !isTold;
-        if (group.some(isWaiting)) this.#askMs = Math.min(this.#askMs, nowMs + SOONEST_MS);
-      }),
-    );
-    if (this.#those(isWaiting).length === 0) this.#isApart = false;
+    await this.#see(waiting);
+    for (const one of waiting) this.#asking.delete(one);
+    if (waiting.some(isWaiting)) this.#askMs = Math.min(this.#askMs, nowMs + SOONEST_MS);
   }
 
   #those(which: (partition: PartitionState) => boolean): readonly PartitionState[] {
     return [...this.#deps.partitions()].filter(which);
   }
 
-  /** Whether the brokers have told. */
-  async #see(partitions: readonly PartitionState[]): Promise<boolean> {
-    if (partitions.length === 0) return true;
+  async #see(partitions: readonly PartitionState[]): Promise<void> {
+    if (partitions.length === 0) return;
     const readTo = new Map(partitions.map((partition) => [partition, partition.nextOffset]));
     const unread = new Set(partitions.filter(({ logRead }) => logRead.part === undefined));
     const logs = await this.#deps.look(partitions).catch(() => undefined);
@@ -107,7 +98,6 @@ export class LogCheck {
     }
     // An end that comes too early is believed when it is seen again.
     this.#isWanted ||= partitions.some(({ phase, endedAt }) => phase === 'running' && endedAt !== undefined);
-    return logs !== undefined;
   }
 }
 

@@ -1,136 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { ManualClock } from '../../clock/manual-clock.ts';
-import { encodeParkedCopy } from '../../codec/parked-copy.ts';
-import { encodePart } from '../../codec/part.ts';
-import { MemoryCluster } from '../../kafka/memory/memory-cluster.ts';
-import { memoryDriver } from '../../kafka/memory/memory-driver.ts';
-import type { IncomingRecord, Reader } from '../../kafka/port.ts';
-import type { ParkedWant } from '../core/parked.ts';
-import { ParkedFeed, type ParkedJob } from './parked-feed.ts';
-
-const all = { count: 100, bytes: 1_000_000 };
-
-function want(mark: number, changes: Partial<ParkedWant> = {}): ParkedWant {
-  return { mark, after: -1, from: 0, ...all, ...changes };
-}
-
-/** A parked topic of one partition, and a feed on it. */
-class Rig {
-  readonly cluster = new MemoryCluster();
-  readonly clock = new ManualClock();
-  readonly feed: ParkedFeed;
-  openCount = 0;
-  topicId: string | undefined = 'K';
-
-  /** Go before each answer about the end of the log, and before each append. */
-  beforeEnds: () => Promise<void> = async () => {};
-  beforeAppend: () => Promise<void> = async () => {};
-  /** What the brokers say of the end, when it is not as it is. */
-  toldEnd: number | undefined;
-  openReader: () => Promise<Reader> = () =>
-    memoryDriver(this.cluster).reader({ name: 'r', prefetchBytes: 1 });
-
-  constructor() {
-    this.cluster.createTopic('q.parked', { partitions: 1 });
-    this.feed = new ParkedFeed({
-      group: 'g',
-      topic: 'q.parked',
-      openReader: () => {
-        this.openCount += 1;
-        return this.openReader();
-      },
-      logEnds: async (place) => {
-        await this.beforeEnds();
-        const { start, end } = this.cluster.log(place)?.ends ?? { start: 0, end: 0 };
-        return { ...place, start, end: this.toldEnd ?? end };
-      },
-      topicId: async () => this.topicId,
-      append: async ({ partition, record }) => {
-        await this.beforeAppend();
-        const [outcome] = this.cluster.write({ topic: 'q.parked', partition }, [record]);
-        if (outcome?.kind !== 'appended') throw new Error('it was not appended');
-        return outcome;
-      },
-      clock: this.clock,
-    });
-  }
-
-  /** How many records there are by which the feed has found the end. */
-  get ends(): number {
-    const own = this.cluster
-      .records('q.parked')
-      .filter(({ headers }) => headers.some(([name]) => name === 'kl-park-end'));
-    return own.length;
-  }
-
-  copy(
-    mark: number,
-    offset: number,
-    more: { group?: string; partition?: number; previous?: number; bodyBytes?: number } = {},
-  ): void {
-    const { group = 'g', partition = 3, previous = -1, bodyBytes } = more;
-    const place = { topic: 'q', partition, offset, timestampMs: 0 };
-    const original: IncomingRecord = {
-      ...place,
-      key: Buffer.from('k'),
-      value: Buffer.from(`v${offset}`),
-      headers: bodyBytes === undefined ? [] : [['kl-body', Buffer.alloc(bodyBytes)]],
-    };
-    const info = { group, partition, mark, offset, epoch: 1, atMs: 0, previous };
-    this.cluster.write({ topic: 'q.parked', partition: 0 }, [encodeParkedCopy(original, info)]);
-  }
-
-  /** Parts of a task that will be copied behind them. */
-  parts(count: number, partBytes = 900_000): void {
-    const content = Buffer.alloc(partBytes);
-    const records = Array.from({ length: count }, (_, index) =>
-      encodePart({ upload: 'u', index, content, crc: 0, frame: undefined }),
-    );
-    this.cluster.write({ topic: 'q.parked', partition: 0 }, records);
-  }
-
-  /** Takes down where reading starts, and how much is asked for at once. */
-  watchReader(): { starts: number[]; polls: number[] } {
-    const starts: number[] = [];
-    const polls: number[] = [];
-    const { openReader } = this;
-    this.openReader = async () => {
-      const reader = await openReader();
-      const assign = reader.assign.bind(reader);
-      const poll = reader.poll.bind(reader);
-      reader.assign = (positions) => {
-        starts.push(...positions.map(({ offset }) => offset));
-        return assign(positions);
-      };
-      reader.poll = (count) => {
-        polls.push(count);
-        return poll(count);
-      };
-      return reader;
-    };
-    return { starts, polls };
-  }
-
-  job(...wants: ParkedWant[]): ParkedJob {
-    return { partition: 3, parkedPartition: 0, epoch: 40, wants, isWanted: () => true };
-  }
-
-  async read(
-    ...wants: ParkedWant[]
-  ): Promise<{ offsets: number[]; next: number; atEnd: boolean; lostBelow: number }[]> {
-    const found = await this.feed.read(this.job(...wants));
-    return found.map(({ items, next, atEnd, lostBelow }) => ({
-      offsets: items.map(({ offset }) => offset),
-      next,
-      atEnd,
-      lostBelow,
-    }));
-  }
-}
+import { ParkedFeedRig, want } from '../../../test/support/parked-feed-rig.ts';
+import type { Reader } from '../../kafka/port.ts';
 
 describe('parked tasks', () => {
   it('are found by their mark, as they were in the queue, and no others', async () => {
-    const rig = new Rig();
+    const rig = new ParkedFeedRig();
     rig.copy(7, 10);
     rig.copy(8, 11);
     rig.copy(7, 12, { group: 'other' });
@@ -155,7 +29,7 @@ describe('parked tasks', () => {
   });
 
   it('come in pieces of the size asked for, each once', async () => {
-    const rig = new Rig();
+    const rig = new ParkedFeedRig();
     for (const offset of [1, 2, 3, 4, 5]) rig.copy(7, offset);
     expect(await rig.read(want(7, { count: 2 }))).toEqual([
       { offsets: [1, 2], next: 2, atEnd: false, lostBelow: 0 },
@@ -173,7 +47,7 @@ describe('parked tasks', () => {
   });
 
   it('are read on from where enough was found, without another start', async () => {
-    const rig = new Rig();
+    const rig = new ParkedFeedRig();
     for (const offset of [1, 2, 3, 4, 5]) rig.copy(7, offset);
     const { starts } = rig.watchReader();
     const pieces = [
@@ -187,7 +61,7 @@ describe('parked tasks', () => {
   });
 
   it('that came since an earlier read are found by the next one', async () => {
-    const rig = new Rig();
+    const rig = new ParkedFeedRig();
     for (const offset of [1, 2, 3]) rig.copy(7, offset);
     expect(await rig.read(want(7, { count: 2 }))).toMatchObject([{ offsets: [1, 2], atEnd: false }]);
     rig.copy(7, 4);
@@ -199,7 +73,7 @@ describe('parked tasks', () => {
   });
 
   it('that were copied again count once, and remnants of a failed attempt not at all', async () => {
-    const rig = new Rig();
+    const rig = new ParkedFeedRig();
     rig.copy(7, 1);
     // Of an attempt to copy 2, 3 and 4, the first did not get there; then all were copied again.
     rig.copy(7, 3, { previous: 2 });
@@ -211,7 +85,7 @@ describe('parked tasks', () => {
   });
 
   it('of several marks are read in one go, from where the first of them begins', async () => {
-    const rig = new Rig();
+    const rig = new ParkedFeedRig();
     rig.copy(7, 1);
     rig.copy(8, 2);
     rig.copy(7, 3);
@@ -223,7 +97,7 @@ describe('parked tasks', () => {
   });
 
   it('that are gone from the log are said to be lost; others are found all the same', async () => {
-    const rig = new Rig();
+    const rig = new ParkedFeedRig();
     for (const offset of [1, 2, 3]) rig.copy(7, offset);
     rig.cluster.deleteRecords({ topic: 'q.parked', partition: 0 }, 2);
     expect(await rig.read(want(7, { from: 1 }), want(8, { from: 2 }))).toEqual([
@@ -233,57 +107,8 @@ describe('parked tasks', () => {
   });
 });
 
-describe('a log end that was told too low', () => {
-  it('hides no parked tasks: all that were copied by then are found', async () => {
-    const rig = new Rig();
-    for (const offset of [1, 2, 3, 4, 5, 6]) rig.copy(7, offset);
-    rig.toldEnd = 3;
-    expect(await rig.read(want(7, { count: 2 }))).toMatchObject([{ offsets: [1, 2], atEnd: false }]);
-    expect(await rig.read(want(7, { from: 2, after: 2 }))).toEqual([
-      { offsets: [3, 4, 5, 6], next: 6, atEnd: true, lostBelow: 0 },
-    ]);
-  });
-
-  it('makes no parked tasks lost that lie behind it', async () => {
-    const rig = new Rig();
-    for (const offset of [1, 2, 3, 4, 5, 6]) rig.copy(7, offset);
-    rig.copy(8, 7);
-    rig.toldEnd = 3;
-    expect(await rig.read(want(8, { from: 6 }), want(7, { from: 4, after: 4 }))).toMatchObject([
-      { offsets: [7], atEnd: true, lostBelow: 0 },
-      { offsets: [5, 6], atEnd: true, lostBelow: 0 },
-    ]);
-  });
-
-  it('is no end as long as what is appended behind it does not become readable', async () => {
-    const rig = new Rig();
-    rig.copy(7, 1);
-    const { openReader } = rig;
-    // Who reads from a leader that was replaced sees nothing new either.
-    rig.openReader = async () => {
-      const reader = await openReader();
-      const poll = reader.poll.bind(reader);
-      reader.poll = async (count) => (await poll(count)).filter(({ offset }) => offset < 1);
-      return reader;
-    };
-    const failed = rig.read(want(7)).catch((error: unknown) => error);
-    await rig.clock.advance(31_000);
-    expect(await failed).toMatchObject({ message: expect.stringContaining('from offset 1 on') });
-  });
-});
-
-it('nothing is appended as long as enough is found before the end that was told', async () => {
-  const rig = new Rig();
-  for (const offset of [1, 2, 3]) rig.copy(7, offset);
-  await rig.read(want(7, { count: 2 }));
-  await rig.read(want(7, { from: 2, after: 2, count: 1 }));
-  expect(rig.ends).toBe(0);
-  await rig.read(want(7, { from: 3, after: 3, count: 1 }));
-  expect(rig.ends).toBe(1);
-});
-
 it('parked tasks of a topic that was made anew, or cut off before them, are lost', async () => {
-  const rig = new Rig();
+  const rig = new ParkedFeedRig();
   rig.copy(8, 1);
   expect(await rig.read(want(7, { from: 5 }), want(8, { from: 0 }), want(9, { from: 1 }))).toEqual([
     { offsets: [], next: 0, atEnd: false, lostBelow: 5 },
@@ -293,7 +118,7 @@ it('parked tasks of a topic that was made anew, or cut off before them, are lost
 });
 
 it('parked tasks whose mark is of another topic are lost, though offsets look right, and those copied since are found', async () => {
-  const rig = new Rig();
+  const rig = new ParkedFeedRig();
   for (const offset of [1, 2, 3]) rig.copy(7, offset);
   rig.cluster.deleteRecords({ topic: 'q.parked', partition: 0 }, 1);
   const [lost] = await rig.feed.read(rig.job(want(7, { from: 2, topicId: 'before' })));
@@ -309,14 +134,14 @@ it.each<[string | undefined, string | undefined]>([
   [undefined, 'K'],
   ['K', undefined],
 ])('a topic whose id is not known is taken for the same: %s, %s', async (ofMark, now) => {
-  const rig = new Rig();
+  const rig = new ParkedFeedRig();
   rig.topicId = now;
   rig.copy(7, 1);
   expect(await rig.read(want(7, { topicId: ofMark }))).toMatchObject([{ offsets: [1], lostBelow: 0 }]);
 });
 
 it('parked tasks that came since the end was last asked for are not lost', async () => {
-  const rig = new Rig();
+  const rig = new ParkedFeedRig();
   for (const offset of [1, 2, 3]) rig.copy(7, offset);
   expect(await rig.read(want(7, { count: 1 }))).toMatchObject([{ offsets: [1] }]);
   for (const offset of [4, 5]) rig.copy(8, offset);
@@ -325,7 +150,7 @@ it('parked tasks that came since the end was last asked for are not lost', async
 
 describe('parked tasks with bodies in their records', () => {
   it('are read a few at once', async () => {
-    const rig = new Rig();
+    const rig = new ParkedFeedRig();
     for (let offset = 0; offset < 60; offset += 1) rig.copy(7, offset, { bodyBytes: 500_000 });
     const { polls } = rig.watchReader();
     await rig.read(want(7, { count: 60, bytes: 100_000_000 }));
@@ -335,7 +160,7 @@ describe('parked tasks with bodies in their records', () => {
 
 describe('parts of parked tasks', () => {
   it('are passed over and count for nothing', async () => {
-    const rig = new Rig();
+    const rig = new ParkedFeedRig();
     rig.copy(7, 1);
     rig.parts(5);
     rig.copy(7, 2);
@@ -347,7 +172,7 @@ describe('parts of parked tasks', () => {
   });
 
   it('are read a few at once, and small tasks behind them many at once', async () => {
-    const rig = new Rig();
+    const rig = new ParkedFeedRig();
     rig.parts(60);
     for (let offset = 0; offset < 200; offset += 1) rig.copy(7, offset);
     const { polls } = rig.watchReader();
@@ -358,7 +183,7 @@ describe('parts of parked tasks', () => {
   });
 
   it('are jumped over when there is much of them', async () => {
-    const rig = new Rig();
+    const rig = new ParkedFeedRig();
     rig.copy(7, 1);
     rig.parts(40);
     rig.copy(7, 2);
@@ -373,7 +198,7 @@ describe('parts of parked tasks', () => {
 
 describe('a job', () => {
   it('that brings nothing fails after 30 s, and the next one begins with a new reader', async () => {
-    const rig = new Rig();
+    const rig = new ParkedFeedRig();
     rig.copy(7, 1);
     let closed = 0;
     const silent = {
@@ -396,7 +221,7 @@ describe('a job', () => {
   });
 
   it('fails when no reader can be opened; the next one tries again', async () => {
-    const rig = new Rig();
+    const rig = new ParkedFeedRig();
     rig.copy(7, 1);
     const { openReader } = rig;
     rig.openReader = () => Promise.reject(new Error('no broker answers'));
@@ -406,7 +231,7 @@ describe('a job', () => {
   });
 
   it('waits for the one before it, and ends with the worker', async () => {
-    const rig = new Rig();
+    const rig = new ParkedFeedRig();
     rig.copy(7, 1);
     const silent = {
       assign: async () => {},
@@ -425,94 +250,9 @@ describe('a job', () => {
   });
 
   it('ends early when nobody waits for it any more', async () => {
-    const rig = new Rig();
+    const rig = new ParkedFeedRig();
     rig.copy(7, 1);
     const [found] = await rig.feed.read({ ...rig.job(want(7)), isWanted: () => false });
     expect(found?.items).toEqual([]);
-  });
-});
-
-describe('a feed that is closed', () => {
-  const never = (): Promise<never> => new Promise(() => {});
-
-  /** Counts the readers that are open. */
-  function counted(rig: Rig): { readonly open: number } {
-    const count = { open: 0 };
-    const { openReader } = rig;
-    rig.openReader = async () => {
-      const reader = await openReader();
-      count.open += 1;
-      let isOpen = true;
-      const close = reader.close.bind(reader);
-      reader.close = async () => {
-        if (isOpen) count.open -= 1;
-        isOpen = false;
-        await close();
-      };
-      return reader;
-    };
-    return count;
-  }
-
-  it.each(['beforeEnds', 'beforeAppend'] as const)(
-    'while it waits for a broker (%s) does not wait for long',
-    async (what) => {
-      const rig = new Rig();
-      rig.copy(7, 1);
-      rig[what] = never;
-      const readers = counted(rig);
-      void rig.feed.read(rig.job(want(7)));
-      await rig.clock.advance(0);
-      let closed = false;
-      void rig.feed.close().then(() => {
-        closed = true;
-      });
-      await rig.clock.advance(4_999);
-      expect(closed).toBe(false);
-      await rig.clock.advance(1);
-      expect(closed).toBe(true);
-      expect(readers.open).toBe(0);
-      expect(rig.clock.pendingCount).toBe(0);
-    },
-  );
-
-  it('while it asks for the end opens no reader, and does nothing more', async () => {
-    const rig = new Rig();
-    rig.copy(7, 1);
-    let answer: () => void = () => {};
-    rig.beforeEnds = () =>
-      new Promise((resolve) => {
-        answer = resolve;
-      });
-    const jobs = Promise.allSettled([rig.read(want(7)), rig.read(want(7))]);
-    await rig.clock.advance(0);
-    const closing = rig.feed.close();
-    answer();
-    await closing;
-    expect((await jobs).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-    expect(rig.openCount).toBe(0);
-    expect(rig.ends).toBe(0);
-  });
-
-  it('while its reader is being opened leaves no reader behind', async () => {
-    const rig = new Rig();
-    rig.copy(7, 1);
-    const readers = counted(rig);
-    const { openReader } = rig;
-    let goOn: () => void = () => {};
-    rig.openReader = async () => {
-      await new Promise<void>((resolve) => {
-        goOn = resolve;
-      });
-      return await openReader();
-    };
-    const job = rig.read(want(7)).catch((error: unknown) => error);
-    await rig.clock.advance(0);
-    const closing = rig.feed.close();
-    await rig.clock.advance(5_000);
-    await closing;
-    goOn();
-    expect(await job).toMatchObject({ message: 'the worker ends' });
-    expect(readers.open).toBe(0);
   });
 });

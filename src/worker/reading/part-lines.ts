@@ -13,6 +13,12 @@ import {
 import type { PartReserve } from './part-reserve.ts';
 import { type UploadSource, WINDOW_COUNT } from './part-source.ts';
 
+/**
+ * Of parts, taken from the client at once, or one that is larger. What waits in the client is no Buffer yet: see
+ * part-garbage.ts.
+ */
+const POLL_BYTES = 2_000_000;
+
 /** The partitions of which parts are read: whose turn it is in each, and where the reader stands. */
 export class PartLines {
   readonly #reserve: PartReserve;
@@ -91,7 +97,8 @@ export class PartLines {
   get pollCount(): number {
     let count = WINDOW_COUNT;
     for (const { at, paused, current } of this.#lines.values()) {
-      if (at !== undefined && !paused && current !== undefined) count = Math.min(count, current.room);
+      if (at === undefined || paused || current === undefined) continue;
+      count = Math.min(count, current.room, Math.max(1, Math.floor(POLL_BYTES / current.manifest.partBytes)));
     }
     return Math.max(0, count);
   }

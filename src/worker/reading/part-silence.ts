@@ -1,4 +1,4 @@
-import type { LogEnds } from '../../kafka/port.ts';
+import type { LogEnds } from '../../kafka/admin.ts';
 
 /** After so much silence the log is looked at, and how often it is looked at from then on. */
 export const PATIENCE_MS = 1_000;

@@ -3,9 +3,11 @@ import { loadNativeCrc32c } from '../../codec/crc32c.ts';
 import type { BodyManifest } from '../../codec/manifest.ts';
 import type { PartReading } from '../../codec/part-list.ts';
 import type { StoreSet } from '../../codec/payload-store.ts';
-import type { LogEnds, Reader, TopicPartition } from '../../kafka/port.ts';
+import type { LogEnds } from '../../kafka/admin.ts';
+import type { Reader, TopicPartition } from '../../kafka/port.ts';
 import { NextReadable } from './next-readable.ts';
 import { ObjectFeed } from './object-feed.ts';
+import { PartGarbage } from './part-garbage.ts';
 import { KEEPS_UP_MS, unreadable } from './part-line.ts';
 import { PartLines } from './part-lines.ts';
 import { PartReserve, type WindowMemory } from './part-reserve.ts';
@@ -56,6 +58,7 @@ export class PartsFeed {
   readonly #sources = new Set<UploadSource>();
   readonly #objects: ObjectFeed;
   readonly #lines: PartLines;
+  readonly #garbage = new PartGarbage();
   #reader: Promise<Reader> | undefined;
   #running: Promise<void> | undefined;
   #reclaiming: Timer | undefined;
@@ -72,6 +75,12 @@ export class PartsFeed {
 
   /** Reads an upload from its first part on. Nothing is read before it is asked for. */
   open(job: PartsJob): UploadParts {
+    const source = this.#open(job);
+    // What is read whole is kept.
+    return job.whole ? source : this.#garbage.watch(source);
+  }
+
+  #open(job: PartsJob): UploadParts {
     void loadNativeCrc32c();
     const { manifest, whole, reader, decoding } = job;
     const { object } = manifest;

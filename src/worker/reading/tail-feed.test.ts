@@ -69,6 +69,30 @@ describe('the tail', () => {
     expect(broken).toEqual([new Error('gone')]);
   });
 
+  it('polls again when something became readable while a poll brought nothing', async () => {
+    let readable = (): void => {};
+    const answers: ((records: readonly IncomingRecord[]) => void)[] = [];
+    const reader = readerOf(() => new Promise((resolve) => answers.push(resolve)));
+    const { feed } = feedOn(
+      {
+        ...reader,
+        onReadable: (listener) => {
+          readable = listener;
+        },
+      },
+      () => {},
+    );
+    await feed.read([{ partition: new PartitionState(0), offset: 0 }]);
+    // It has looked, and what it saw is on its way: the reader tells only once that there is more.
+    readable();
+    answers.shift()?.([]);
+    await settle();
+    expect(answers).toHaveLength(1);
+    answers.shift()?.([]);
+    await settle();
+    expect(answers).toHaveLength(0);
+  });
+
   it('ends without a word when it is closed', async () => {
     let refuse = (): void => {};
     const { feed, broken } = feedOn(

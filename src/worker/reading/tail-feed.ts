@@ -32,6 +32,8 @@ export class TailFeed {
   readonly #live = new Map<number, Reading>();
   readonly #ordered = new Map<number, Reading>();
   #polling = false;
+  /** Asked to poll since the last poll began: what that brings may be from before, and the reader tells only once. */
+  #askedAgain = false;
   #closed = false;
   /** The last poll ended because nothing more was wanted, not because nothing more was there. */
   #gated = false;
@@ -92,6 +94,7 @@ export class TailFeed {
   }
 
   poll(): void {
+    this.#askedAgain = true;
     if (!this.#polling && !this.#closed) void this.#run();
   }
 
@@ -120,8 +123,9 @@ export class TailFeed {
           1,
           Math.min(wanted, POLL_COUNT, Math.floor(POLL_BYTES / this.#deps.meanBytes())),
         );
+        this.#askedAgain = false;
         const records = await this.#deps.reader.poll(count);
-        if (records.length === 0) return;
+        if (records.length === 0 && !this.#askedAgain) return;
         this.#handOn(records);
       }
     } catch (error) {

@@ -1,4 +1,4 @@
-import type { LogEnds } from '../../kafka/port.ts';
+import type { LogEnds } from '../../kafka/admin.ts';
 import type { PartitionState } from '../core/partition-state.ts';
 import type { SweepFeed } from './sweep-feed.ts';
 
@@ -10,6 +10,7 @@ interface WatchdogDeps {
   readonly sweeps: SweepFeed;
   /** False while nothing is read because memory is full: silence means nothing then. */
   readonly isReading: () => boolean;
+  /** Tells nothing of those whose leader does not answer. */
   readonly logEnds: (partitions: readonly PartitionState[]) => Promise<readonly LogEnds[]>;
   /** The log has more than was read, and nothing has come since the last look. */
   readonly onTailStalled: (partition: PartitionState, logStart: number) => void;
@@ -34,7 +35,7 @@ export class Watchdog {
     return !this.#looking && nowMs - this.#lastLookMs >= WATCHDOG_MS;
   }
 
-  /** Brokers that do not answer are asked again at the next look. */
+  /** What is not told now is asked again at the next look. */
   async look(nowMs: number): Promise<void> {
     this.#lastLookMs = nowMs;
     const silent = this.#deps.isReading() ? this.#silentPartitions() : new Map<PartitionState, number>();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Admin, KafkaFailure } from '../../kafka/port.ts';
+import type { Admin } from '../../kafka/admin.ts';
+import type { KafkaFailure } from '../../kafka/port.ts';
 import { KafkaRequestError } from '../../kafka/request-error.ts';
 import { BrokerTimes } from './broker-times.ts';
 

@@ -1,4 +1,4 @@
-import type { Admin } from '../../kafka/port.ts';
+import type { Admin } from '../../kafka/admin.ts';
 import { KafkaRequestError } from '../../kafka/request-error.ts';
 import type { RetentionRefusal } from './retention-health.ts';
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Admin, LogEnds, TopicPartition } from '../../kafka/port.ts';
+import type { Admin, LogEnds } from '../../kafka/admin.ts';
+import type { TopicPartition } from '../../kafka/port.ts';
 import { KafkaRequestError } from '../../kafka/request-error.ts';
 import { describePins } from './describe-pins.ts';
 import type { RetentionPin } from './retention-health.ts';
@@ -49,13 +50,14 @@ function roundOf(logs: readonly Log[], failure?: Error): { readonly round: Round
         logs.flatMap(({ topic, bytes }) => (bytes === undefined ? [] : [[`${topic}/0`, bytes]])),
       );
     },
-    logEnds: async (places: readonly TopicPartition[]) => {
-      asked.push('logEnds');
+    eachLogEnds: async (places: readonly TopicPartition[]) => {
+      asked.push('eachLogEnds');
       return places.map(of);
     },
   };
   const ask = <T>(request: (of: Admin) => Promise<T>): Promise<T> => request(admin as never); // all that is asked for
-  return { round: { ask, brokerNowMs: NOW_MS } as unknown as Round, asked }; // all that it needs of one
+  const round = { ask, brokerNowMs: NOW_MS, isUntold: () => false };
+  return { round: round as unknown as Round, asked }; // all that it needs of one
 }
 
 /** Of each, the one with the most records first. */
@@ -82,7 +84,7 @@ describe('what is pinned', () => {
     const denied = { kind: 'authorization', code: 31, message: 'no' } as const;
     const { round, asked } = roundOf([log('a', 0, 20, 1)], new KafkaRequestError('asking for sizes', denied));
     expect(await sizesOf([pin('a', 3)], round)).toEqual([undefined]);
-    expect(asked).not.toContain('logEnds');
+    expect(asked).not.toContain('eachLogEnds');
   });
 
   it('is not told when something else is wrong', async () => {

@@ -1,9 +1,10 @@
-import type { LogEnds, TopicPartition } from '../../kafka/port.ts';
+import type { LogEnds } from '../../kafka/admin.ts';
+import type { TopicPartition } from '../../kafka/port.ts';
 import { KafkaRequestError } from '../../kafka/request-error.ts';
 import { endsOf, nameOf, offsetsOf } from './log-view.ts';
 import { sumOf } from './pin-book.ts';
 import type { RetentionPin, RetentionPins } from './retention-health.ts';
-import type { Round } from './round.ts';
+import { askEach, type Round } from './round.ts';
 import { timesToTry } from './side-limits.ts';
 
 /** Says how much disk takes what is pinned, and of the worst how old it is, at least. Asked for only when it is told. */
@@ -12,12 +13,13 @@ export async function describePins(
   round: Round,
   keepMs: number,
 ): Promise<RetentionPins> {
-  const places = pins.map(({ topic, partition }) => ({ topic, partition }));
+  // Those of which nothing is told now, neither: they are told as they were.
+  const places = placesOf(pins.filter((pin) => !round.isUntold(pin)));
   const sizes = await sizesOf(places, round);
-  const ends = endsOf(sizes === undefined ? [] : await round.ask((admin) => admin.logEnds(places)));
+  const ends = endsOf(sizes === undefined ? [] : await askEach(round, (admin) => admin.eachLogEnds(places)));
   const sum = sumOf(
     pins.map((pin) => {
-      const bytes = sizes === undefined ? undefined : shareOf(pin, sizes.get(nameOf(pin)), ends.of(pin));
+      const bytes = ends.has(pin) ? shareOf(pin, sizes?.get(nameOf(pin)), ends.of(pin)) : undefined;
       return { ...pin, bytes };
     }),
   );
@@ -27,19 +29,25 @@ export async function describePins(
 
 async function agesOf(
   pins: readonly RetentionPin[],
-  { ask, brokerNowMs }: Round,
+  round: Round,
   keepMs: number,
 ): Promise<ReadonlyMap<string, number>> {
   const ages = new Map<string, number>();
-  let open = pins;
-  for (const { multiple, timeMs } of timesToTry(brokerNowMs, keepMs)) {
-    const places = open.map(({ topic, partition }) => ({ topic, partition }));
-    const found = offsetsOf(await ask((admin) => admin.offsetsForTime(places, timeMs)));
-    open = open.filter((pin) => (found.of(pin) ?? Number.POSITIVE_INFINITY) > Number(pin.offset));
+  let open = pins.filter((pin) => !round.isUntold(pin));
+  for (const { multiple, timeMs } of timesToTry(round.brokerNowMs, keepMs)) {
+    const places = placesOf(open);
+    const found = offsetsOf(await askEach(round, (admin) => admin.offsetsForTime(places, timeMs)));
+    open = open.filter(
+      (pin) => found.has(pin) && (found.of(pin) ?? Number.POSITIVE_INFINITY) > Number(pin.offset),
+    );
     for (const pin of open) ages.set(nameOf(pin), keepMs * multiple);
     if (open.length === 0) break;
   }
   return ages;
+}
+
+function placesOf(pins: readonly RetentionPin[]): readonly TopicPartition[] {
+  return pins.map(({ topic, partition }) => ({ topic, partition }));
 }
 
 /** undefined where it may not be asked, or is not known: it is only told. */

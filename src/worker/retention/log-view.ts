@@ -1,4 +1,5 @@
-import type { LogEnds, TopicPartition } from '../../kafka/port.ts';
+import type { LogEnds } from '../../kafka/admin.ts';
+import type { TopicPartition } from '../../kafka/port.ts';
 import type { Ends } from './side-limits.ts';
 
 /** What was answered about partitions, by their names. */
@@ -7,6 +8,10 @@ export class Answers<T> {
 
   constructor(answers: Iterable<readonly [TopicPartition, T]>) {
     this.#answers = new Map([...answers].map(([place, answer]) => [nameOf(place), answer]));
+  }
+
+  has(place: TopicPartition): boolean {
+    return this.#answers.has(nameOf(place));
   }
 
   /** @throws Error when nothing was answered: an answer that leaves a partition out says nothing about it. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock/clock.ts';
-import type { Admin, KafkaDriver } from '../../kafka/port.ts';
+import type { Admin } from '../../kafka/admin.ts';
+import type { KafkaDriver } from '../../kafka/driver.ts';
 import type { Retention } from '../../options/retention.ts';
 import type { Emitter } from '../../telemetry/emitter.ts';
 import type { Logger } from '../../telemetry/logger.ts';

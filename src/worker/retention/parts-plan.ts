@@ -1,6 +1,6 @@
 import type { TopicPartition } from '../../kafka/port.ts';
 import { endsOf, offsetsOf } from './log-view.ts';
-import type { Round } from './round.ts';
+import { askEach, type Round } from './round.ts';
 import { type Ends, isYounger, olderBelow, timesToTry, USUAL_MULTIPLE } from './side-limits.ts';
 
 /** A partition of the parts topic. */
@@ -40,6 +40,9 @@ interface Open extends PartsOf {
  * Finds for each partition the youngest time that no task of its queue partitions is older than, from where their logs
  * begin: finished or not, a task in the log may run (again), and has its parts. What is older than that, by as much as an
  * upload may take and a margin, belongs to nothing that is there. What comes later either began later, or is void.
+ *
+ * Of parts partitions that serve a queue partition of which something is not told, there is no plan: how old its tasks are is
+ * not known, and so it may need all of them.
  */
 export async function planParts(round: Round, question: PartsQuestion): Promise<readonly PartsPlan[]> {
   const { topics, candidates, keepMs, behindMs } = question;
@@ -52,7 +55,8 @@ export async function planParts(round: Round, question: PartsQuestion): Promise<
     }),
   );
   const served = placesOf(open, queue.name);
-  const ends = endsOf(await round.ask((admin) => admin.logEnds(served)));
+  const ends = endsOf(await askEach(round, (admin) => admin.eachLogEnds(served)));
+  dropUntold(open, (partition) => ends.has({ topic: queue.name, partition }));
   const plans: PartsPlan[] = [];
   for (const { multiple, timeMs } of timesToTry(round.brokerNowMs, keepMs)) {
     const asked = placesOf(open, queue.name).filter((place) => {
@@ -60,8 +64,10 @@ export async function planParts(round: Round, question: PartsQuestion): Promise<
       return end > start;
     });
     const found = offsetsOf(
-      asked.length === 0 ? [] : await round.ask((admin) => admin.offsetsForTime(asked, timeMs)),
+      asked.length === 0 ? [] : await askEach(round, (admin) => admin.offsetsForTime(asked, timeMs)),
     );
+    const untold = new Set(asked.filter((place) => !found.has(place)).map(({ partition }) => partition));
+    dropUntold(open, (partition) => !untold.has(partition));
     for (const one of open) {
       for (const partition of one.left) {
         const place = { topic: queue.name, partition };
@@ -90,14 +96,23 @@ async function belowTime(
   if (ready.length === 0) return [];
   const places = ready.map(({ place }) => place);
   const found =
-    timeMs <= 0 ? undefined : offsetsOf(await round.ask((admin) => admin.offsetsForTime(places, timeMs)));
-  return ready.map(({ place, log, oldBelow, pinnedBy }) => ({
-    place,
-    log,
-    oldBelow,
-    below: found === undefined ? log.start : Math.max(log.start, olderBelow(log, found.of(place))),
-    pinnedBy,
-  }));
+    timeMs <= 0
+      ? undefined
+      : offsetsOf(await askEach(round, (admin) => admin.offsetsForTime(places, timeMs)));
+  return ready
+    .filter(({ place }) => found?.has(place) !== false)
+    .map(({ place, log, oldBelow, pinnedBy }) => ({
+      place,
+      log,
+      oldBelow,
+      below: found === undefined ? log.start : Math.max(log.start, olderBelow(log, found.of(place))),
+      pinnedBy,
+    }));
+}
+
+/** Forgets parts partitions that serve a queue partition of which something was asked and not told. */
+function dropUntold(open: Set<Open>, isTold: (queuePartition: number) => boolean): void {
+  for (const one of open) if (![...one.left].every(isTold)) open.delete(one);
 }
 
 function placesOf(open: Iterable<Open>, topic: string): readonly TopicPartition[] {

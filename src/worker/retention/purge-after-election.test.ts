@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { KEEP_MS, type OwnerRig, PurgeRig } from '../../../test/support/purge-rig.ts';
-import type { Admin } from '../../kafka/port.ts';
+import type { Admin } from '../../kafka/admin.ts';
 import { KafkaRequestError } from '../../kafka/request-error.ts';
 
 const place = { topic: 'q', partition: 0 };

@@ -1,5 +1,24 @@
 import { describe, expect, it } from 'vitest';
-import { holdBackTimes, KEEP_MS, PurgeRig, ROUND_MS } from '../../../test/support/purge-rig.ts';
+import {
+  holdBackTimes,
+  KEEP_MS,
+  type OwnerRig,
+  PurgeRig,
+  ROUND_MS,
+} from '../../../test/support/purge-rig.ts';
+
+/** Has finished all 10; the other group had come to 8 when its worker ended, and its offset was then set back to 3. */
+async function ownerBesideSetBack(rig: PurgeRig, groups: string[]): ReturnType<PurgeRig['owner']> {
+  const owner = await rig.owner({ groups });
+  rig.append('q', 0, 10);
+  owner.finish(0, 10);
+  const before = await rig.owner({ group: 'other', groups });
+  before.finish(0, 8);
+  await before.purger.stop();
+  rig.commit('other', 0, 3); // by an admin, and nobody has taken it since
+  await rig.pass(KEEP_MS * 2);
+  return owner;
+}
 
 describe('the log of a queue', () => {
   it('begins, in time, where all is unfinished or younger than finished tasks are kept', async () => {
@@ -64,14 +83,7 @@ describe('the log of a queue', () => {
   it('is left alone while a group that was set back has not come to where it was', async () => {
     await using rig = new PurgeRig();
     const groups = ['g', 'other'];
-    const owner = await rig.owner({ groups });
-    rig.append('q', 0, 10);
-    owner.finish(0, 10);
-    const before = await rig.owner({ group: 'other', groups });
-    before.finish(0, 8);
-    await before.purger.stop();
-    rig.commit('other', 0, 3); // by an admin, and nobody has taken it since
-    await rig.pass(KEEP_MS * 2);
+    await ownerBesideSetBack(rig, groups);
     expect(rig.start('q')).toBe(3);
     const after = await rig.owner({ group: 'other', groups });
     after.commit(0, 9); // its CONFIRM says 3
@@ -84,15 +96,7 @@ describe('the log of a queue', () => {
 
   it('is left alone so also when a claim that nobody confirms came in between', async () => {
     await using rig = new PurgeRig();
-    const groups = ['g', 'other'];
-    const owner = await rig.owner({ groups });
-    rig.append('q', 0, 10);
-    owner.finish(0, 10);
-    const before = await rig.owner({ group: 'other', groups });
-    before.finish(0, 8);
-    await before.purger.stop();
-    rig.commit('other', 0, 3);
-    await rig.pass(KEEP_MS * 2);
+    const owner = await ownerBesideSetBack(rig, ['g', 'other']);
     const place = { group: 'other', partition: 0 };
     const epoch = rig.journal({ kind: 'claim', ...place, by: 'w' });
     rig.journal({ kind: 'claim', ...place, by: 'expelled' });
@@ -133,7 +137,11 @@ describe('the log of a queue', () => {
     rig.asked.length = 0;
     await rig.rounds(3);
     // Of parts and parked tasks; settings are looked at now and then.
-    expect(rig.asked.filter((call) => call !== 'topicConfigs')).toEqual(['logEnds', 'logEnds', 'logEnds']);
+    expect(rig.asked.filter((call) => call !== 'topicConfigs')).toEqual([
+      'eachLogEnds',
+      'eachLogEnds',
+      'eachLogEnds',
+    ]);
   });
 
   it('costs few requests, however many partitions there are', async () => {
@@ -146,7 +154,7 @@ describe('the log of a queue', () => {
     await rig.rounds();
     rig.asked.length = 0;
     await rig.rounds();
-    expect(rig.asked).toEqual(['logEnds', 'committedOffsets', 'offsetsForTime']);
+    expect(rig.asked).toEqual(['eachLogEnds', 'committedOffsets', 'offsetsForTime']);
   }, 30_000);
 
   it('is not touched by an owner whose commit the group does not acknowledge', async () => {
@@ -172,7 +180,7 @@ describe('the log of a queue', () => {
     expect(rig.start('q')).toBe(10);
   });
 
-  it.each<[why: string, what: (owner: Awaited<ReturnType<PurgeRig['owner']>>) => void]>([
+  const changes: readonly (readonly [why: string, what: (owner: OwnerRig) => void])[] = [
     ['was given up', (owner) => owner.state(0).move('gone')],
     ['halted', (owner) => owner.state(0).move('halted')],
     [
@@ -188,7 +196,9 @@ describe('the log of a queue', () => {
         owner.state(0).committedFrontier = 9;
       },
     ],
-  ])('is not touched when the partition %s before the acknowledgement', async (_why, what) => {
+  ];
+
+  it.each(changes)('is not touched when the partition %s before the acknowledgement', async (_why, what) => {
     await using rig = new PurgeRig();
     const owner = await rig.owner({ partitions: [0] });
     owner.answers = false;
@@ -202,6 +212,35 @@ describe('the log of a queue', () => {
     expect(rig.start('q')).toBe(0);
     expect(rig.asked).not.toContain('deleteRecords');
   });
+
+  it.each(changes)(
+    'is not touched when the partition %s before brokers let it be deleted',
+    async (_why, what) => {
+      await using rig = new PurgeRig();
+      const owner = await rig.owner({ partitions: [0] });
+      const { admin } = owner;
+      let letGo = (): void => {};
+      const deleteRecords: typeof admin.deleteRecords = async (positions, mayGo) => {
+        await new Promise<void>((resolve) => {
+          letGo = resolve;
+        });
+        return await admin.deleteRecords(positions, mayGo);
+      };
+      owner.admin = new Proxy(admin, {
+        get: (target, name) =>
+          name === 'deleteRecords' ? deleteRecords : (Reflect.get(target, name) as unknown),
+      });
+      rig.append('q', 0, 10);
+      owner.finish(0, 10);
+      await rig.pass(KEEP_MS + ROUND_MS);
+      expect(owner.asked).toHaveLength(1);
+      what(owner);
+      letGo();
+      await rig.pass(0);
+      expect(rig.asked).toContain('deleteRecords');
+      expect(rig.start('q')).toBe(0);
+    },
+  );
 
   it('is not touched by a process that stood still between the question and the deletion', async () => {
     await using rig = new PurgeRig();

@@ -20,10 +20,10 @@ function endsAsked(owner: OwnerRig): TopicPartition[] {
   const { admin } = owner;
   owner.admin = new Proxy(admin, {
     get: (target, name) =>
-      name === 'logEnds'
+      name === 'eachLogEnds'
         ? (places: readonly TopicPartition[]) => {
             asked.push(...places);
-            return admin.logEnds(places);
+            return admin.eachLogEnds(places);
           }
         : (Reflect.get(target, name) as unknown),
   });

@@ -1,24 +1,18 @@
-import { leadersLeft } from '../../kafka/leaders-left.ts';
-import type { Position, TopicPartition } from '../../kafka/port.ts';
+import type { TopicPartition } from '../../kafka/port.ts';
 import type { KeepFinished } from '../../options/retention.ts';
 import { partsMarginMs } from '../../options/retention.ts';
-import type { Emitter } from '../../telemetry/emitter.ts';
 import type { PartitionState } from '../core/partition-state.ts';
 import type { StateJournal } from '../journal/state-journal.ts';
-import type { WorkerEvents } from '../worker-events.ts';
+import { carryOut, type Deletion, type DeletionDeps } from './deletions.ts';
 import { describePins } from './describe-pins.ts';
 import { firstKeyAt, keyText } from './first-key.ts';
-import type { FreshCommits } from './fresh-commits.ts';
 import { type Answers, endsOf, nameOf, offsetsOf } from './log-view.ts';
 import { type PartsOf, planParts } from './parts-plan.ts';
 import { NO_PINS } from './pin-book.ts';
 import { type GroupProgress, oldestLeader, queueLimit, queuePin } from './queue-limit.ts';
 import type { PinnedBy, RetentionPin } from './retention-health.ts';
-import type { Findings, Round } from './round.ts';
+import { askEach, type Findings, type Round } from './round.ts';
 import { type Ends, olderBelow, parkedLimit } from './side-limits.ts';
-
-/** From the first question to the deletion, at most, beside the commit: what others were found to have finished is not old then. */
-const QUESTIONS_MS = 45_000;
 
 export interface PurgeTopics {
   readonly queue: { readonly name: string; readonly partitions: number };
@@ -27,35 +21,25 @@ export interface PurgeTopics {
   readonly parts: { readonly name: string; readonly partitions: number };
 }
 
-export interface PurgeDeps {
+export interface PurgeDeps extends DeletionDeps {
   readonly group: string;
   readonly groups: readonly string[];
   readonly topics: PurgeTopics;
   readonly retention: KeepFinished;
   readonly journal: Pick<StateJournal, 'readToEnds' | 'settledConfirm' | 'lowestNeeded' | 'statePartition'>;
-  readonly commits: Pick<FreshCommits, 'request'>;
-  /** An acknowledgement is waited for as long. */
-  readonly commitMs: number;
   readonly uploadTimeoutMs: () => number;
-  readonly monotonicMs: () => number;
-  readonly events: Pick<Emitter<WorkerEvents>, 'emit'>;
-}
-
-/** Records below an offset are to be deleted, on behalf of the owner of a queue partition. */
-interface Deletion extends Position {
-  readonly owner: PartitionState;
-  /** The owner's frontier has to be acknowledged anew before. */
-  readonly byFrontier: boolean;
-  /** See {@link oldestLeader}. */
-  readonly leaderEpoch?: number | undefined;
 }
 
 /** What one round knows. */
 interface View {
   readonly round: Round;
+  /** Of the partitions of which they were told. Of the state topic: of those that were read up to there. */
   readonly ends: Answers<Ends>;
   /** What is older than this in a topic beside the queue's is not of an upload, or a mark, that is on its way. */
   readonly sideTimeMs: number;
+  readonly pinned: RetentionPin[];
+  /** By name, the partitions about which nothing can be said in this round: something that decides about them was not told. */
+  readonly unseen: Set<string>;
 }
 
 /**
@@ -65,11 +49,16 @@ interface View {
  * What is deleted of parts and parked tasks follows from facts that stay true. What is deleted of the queue follows from
  * frontiers, and an owner that was replaced may have missed that its group was set back; so it has its frontier
  * acknowledged anew, and deletes only then.
+ *
+ * Of a partition without a leader nothing is told, and what needs it waits for another round: the partition itself; with a
+ * partition of the state topic the queue partitions that it has the journal of, and the parked tasks of each that shares a
+ * parked partition with one of them; with a queue partition the parts that it may need. All else goes on.
  */
 export class PurgeRounds {
   readonly #deps: PurgeDeps;
   /** The first record of each partition's log, as it was told last. */
   readonly #starts = new WeakMap<PartitionState, number>();
+  #pinned: readonly RetentionPin[] = [];
 
   constructor(deps: PurgeDeps) {
     this.#deps = deps;
@@ -85,11 +74,14 @@ export class PurgeRounds {
         .map(({ partition }) => ({ topic: topic.name, partition })),
     );
     const statePartitions = this.#statePartitionsOf(queued, round.partitions);
-    if (queued.length === 0 && sides.length === 0) return nothing;
+    if (queued.length === 0 && sides.length === 0) {
+      this.#pinned = [];
+      return nothing;
+    }
     const ends = endsOf(
       await journal.readToEnds(() =>
-        round.ask((admin) =>
-          admin.logEnds([
+        askEach(round, (admin) =>
+          admin.eachLogEnds([
             ...queued.map(({ partition }) => ({ topic: queue.name, partition })),
             ...sides,
             ...statePartitions.map((partition) => ({ topic: state.name, partition })),
@@ -101,19 +93,23 @@ export class PurgeRounds {
     const sideTimeMs = Math.floor(
       round.brokerNowMs - retention.keepFinishedMs - uploadMs - partsMarginMs(uploadMs),
     );
-    const view: View = { round, ends, sideTimeMs };
-    const filled = sides.filter((place) => ends.of(place).end > ends.of(place).start);
+    const view: View = { round, ends, sideTimeMs, pinned: [], unseen: new Set() };
+    const sidesTold = seenOf(view, sides, ends);
+    const filled = sidesTold.filter((place) => ends.of(place).end > ends.of(place).start);
     const old = await this.#offsetsForTime(view, filled, sideTimeMs);
-    const pinned: RetentionPin[] = [];
+    const aged = seenOf(view, filled, old);
     const deletions = [
-      ...(await this.#planQueue(view, queued, pinned)),
-      ...(await this.#planParked(view, filled, old, pinned)),
+      ...(await this.#planQueue(view, queued)),
+      ...(await this.#planParked(view, aged, old)),
     ];
-    await this.#delete(round, ends, deletions);
+    await this.#delete(view, deletions);
     // Only now: where a log of the queue begins decides about the parts.
-    await this.#purgeParts(view, filled, old, pinned);
+    await this.#purgeParts(view, aged, old);
+    // What is not seen now is as it was.
+    const before = this.#pinned.filter((pin) => view.unseen.has(nameOf(pin)));
+    this.#pinned = [...view.pinned, ...before];
     return {
-      pinned,
+      pinned: this.#pinned,
       alarms: [],
       describe: (pins) => describePins(pins, round, retention.keepFinishedMs),
     };
@@ -128,15 +124,25 @@ export class PurgeRounds {
   /** What has to be read of the journal: about these queue partitions, and all that share a parked partition of ours. */
   #statePartitionsOf(queued: readonly PartitionState[], owned: readonly PartitionState[]): readonly number[] {
     const { topics, journal } = this.#deps;
-    const { queue, parked } = topics;
-    const numbers = new Set(queued.map(({ partition }) => journal.statePartition(partition)));
-    for (const { partition } of owned) {
-      if (partition >= parked.partitions) continue;
-      for (let served = partition; served < queue.partitions; served += parked.partitions) {
-        numbers.add(journal.statePartition(served));
-      }
+    const numbers = queued.map(({ partition }) => journal.statePartition(partition));
+    const parked = owned.filter(({ partition }) => partition < topics.parked.partitions);
+    return [...new Set([...numbers, ...parked.flatMap(({ partition }) => this.#marksOf(partition))])];
+  }
+
+  /** The state partitions that have the marks of what is in a parked partition. */
+  #marksOf(parkedPartition: number): readonly number[] {
+    const { topics, journal } = this.#deps;
+    const numbers: number[] = [];
+    for (let served = parkedPartition; served < topics.queue.partitions; served += topics.parked.partitions) {
+      numbers.push(journal.statePartition(served));
     }
-    return [...numbers];
+    return numbers;
+  }
+
+  /** Whether the journal was read, in this round, as far as these partitions of the state topic go. */
+  #isRead({ ends }: View, statePartitions: readonly number[]): boolean {
+    const topic = this.#deps.topics.state.name;
+    return statePartitions.every((partition) => ends.has({ topic, partition }));
   }
 
   async #offsetsForTime(
@@ -146,19 +152,21 @@ export class PurgeRounds {
   ): Promise<Answers<number | undefined>> {
     if (places.length === 0 || timeMs <= 0)
       return offsetsOf(places.map((place) => ({ ...place, offset: 0 })));
-    return offsetsOf(await round.ask((admin) => admin.offsetsForTime(places, timeMs)));
+    return offsetsOf(await askEach(round, (admin) => admin.offsetsForTime(places, timeMs)));
   }
 
-  async #planQueue(
-    view: View,
-    queued: readonly PartitionState[],
-    pinned: RetentionPin[],
-  ): Promise<readonly Deletion[]> {
-    const topic = this.#deps.topics.queue.name;
-    const { round, ends } = view;
+  async #planQueue(view: View, queued: readonly PartitionState[]): Promise<readonly Deletion[]> {
+    const { topics, journal } = this.#deps;
+    const topic = topics.queue.name;
+    const { round, ends, pinned, unseen } = view;
     const filled: PartitionState[] = [];
     for (const one of queued) {
-      const { start, end } = ends.of({ topic, partition: one.partition });
+      const place = { topic, partition: one.partition };
+      if (!ends.has(place) || !this.#isRead(view, [journal.statePartition(one.partition)])) {
+        unseen.add(nameOf(place));
+        continue;
+      }
+      const { start, end } = ends.of(place);
       this.#starts.set(one, start);
       if (end > start) filled.push(one);
     }
@@ -171,6 +179,10 @@ export class PurgeRounds {
     const deletions: Deletion[] = [];
     for (const owner of filled) {
       const place = { topic, partition: owner.partition };
+      if (!young.has(place)) {
+        unseen.add(nameOf(place));
+        continue;
+      }
       const facts = { ...ends.of(place), groups: progress(owner), youngFrom: young.of(place) };
       const below = queueLimit(facts);
       if (below > facts.start) {
@@ -233,20 +245,24 @@ export class PurgeRounds {
   }
 
   async #planParked(
-    { round, ends, sideTimeMs }: View,
-    filled: readonly TopicPartition[],
+    view: View,
+    aged: readonly TopicPartition[],
     old: Answers<number | undefined>,
-    pinned: RetentionPin[],
   ): Promise<readonly Deletion[]> {
+    const { round, ends, sideTimeMs, pinned, unseen } = view;
     const { topics, journal, retention } = this.#deps;
     const { name, partitions } = topics.parked;
-    const parked = filled.filter(({ topic }) => topic === name);
+    const parked = aged.filter(({ topic }) => topic === name);
     if (sideTimeMs <= 0 || parked.length === 0) return [];
     const described = await round.ask((admin) => admin.describeTopics([name]));
     const lowest = journal.lowestNeeded((served) => served % partitions, described.get(name)?.id);
     return parked.flatMap((place) => {
       const owner = ownerOf(round, place);
       if (owner === undefined) return [];
+      if (!this.#isRead(view, this.#marksOf(place.partition))) {
+        unseen.add(nameOf(place));
+        return [];
+      }
       const needed = lowest.get(place.partition);
       const log = ends.of(place);
       const { below, pinned: pin } = parkedLimit(log, old.of(place), needed?.parkedFrom);
@@ -260,16 +276,16 @@ export class PurgeRounds {
   }
 
   async #purgeParts(
-    { round, ends, sideTimeMs }: View,
-    filled: readonly TopicPartition[],
+    view: View,
+    aged: readonly TopicPartition[],
     old: Answers<number | undefined>,
-    pinned: RetentionPin[],
   ): Promise<void> {
+    const { round, ends, sideTimeMs, pinned, unseen } = view;
     const { topics, retention } = this.#deps;
     const { name } = topics.parts;
     if (sideTimeMs <= 0) return;
     const candidates: PartsOf[] = [];
-    for (const place of filled) {
+    for (const place of aged) {
       const log = ends.of(place);
       if (place.topic !== name || olderBelow(log, old.of(place)) <= log.start) continue;
       candidates.push({ place, log, oldBelow: olderBelow(log, old.of(place)) });
@@ -281,6 +297,8 @@ export class PurgeRounds {
       keepMs: retention.keepFinishedMs,
       behindMs: round.brokerNowMs - retention.keepFinishedMs - sideTimeMs,
     });
+    const planned = new Set(plans.map(({ place }) => nameOf(place)));
+    for (const { place } of candidates) if (!planned.has(nameOf(place))) unseen.add(nameOf(place));
     const deletions: Deletion[] = [];
     for (const { place, below, log, oldBelow, pinnedBy } of plans) {
       const owner = ownerOf(round, place);
@@ -292,59 +310,25 @@ export class PurgeRounds {
         pinOf(place, by, { from: below, records: oldBelow - below, ageMs: retention.keepFinishedMs }),
       );
     }
-    await this.#delete(round, ends, deletions);
+    await this.#delete(view, deletions);
   }
 
-  /** Without those of records that nobody can have finished: see {@link oldestLeader}. */
-  async #leftOf(
-    round: Round,
-    ends: Answers<Ends>,
-    planned: readonly Deletion[],
-  ): Promise<readonly Deletion[]> {
-    const asked = planned.flatMap(({ topic, partition, leaderEpoch }) =>
-      leaderEpoch === undefined ? [] : [{ topic, partition, leaderEpoch }],
-    );
-    const found = await leadersLeft(round.ask, asked);
-    const endOf = new Map(found.map((one) => [nameOf(one), one.end]));
-    return planned.flatMap((one) => {
-      const offset = Math.min(one.offset, endOf.get(nameOf(one)) ?? one.offset);
-      return offset > ends.of(one).start ? [{ ...one, offset }] : [];
-    });
-  }
-
-  async #delete(round: Round, ends: Answers<Ends>, planned: readonly Deletion[]): Promise<void> {
-    const { commits, commitMs, events, monotonicMs } = this.#deps;
-    const allowed = planned.filter(({ topic }) => !round.isRefused(topic));
-    const byFrontier = allowed.filter((one) => one.byFrontier).map(({ owner }) => owner);
-    const acked = byFrontier.length === 0 ? new Set() : await commits.request(byFrontier, commitMs);
-    const left = await this.#leftOf(round, ends, allowed);
-    // Nothing is waited for between this and the deletion.
-    if (monotonicMs() - round.startedMs > QUESTIONS_MS + commitMs) return;
-    const now = left.filter(({ owner, offset, ...one }) => {
-      if (owner.phase !== 'running') return false;
-      if (!one.byFrontier) return true;
-      return (
-        acked.has(owner) && owner.committedFrontier >= offset && owner.committedChanges >= owner.frozenUntil
-      );
-    });
-    if (now.length === 0) return;
-    const positions = now.map(({ topic, partition, offset }) => ({ topic, partition, offset }));
-    const outcomes = await round.ask((admin) => admin.deleteRecords(positions));
-    const ownerOfPlace = new Map(now.map((one) => [nameOf(one), one]));
-    for (const { topic, partition, logStart, failure } of outcomes) {
-      if (failure?.kind === 'authorization') round.refuse(topic, failure);
-      else if (failure !== undefined) events.emit('problem', { failure });
-      if (logStart === undefined) continue;
-      const deletion = ownerOfPlace.get(nameOf({ topic, partition }));
-      if (deletion?.byFrontier === true) this.#starts.set(deletion.owner, logStart);
-      if (logStart > ends.of({ topic, partition }).start) {
-        events.emit('purged', { topic, partition, below: BigInt(logStart) });
-      }
-    }
+  async #delete(view: View, planned: readonly Deletion[]): Promise<void> {
+    for (const [owner, start] of await carryOut(this.#deps, view, planned)) this.#starts.set(owner, start);
   }
 }
 
 const nothing: Findings = { pinned: [], alarms: [], describe: () => Promise.resolve(NO_PINS) };
+
+/** Those of which this was told; the others are not seen in this round. */
+function seenOf(
+  { unseen }: View,
+  places: readonly TopicPartition[],
+  told: Answers<unknown>,
+): readonly TopicPartition[] {
+  for (const place of places) if (!told.has(place)) unseen.add(nameOf(place));
+  return places.filter((place) => told.has(place));
+}
 
 /** Of a partition of a topic beside the queue's: the owner of the queue partition with its number looks after it. */
 function ownerOf({ partitions }: Round, { partition }: TopicPartition): PartitionState | undefined {

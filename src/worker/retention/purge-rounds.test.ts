@@ -9,7 +9,7 @@ describe('a round', () => {
     rig.append('q', 0, 10);
     owner.finish(0, 10);
     await rig.pass(KEEP_MS);
-    for (const call of ['logEnds', 'offsetsForTime', 'deleteRecords'] as const) {
+    for (const call of ['eachLogEnds', 'offsetsForTime', 'deleteRecords'] as const) {
       rig.cluster.faults.failAdmin(call, failures.unreachable);
       await rig.rounds();
       expect(rig.start('q')).toBe(0);

@@ -6,15 +6,15 @@ import { NO_PINS } from './pin-book.ts';
 const denied = { kind: 'authorization', code: 29, message: 'Group authorization failed' } as const;
 
 /** What is asked for by this name is answered when the test says so. */
-function hold(owner: OwnerRig, call: 'logEnds'): { answer: () => void } {
+function hold(owner: OwnerRig, call: 'eachLogEnds'): { answer: () => void } {
   const { admin } = owner;
   const held = { answer: (): void => {} };
   owner.admin = new Proxy(admin, {
     get: (target, name) =>
       name === call
-        ? (...given: Parameters<typeof admin.logEnds>) =>
+        ? (...given: Parameters<typeof admin.eachLogEnds>) =>
             new Promise((resolve) => {
-              held.answer = () => resolve(admin.logEnds(...given));
+              held.answer = () => resolve(admin.eachLogEnds(...given));
             })
         : (Reflect.get(target, name) as unknown),
   });
@@ -125,14 +125,14 @@ describe('a round', () => {
     const owner = await rig.owner({ partitions: [0] });
     rig.append('q', 0, 4);
     owner.finish(0, 4);
-    const held = hold(owner, 'logEnds');
+    const held = hold(owner, 'eachLogEnds');
     await rig.rounds(1);
     const stopping = owner.purger.stop();
     rig.asked.length = 0;
     held.answer();
     await stopping;
     await rig.pass(KEEP_MS * 2);
-    expect(rig.asked).toEqual(['logEnds']);
+    expect(rig.asked).toEqual(['eachLogEnds']);
     expect(owner.events).toEqual([]);
   });
 });

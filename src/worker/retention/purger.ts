@@ -1,12 +1,14 @@
 import type { Clock } from '../../clock/clock.ts';
 import { endsWithin } from '../../clock/ends-within.ts';
-import type { Admin, KafkaFailure } from '../../kafka/port.ts';
+import type { Admin } from '../../kafka/admin.ts';
+import type { KafkaFailure, TopicPartition } from '../../kafka/port.ts';
 import { KafkaRequestError } from '../../kafka/request-error.ts';
 import type { Retention } from '../../options/retention.ts';
 import type { Emitter } from '../../telemetry/emitter.ts';
 import type { PartitionState } from '../core/partition-state.ts';
 import type { WorkerEvents } from '../worker-events.ts';
 import { BrokerTimes } from './broker-times.ts';
+import { nameOf } from './log-view.ts';
 import { PinBook } from './pin-book.ts';
 import { ReportBook } from './report-book.ts';
 import type {
@@ -120,6 +122,7 @@ export class Purger {
         this.#tellRefused(untrusted, startedMs);
         return;
       }
+      const untold = new Map<string, KafkaFailure>();
       const found = await this.#deps.round({
         brokerNowMs,
         startedMs,
@@ -127,11 +130,16 @@ export class Purger {
         ask,
         isRefused: (topic) => this.#isResting(topic, startedMs),
         refuse: (topic, failure) => this.#rest(topic, failure, startedMs),
+        untold: (place, failure) => this.#miss(untold, { place, failure }, startedMs),
+        isUntold: (place) => untold.has(nameOf(place)),
       });
       const isDue = this.#pins.isDue(found.pinned, startedMs);
       this.#report(found.pinned, isDue ? await found.describe(found.pinned) : undefined, startedMs);
       this.#reportAlarms(found.alarms, startedMs);
       this.#tellRefused(this.#refusedLately(startedMs), startedMs);
+      // However many have no leader: they mostly have lost it for the same reason.
+      const [failure] = [...untold.values()].filter(({ kind }) => kind !== 'authorization');
+      if (failure !== undefined) events.emit('problem', { failure });
     } catch (error) {
       if (this.#stopped) return;
       const failure = failureOf(error);
@@ -163,6 +171,15 @@ export class Purger {
     const due = this.#refusals.due(refused, nowMs);
     this.#refusals.note(refused, due, nowMs);
     for (const refusal of due) this.#deps.events.emit('retention-refused', refusal);
+  }
+
+  #miss(
+    untold: Map<string, KafkaFailure>,
+    { place, failure }: { readonly place: TopicPartition; readonly failure: KafkaFailure },
+    nowMs: number,
+  ): void {
+    untold.set(nameOf(place), failure);
+    if (failure.kind === 'authorization') this.#rest(place.topic, failure, nowMs);
   }
 
   /** Asked again after a while: what is allowed may have been changed. */

@@ -153,7 +153,36 @@ describe('a queue whose records Kafka deletes by their age', () => {
     expect(owner.purger.health.alarms).toEqual([]); // it is young
     expect(rig.start('q')).toBe(0);
     expect(new Set(rig.asked)).toEqual(
-      new Set(['describeTopics', 'topicConfigs', 'logEnds', 'offsetsForTime']),
+      new Set(['describeTopics', 'topicConfigs', 'eachLogEnds', 'offsetsForTime']),
     );
   });
+
+  it.each(['eachLogEnds', 'offsetsForTime'] as const)(
+    'has its alarms for the others while one has no leader, and for that one as before: by %s',
+    async (call) => {
+      await using rig = new PurgeRig();
+      const owner = await rig.owner({ retention });
+      rig.append('q', 0, 10);
+      await rig.pass(15_000);
+      expect(owner.of('retention-alarm')).toMatchObject([{ partition: 0 }]);
+      const { admin } = owner;
+      const lossy = async (...given: Parameters<typeof admin.offsetsForTime>) => {
+        const elected = rig.cluster.faults.loseLeader({ topic: 'q', partition: 0 });
+        const answers = await admin[call](...given);
+        elected();
+        return answers;
+      };
+      owner.admin = new Proxy(admin, {
+        get: (target, name) => (name === call ? lossy : (Reflect.get(target, name) as unknown)),
+      });
+      rig.append('q', 1, 10);
+      owner.finish(0, 10); // nobody knows whether there is more
+      await rig.pass(15_000);
+      expect(owner.of('retention-alarm').map(({ partition }) => partition)).toEqual([0, 1]);
+      expect(owner.purger.health.alarms).toMatchObject([{ partition: 0 }, { partition: 1 }]);
+      owner.admin = admin;
+      await rig.pass(5_000);
+      expect(owner.purger.health.alarms).toMatchObject([{ partition: 1 }]);
+    },
+  );
 });

@@ -1,4 +1,6 @@
-import type { Admin, KafkaFailure } from '../../kafka/port.ts';
+import type { Admin, Told } from '../../kafka/admin.ts';
+import type { KafkaFailure, TopicPartition } from '../../kafka/port.ts';
+import { toldOf } from '../../kafka/told.ts';
 import type { PartitionState } from '../core/partition-state.ts';
 import type { RetentionAlarm, RetentionPin, RetentionPins } from './retention-health.ts';
 
@@ -14,6 +16,19 @@ export interface Round {
   /** Whether nothing of this topic may be deleted, as far as is known. */
   readonly isRefused: (topic: string) => boolean;
   readonly refuse: (topic: string, failure: KafkaFailure) => void;
+  /** Something was asked about a partition and not told: nothing that needs it is done in this round. */
+  readonly untold: (place: TopicPartition, failure: KafkaFailure) => void;
+  readonly isUntold: (place: TopicPartition) => boolean;
+}
+
+/** Asks about many partitions; resolves with what was told. The others are noted. */
+export async function askEach<T extends TopicPartition>(
+  round: Pick<Round, 'ask' | 'untold'>,
+  request: (admin: Admin) => Promise<readonly Told<T>[]>,
+): Promise<readonly T[]> {
+  const answers = await round.ask(request);
+  for (const one of answers) if (one.failure !== undefined) round.untold(one, one.failure);
+  return toldOf(answers);
 }
 
 /** What a round found. */

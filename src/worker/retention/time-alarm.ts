@@ -1,41 +1,42 @@
 import type { KeepForTime } from '../../options/retention.ts';
 import { firstKeyAt } from './first-key.ts';
+import { endsOf, offsetsOf } from './log-view.ts';
 import { NO_PINS } from './pin-book.ts';
 import type { RetentionAlarm } from './retention-health.ts';
-import type { Findings, Round } from './round.ts';
+import { askEach, type Findings, type Round } from './round.ts';
 
-/** Finds which partitions have an unfinished task that half of its time is over for, before Kafka deletes it. */
-export function lookForOldTasks(where: {
+interface TimeLimit {
   readonly topic: string;
   readonly retention: KeepForTime;
-}): (round: Round) => Promise<Findings> {
-  return (round) => look(round, where.topic, where.retention.timeMs);
 }
 
+/** Finds which partitions have an unfinished task that half of its time is over for, before Kafka deletes it. */
+export function lookForOldTasks(where: TimeLimit): (round: Round) => Promise<Findings> {
+  let before: readonly RetentionAlarm[] = [];
+  return async (round) => {
+    before = await look(round, where, before);
+    return { pinned: [], alarms: before, describe: () => Promise.resolve(NO_PINS) };
+  };
+}
+
+/** Of a partition of which not all is told now it is as it was `before`. */
 async function look(
-  { ask, partitions, brokerNowMs }: Round,
-  topic: string,
-  timeMs: number,
-): Promise<Findings> {
+  round: Round,
+  { topic, retention: { timeMs } }: TimeLimit,
+  before: readonly RetentionAlarm[],
+): Promise<readonly RetentionAlarm[]> {
   const halfMs = Math.floor(timeMs / 2);
-  const places = partitions.map(({ partition }) => ({ topic, partition }));
-  const frontiers = new Map(partitions.map((one) => [one.partition, one.committedFrontier]));
-  const ends = await ask((admin) => admin.logEnds(places));
-  const found = await ask((admin) => admin.offsetsForTime(places, Math.floor(brokerNowMs - halfMs)));
-  const youngFrom = new Map(found.map(({ partition, offset }) => [partition, offset]));
-  const alarms: RetentionAlarm[] = [];
-  for (const state of partitions) {
+  const places = round.partitions.map(({ partition }) => ({ topic, partition }));
+  const frontiers = new Map(round.partitions.map((one) => [one.partition, one.committedFrontier]));
+  const ends = endsOf(await askEach(round, (admin) => admin.eachLogEnds(places)));
+  const halfAgoMs = Math.floor(round.brokerNowMs - halfMs);
+  const found = offsetsOf(await askEach(round, (admin) => admin.offsetsForTime(places, halfAgoMs)));
+  return round.partitions.flatMap((state) => {
     const { partition } = state;
-    const end = ends.find((one) => one.partition === partition)?.end ?? 0;
+    const place = { topic, partition };
+    if (!ends.has(place) || !found.has(place)) return before.filter((one) => one.partition === partition);
     const frontier = frontiers.get(partition) ?? 0;
-    if ((youngFrom.get(partition) ?? end) <= frontier) continue;
-    alarms.push({
-      partition,
-      offset: BigInt(frontier),
-      key: firstKeyAt(state, frontier),
-      ageMs: halfMs,
-      timeMs,
-    });
-  }
-  return { pinned: [], alarms, describe: () => Promise.resolve(NO_PINS) };
+    if ((found.of(place) ?? ends.of(place).end) <= frontier) return [];
+    return [{ partition, offset: BigInt(frontier), key: firstKeyAt(state, frontier), ageMs: halfMs, timeMs }];
+  });
 }

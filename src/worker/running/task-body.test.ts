@@ -27,11 +27,11 @@ describe('a body that is read as a list', () => {
     expect([...bytes.join()]).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
-  it.each([8, Number.NaN, undefined, -1])(
-    'is refused when that is not allowed: maxBytes %s',
-    async (maxBytes) => {
+  it.each([{ maxBytes: 8 }, { maxBytes: Number.NaN }, { maxBytes: undefined }, { maxBytes: -1 }, undefined])(
+    'is refused when that is not allowed: %s',
+    async (options) => {
       const body = bodyOf(9);
-      await expect(body.bytes({ maxBytes } as { maxBytes: number })).rejects.toMatchObject({
+      await expect(body.bytes(options as { maxBytes: number })).rejects.toMatchObject({
         code: 'BODY_TOO_LARGE',
       });
       expect((await body.bytes({ maxBytes: 9 })).length).toBe(9);
@@ -44,6 +44,12 @@ describe('a body that is read as a list', () => {
     expect(first).toMatchObject({ status: 'fulfilled', value: { length: 9 } });
     expect(second).toMatchObject({ status: 'rejected', reason: { code: 'BODY_UNREADABLE' } });
     await expect(body.toArray()).rejects.toThrow();
+  });
+
+  it('is refused once a loop over its chunks was left', async () => {
+    const body = bodyOf(9);
+    for await (const _chunk of body) break;
+    await expect(body.bytes({ maxBytes: 9 })).rejects.toMatchObject({ code: 'BODY_UNREADABLE' });
   });
 
   it('does not end the process when its handler ends without waiting for it', async () => {

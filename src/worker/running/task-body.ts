@@ -57,16 +57,27 @@ export class BodyStream extends Readable implements TaskBody {
     return reading;
   }
 
-  async #readList({ maxBytes }: { readonly maxBytes: number }): Promise<TaskBytes> {
+  async #readList(options: { readonly maxBytes: number } | undefined): Promise<TaskBytes> {
+    const maxBytes = options?.maxBytes ?? Number.NaN; // plain JavaScript may leave it out
     // Not the other way round: what is no number must not be no limit.
     if (!(this.length <= maxBytes)) throw new BodyTooLargeError(this.length, maxBytes);
-    if (this.destroyed)
-      throw this.errored ?? new BodyUnreadableError('it has been read, or its handler has ended');
+    if (this.destroyed) throw this.#whyClosed();
     if (this.#source !== undefined) throw new BodyUnreadableError('some of it has been read already');
     this.#isListed = true;
     const parts = await readAll(() => this.#next());
     this.destroy();
     return new BodyBytes(parts, this.contentEncoding);
+  }
+
+  #whyClosed(): Error {
+    // What Node closes a stream with whose `for await` was left early.
+    const isLeft =
+      this.errored instanceof Error && 'code' in this.errored && this.errored.code === 'ABORT_ERR';
+    if (isLeft) {
+      const reason = 'its stream was closed before its end, by a loop that was left, say';
+      return new BodyUnreadableError(reason, { cause: this.errored });
+    }
+    return this.errored ?? new BodyUnreadableError('it has been read, or its handler has ended');
   }
 
   /** What the handler does no longer counts, or its time is up: what it has read of the body is not all of it. */

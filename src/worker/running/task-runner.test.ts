@@ -1,8 +1,12 @@
 import { expect, it } from 'vitest';
 import { Signal } from '../../../test/support/queue-rig.ts';
 import { RunnerRig } from '../../../test/support/runner-rig.ts';
+import type { TaskContext } from './task-context.ts';
 
-it('calls no handler when the process has stood still meanwhile: the task is tried again, and no try is counted', async () => {
+it.each<[string, (rig: RunnerRig) => void]>([
+  ['the task is tried again, and no try is counted', () => {}],
+  ['also when time was looked at since', ({ runner }) => runner.watch()],
+])('calls no handler when the process has stood still meanwhile: %s', async (_what, since) => {
   let called = false;
   const rig = new RunnerRig(() => {
     called = true;
@@ -10,25 +14,10 @@ it('calls no handler when the process has stood still meanwhile: the task is tri
   await rig.start();
   rig.runner.watch();
   await rig.clock.advance(3_000);
+  since(rig);
   rig.checked.resolve();
   expect(await rig.ended.promise).toMatchObject({
     kind: 'failed',
-    verdict: { kind: 'retry', delayMs: 0, countAttempt: false },
-  });
-  expect(called).toBe(false);
-});
-
-it('calls no handler when the process has stood still meanwhile, also when time was looked at since', async () => {
-  let called = false;
-  const rig = new RunnerRig(() => {
-    called = true;
-  });
-  await rig.start();
-  rig.runner.watch();
-  await rig.clock.advance(3_000);
-  rig.runner.watch();
-  rig.checked.resolve();
-  expect(await rig.ended.promise).toMatchObject({
     verdict: { kind: 'retry', delayMs: 0, countAttempt: false },
   });
   expect(called).toBe(false);
@@ -144,4 +133,29 @@ it('keeps the first reason for which a signal was aborted', async () => {
   expect(signal.reason).toMatchObject({ reason: 'shutdown', code: 'WORKER_SHUTDOWN' });
   end.resolve();
   await rig.ended.promise;
+});
+
+it('lets a task go on for as long as it says that it makes progress, and for its time from then', async () => {
+  const started = new Signal<TaskContext>();
+  const rig = new RunnerRig(
+    async (_payload, context: TaskContext) => {
+      started.resolve(context);
+      await new Promise((_, reject) => {
+        context.signal.addEventListener('abort', () => reject(context.signal.reason));
+      });
+    },
+    { checked: true },
+  );
+  await rig.start();
+  const context = await started.promise;
+  for (let beats = 0; beats < 5; beats += 1) {
+    await rig.pass(900); // timeoutMs is 1,000
+    context.heartbeat();
+  }
+  await rig.pass(999);
+  expect(context.signal.aborted).toBe(false);
+  await rig.pass(1);
+  expect(await rig.ended.promise).toMatchObject({
+    verdict: { kind: 'retry', error: { code: 'TASK_TIMEOUT' } },
+  });
 });

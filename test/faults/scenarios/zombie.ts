@@ -143,7 +143,7 @@ async function suspendAtWork(world: World, target: Child): Promise<void> {
   do {
     if (performance.now() > deadline) throw new Error(`${target.life} is never in the middle of its work`);
     await world.until('a worker in the middle of its work', atWork, CALM_MS);
-  } while (!world.suspend(target, atWork));
+  } while (!(await world.suspend(target, atWork)));
 }
 
 /** Nobody is in the group, its offsets are deleted, and others begin. */

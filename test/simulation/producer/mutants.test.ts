@@ -141,7 +141,10 @@ afterEach(() => {
   vi.resetModules();
 });
 
-it.each(Object.keys(mutants))('finds a producer that %s', async (name) => {
+/** The rarest shows once in some 10,000 schedules: of 30,000 all were sound once in a while. */
+const MOST_RUNS = 300_000;
+
+it.each(Object.keys(mutants))('finds a producer that %s', { timeout: 200_000 }, async (name) => {
   const mutant = mutants[name];
   vi.resetModules();
   mutant?.apply();
@@ -154,7 +157,7 @@ it.each(Object.keys(mutants))('finds a producer that %s', async (name) => {
       for (const violation of world.violations) found.add(violation);
       return world.violations.length === 0;
     }),
-    { numRuns: 30_000, endOnFailure: true },
+    { numRuns: MOST_RUNS, endOnFailure: true },
   );
   expect(outcome.failed).toBe(true);
   expect([...found].join('\n')).toMatch(mutant?.found ?? /never/);

@@ -77,6 +77,8 @@ export function gated<T extends object>(client: T, gate: Gate): T {
       if (typeof value !== 'function') return value;
       const method = value as Method; // one of the port's
       return (...given: readonly unknown[]): unknown => {
+        // It is asked as the request goes out, and answers.
+        if (name === 'deleteRecords') return asked(() => Reflect.apply(method, target, given), gate);
         const listened = given.map((one) =>
           typeof one === 'function' ? gatedListener(one as Method, gate) : one,
         );

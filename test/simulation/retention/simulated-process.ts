@@ -1,7 +1,9 @@
 import type { Clock } from '../../../src/clock/clock.ts';
+import { ParkError } from '../../../src/errors/control-errors.ts';
+import type { KafkaDriver } from '../../../src/kafka/driver.ts';
 import type { MemoryCluster } from '../../../src/kafka/memory/memory-cluster.ts';
 import { memoryDriver } from '../../../src/kafka/memory/memory-driver.ts';
-import type { KafkaDriver, Membership } from '../../../src/kafka/port.ts';
+import type { Membership } from '../../../src/kafka/port.ts';
 import { KafkaConnection } from '../../../src/queue/kafka-connection.ts';
 import { resolveKafkaOptions } from '../../../src/queue/kafka-options.ts';
 import { TaskQueue } from '../../../src/queue/task-queue.ts';
@@ -11,6 +13,9 @@ import type { TaskContext } from '../../../src/worker/running/task-context.ts';
 import type { Worker } from '../../../src/worker/worker.ts';
 import { type Job, tasks } from '../../support/queue-rig.ts';
 import { Gate, gated, gatedClock } from './gate.ts';
+
+/** Of so many tasks one cannot be done and is parked, and its key with it. */
+const PARKED_EVERY = 40;
 
 interface Surroundings {
   readonly cluster: MemoryCluster;
@@ -55,7 +60,10 @@ export class SimulatedProcess {
       retention: { keepFinishedMs },
       logger: silentLogger,
     });
-    const handle = (_job: Job, context: TaskContext): void => around.onRun(group, context);
+    const handle = ({ n }: Job, context: TaskContext): void => {
+      if (n % PARKED_EVERY === PARKED_EVERY - 1) throw new ParkError('never possible');
+      around.onRun(group, context);
+    };
     this.#worker = this.queue.worker(
       { work: handle, short: handle },
       { group, logger: silentLogger, commitIntervalMs: 50, rebalance: { protocol: 'consumer' } },
@@ -123,7 +131,12 @@ export class SimulatedProcess {
       reader: async (options) => gated(await plain.reader(options), this.#gate),
       membership: (options) => {
         const member = plain.membership(options);
-        this.#members.push(member);
+        const join = member.join.bind(member);
+        // The cluster knows it from then on: whoever dies before is nobody's member.
+        member.join = (listener) => {
+          this.#members.push(member);
+          return join(listener);
+        };
         return gated(member, this.#gate);
       },
       admin: async () => gated(await plain.admin(), this.#gate),

@@ -1,10 +1,11 @@
 import { ManualClock } from '../../../src/clock/manual-clock.ts';
 import { foldJournal, type JournalHistory, type WrittenEntry } from '../../../src/journal/journal.ts';
 import { decodeEntry } from '../../../src/journal/journal-entry.ts';
+import type { KafkaDriver } from '../../../src/kafka/driver.ts';
 import type { StoredOffset } from '../../../src/kafka/memory/group.ts';
 import { MemoryCluster } from '../../../src/kafka/memory/memory-cluster.ts';
 import { nameOf } from '../../../src/kafka/memory/partition-name.ts';
-import type { KafkaDriver, TopicPartition } from '../../../src/kafka/port.ts';
+import type { TopicPartition } from '../../../src/kafka/port.ts';
 import { decodeMetadata } from '../../../src/worker/core/commit-metadata.ts';
 import type { TaskContext } from '../../../src/worker/running/task-context.ts';
 import { SeededRandom } from '../../checker/seeded-random.ts';
@@ -195,8 +196,8 @@ export class RetentionWorld {
   }
 
   /**
-   * What the group has run; and what it has parked because its processes ended three times while it may have been running,
-   * as far as it is to be found there.
+   * What the group has run; and what it has parked, as far as it is to be found there: for its handler, for a task of its
+   * key before it, or because processes ended three times while it may have been running.
    */
   #whatIsDone(group: string, partition: number): (offset: number) => boolean {
     const done = this.#doneOf(group, partition);

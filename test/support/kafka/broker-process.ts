@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { untilStill } from '../until-still.ts';
 import { yieldProcessors } from './yield-processors.ts';
 
 /**
@@ -81,11 +82,13 @@ export class BrokerProcess {
     await this.#end('SIGTERM');
   }
 
-  /** SIGSTOP: connections stay open and nothing answers. */
-  pause(): void {
+  /** SIGSTOP: connections stay open and, once this has resolved, nothing answers. */
+  async pause(): Promise<void> {
     if (this.#state.kind !== 'running') return;
-    process.kill(this.#state.pid, 'SIGSTOP');
+    const { pid } = this.#state;
+    process.kill(pid, 'SIGSTOP');
     this.#state = { ...this.#state, kind: 'paused' };
+    await untilStill(pid);
   }
 
   /** SIGCONT. */

@@ -40,8 +40,8 @@ export interface KafkaBroker {
   kill(): Promise<void>;
   /** SIGTERM: leaders move away first. Resolves when the process is gone. */
   stop(): Promise<void>;
-  /** SIGSTOP: connections stay open and nothing answers. */
-  pause(): void;
+  /** SIGSTOP: connections stay open and, once this has resolved, nothing answers. */
+  pause(): Promise<void>;
   /** SIGCONT. */
   resume(): void;
   /** The same ports and data again. Resolves when the process exists; `untilReady` tells when it serves. */
@@ -161,8 +161,8 @@ class Broker implements KafkaBroker {
     return this.#process.stop();
   }
 
-  pause(): void {
-    this.#process.pause();
+  pause(): Promise<void> {
+    return this.#process.pause();
   }
 
   resume(): void {

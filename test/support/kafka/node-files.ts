@@ -73,6 +73,8 @@ function javaCommand({ jars, root, jit }: NodeFiles, properties: string): string
       : [`-XX:SharedArchiveFile=${archive}`, '-Xlog:cds=off', '-Xlog:cds+dynamic=off']),
     '-Xms96m',
     '-Xmx350m',
+    // A limit, and not taken before it is needed: a record of 100 MB passes through several buffers of its size.
+    '-XX:MaxDirectMemorySize=2g',
     '-XX:+UseSerialGC',
     '-XX:-UsePerfData',
     '-Djava.awt.headless=true',
