@@ -60,6 +60,23 @@ describe('a text without a number is recognised by what it says', () => {
     expect(failureOfText(text)).toEqual({ kind, code: undefined, message: text });
   });
 
+  test.each([
+    'ssl://b1:9093/1: Disconnected: SSL connection closed by peer (after 3ms in state SSL_HANDSHAKE)',
+    'ssl://b1:9093/1: error:0A00010B:SSL routines::wrong version number (after 1ms in state SSL_HANDSHAKE)',
+  ])('who hangs up on TLS may not speak it: %s', (text) => {
+    expect(failureOfText(text)).toEqual({
+      kind: 'authentication',
+      code: undefined,
+      message: `${text}: connecting to a PLAINTEXT listener?`,
+    });
+  });
+
+  test('what the client asks itself is not asked twice', () => {
+    const text =
+      'SSL handshake failed: Disconnected: connecting to a PLAINTEXT broker listener? (after 3ms in state SSL_HANDSHAKE)';
+    expect(failureOfText(text).message).toBe(text);
+  });
+
   test('the security protocol in a broker’s name is not taken for a refusal', () => {
     const text = 'sasl_ssl://b1:9093/bootstrap: ssl://b1:9093: Connect to ipv4#10.0.0.1:9093 failed: refused';
     expect(failureOfText(text).kind).toBe('unreachable');

@@ -62,7 +62,15 @@ const BROKER_NAME = /\b\w+:\/\/\S+/g;
 export function failureOfText(text: string): KafkaFailure {
   const bare = text.replaceAll(BROKER_NAME, '');
   const kind = kindByText.find(([pattern]) => pattern.test(bare))?.[1] ?? 'other';
-  return { kind, code: undefined, message: text };
+  return { kind, code: undefined, message: withLikelyCause(text) };
+}
+
+const NO_TLS_THERE = /disconnected.*in state SSL_HANDSHAKE|wrong version number/i;
+
+/** The client asks this itself when it notices the end of the connection while it writes, but not while it reads. */
+function withLikelyCause(text: string): string {
+  if (!NO_TLS_THERE.test(text) || text.includes('PLAINTEXT')) return text;
+  return `${text}: connecting to a PLAINTEXT listener?`;
 }
 
 /** Whatever the client, or this adapter, threw or passed on. -1 is the client's "no number known". */
