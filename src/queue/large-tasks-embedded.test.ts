@@ -85,7 +85,7 @@ describe('a cluster that keeps little, as the embedded one does', () => {
       await worker.start();
       const body = noise(3_050_000);
       const enqueue = (id: string, signal = new AbortController().signal): Promise<unknown> =>
-        rig.large.enqueue('video', { key: 'a' }, { body, id, signal, timeoutMs: 10_000 });
+        rig.large.enqueue('video', { key: 'a' }, { body, id, signal, timeoutMs: 60_000 });
       await enqueue('first'); // what comes now goes several records at once
       return { rig, enqueue };
     }

@@ -26,7 +26,7 @@ describe('a task that is parked', () => {
     await queue.enqueue('video', { key: 'a' }, { id: 'v', body });
     await queue.enqueue('note', { key: 'a', text }, { id: 'n' });
     await parked;
-    await expect.poll(() => parkedIds(queue), { timeout: 10_000 }).toEqual(['v', 'n']);
+    await expect.poll(() => parkedIds(queue)).toEqual(['v', 'n']);
     expect([...rig.store.objects.keys()].filter((name) => name.startsWith('large/parked/'))).toHaveLength(2);
     for (const name of [...rig.store.objects.keys()].filter((one) => one.startsWith('large/parts/')))
       await rig.store.delete([name]);
@@ -37,7 +37,7 @@ describe('a task that is parked', () => {
     expect(shown).toEqual([{ key: 'a' }, { key: 'a', text }]);
     fixed = true;
     const finished = many(worker, 'task-finished', 2);
-    await queue.parked.redrive({ key: 'a' }, { waitMs: 10_000 });
+    await queue.parked.redrive({ key: 'a' }, { waitMs: 60_000 });
     await finished;
     expect(rig.done).toEqual([`v ${await hashOf([body])}`, `n ${await hashOf([Buffer.from(text)])}`]);
   });
@@ -53,10 +53,10 @@ describe('a task that is parked', () => {
     await worker.start();
     await held;
     const lost = next(worker, 'data-loss');
-    expect(await queue.pending.park({ key: 'a', waitMs: 10_000 })).toMatchObject({ outcome: 'parked' });
+    expect(await queue.pending.park({ key: 'a', waitMs: 60_000 })).toMatchObject({ outcome: 'parked' });
     expect(await lost).toMatchObject({ id: 'v', error: { code: 'PARTS_LOST', object: { store: 'memory' } } });
     const failed = next(worker, 'redrive-failed');
-    await queue.parked.redrive({ key: 'a' }, { waitMs: 10_000 });
+    await queue.parked.redrive({ key: 'a' }, { waitMs: 60_000 });
     expect(await failed).toMatchObject({ key: 'a', error: { code: 'PARTS_LOST' } });
   });
 });
@@ -74,7 +74,7 @@ describe('a task that is parked while its object cannot be had', () => {
     const held = next(worker, 'key-held');
     await worker.start();
     await held;
-    await queue.pending.park({ key: 'a', waitMs: 10_000 });
+    await queue.pending.park({ key: 'a', waitMs: 60_000 });
     return { queue, worker, body, hidden, event: await told };
   }
 
@@ -96,10 +96,10 @@ describe('a task that is parked while its object cannot be had', () => {
     expect(rig.cluster.committed('large', { topic: 'large', partition: 0 })?.offset ?? 0).toBe(0);
 
     for (const [name, bytes] of hidden) rig.store.objects.set(name, bytes);
-    await expect.poll(() => parkedIds(queue), { timeout: 10_000 }).toEqual(['v', 'n']);
+    await expect.poll(() => parkedIds(queue)).toEqual(['v', 'n']);
     expect(worker.health()).toMatchObject({ status: 'ok', reasons: [] });
     const finished = many(worker, 'task-finished', 2);
-    await queue.parked.redrive({ key: 'a' }, { waitMs: 10_000 });
+    await queue.parked.redrive({ key: 'a' }, { waitMs: 60_000 });
     await finished;
     expect(rig.done).toEqual([`v ${await hashOf([body])}`, `n ${await hashOf([Buffer.from('behind')])}`]);
   });
@@ -107,10 +107,10 @@ describe('a task that is parked while its object cannot be had', () => {
   it('may be discarded as the event names it; those behind it are parked, and run when redriven', async () => {
     await using rig = new StoredTasksRig();
     const { queue, worker, event } = await stuck(rig);
-    await queue.parked.discard(event, { waitMs: 10_000 });
-    await expect.poll(() => parkedIds(queue), { timeout: 10_000 }).toEqual(['n']);
+    await queue.parked.discard(event, { waitMs: 60_000 });
+    await expect.poll(() => parkedIds(queue)).toEqual(['n']);
     const finished = next(worker, 'task-finished');
-    await queue.parked.redrive({ key: 'a' }, { waitMs: 10_000 });
+    await queue.parked.redrive({ key: 'a' }, { waitMs: 60_000 });
     expect(await finished).toMatchObject({ id: 'n' });
     expect(rig.done).toEqual([`n ${await hashOf([Buffer.from('behind')])}`]);
   });
@@ -124,7 +124,7 @@ describe('a task that is parked while its object cannot be had', () => {
     await failed;
     expect((await discarded).commands).toMatchObject([{ outcome: 'discarded' }]);
     const ended = next(worker, 'parked-discarded');
-    await queue.parked.discard({ key: 'a' }, { waitMs: 10_000 });
+    await queue.parked.discard({ key: 'a' }, { waitMs: 60_000 });
     await ended;
     expect(await queue.parked.list()).toMatchObject({ parked: [] });
   });

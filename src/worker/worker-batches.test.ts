@@ -51,7 +51,7 @@ it('each task has its own context, attempts and end', async () => {
       if (payload.key === 'b' && ctx.attempt === 1) fail(new Error('not yet'));
     }
   });
-  const failed = next(worker, 'task-failed');
+  const failed = next(worker, 'task-failed', ({ counted }) => counted);
   const finished = many(worker, 'task-finished', 3);
   await rig.enqueue('a', 'b', 'c');
   await worker.start();
@@ -98,7 +98,7 @@ it('a task that takes too long is told by its own signal, counted from the call 
     { batch: { maxSize: 10, maxWaitMs: 100 } }, // longer than the timeout of 40 ms
   );
   const started = next(worker, 'task-started');
-  const failed = next(worker, 'task-failed');
+  const failed = next(worker, 'task-failed', ({ counted }) => counted);
   const finished = next(worker, 'task-finished');
   await worker.start();
   await rig.queue.enqueue('short', { key: 'a', n: 0 });

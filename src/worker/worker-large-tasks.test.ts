@@ -312,7 +312,7 @@ describe('a task whose record came too late', () => {
     const parked = next(worker, 'key-parked');
     await rig.large.enqueue('note', { key: 'bad' }, { id: 'first' });
     await rig.broken('late', { partIndices: [0, 1, 2, 3], lateMs: 60_500 });
-    await rig.broken('in-time', { partIndices: [0, 1, 2, 3], lateMs: 59_000 });
+    await rig.broken('in-time', { partIndices: [0, 1, 2, 3], lateMs: 30_000 });
     await worker.start();
     await parked;
     fixed = true;

@@ -13,10 +13,14 @@ describe('a worker', () => {
     await rig.enqueue('a', 'b', 'c', 'd', 'slow');
     await finished;
     const idle = 1 - partitionOf(rig, 'slow');
-    const purged = await next(worker, 'purged', ({ partition }) => partition === idle);
+    const ofIdle = rig.cluster.log({ topic: 'q', partition: idle })?.ends.end;
+    const purged = await next(
+      worker,
+      'purged',
+      ({ partition, below }) => partition === idle && Number(below) === ofIdle,
+    );
     expect(purged.topic).toBe('q');
-    const log = rig.cluster.log({ topic: 'q', partition: idle })?.ends;
-    expect(log?.start).toBe(log?.end);
+    expect(start(rig, 'q', idle)).toBe(ofIdle);
     const pinned = await next(worker, 'retention-pinned');
     expect(pinned.worst[0]?.by).toMatchObject({ kind: 'task', group: 'q', key: 'slow' });
     expect(worker.health()).toMatchObject({

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { contentOf, drain, PartsRig, uploadOf } from '../../../test/support/parts-rig.ts';
+import { partHeaders } from '../../codec/header-names.ts';
 import { type BodyManifest, manifestHeader, partCount, readManifest } from '../../codec/manifest.ts';
 import type { OutgoingRecord } from '../../kafka/port.ts';
 
@@ -27,7 +28,7 @@ const harm: fc.Arbitrary<Harm> = fc.oneof(
   fc.record({
     kind: fc.constant('header' as const),
     at,
-    name: fc.constantFrom('kl-upload', 'kl-part', 'kl-length', 'kl-crc', 'kl-codec', 'kl-coded-as'),
+    name: fc.constantFrom(...Object.values(partHeaders)),
     value: fc.constantFrom(
       undefined,
       '0',
@@ -47,7 +48,7 @@ const harm: fc.Arbitrary<Harm> = fc.oneof(
 
 /** Something that is wrong with the manifest. */
 const lie: fc.Arbitrary<Partial<BodyManifest>> = fc.oneof(
-  { arbitrary: fc.constant({}), weight: 3 },
+  { arbitrary: fc.constant({}), weight: 12 },
   fc.record({ to: fc.constantFrom(4, 5, 6, 40, 1_000_000, Number.MAX_SAFE_INTEGER) }),
   fc.record({ from: fc.constantFrom(1, 2, 3), to: fc.constantFrom(6, 7, 900) }),
   fc.record({ partition: fc.constantFrom(1, 2, 3, 2 ** 31 - 1) }),
@@ -120,5 +121,6 @@ it('whatever is wrong with parts and manifest, a body is given out as it was or 
     }),
     { numRuns: 300 },
   );
+  // Of 300, about 90 are given and the rest fail: not all was too easy, nor too hard.
   expect([given > 50, failed > 50]).toEqual([true, true]);
 }, 60_000);

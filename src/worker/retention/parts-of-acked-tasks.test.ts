@@ -138,7 +138,7 @@ it('no part goes that a task in the log, or one that is on its way, may need; in
         expect(start).toBe(end);
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 150 },
   );
   // It was not all too easy: parts went while tasks with parts were there, and uploads came too late.
   expect(kept).toBeGreaterThan(5);

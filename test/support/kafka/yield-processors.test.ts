@@ -9,8 +9,10 @@ it('a process and its session leave the processors to others', async () => {
   try {
     const pid = child.pid ?? 0;
     await yieldProcessors(pid);
-    expect(getPriority(pid)).toBe(10);
-    expect(sessionOf(pid)).toMatch(/nice 10$|^none$/);
+    // Whoever runs the tests may be as humble already.
+    const own = Math.max(10, getPriority());
+    expect(getPriority(pid)).toBe(own);
+    expect(sessionOf(pid)).toMatch(/nice 1\d$|^none$/);
   } finally {
     child.kill('SIGKILL');
   }
