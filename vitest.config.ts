@@ -27,7 +27,8 @@ export default defineConfig({
           name: 'kafka',
           include: ['test/integration/**/*.test.ts'],
           globalSetup: ['test/support/kafka/global-setup.ts'],
-          testTimeout: 120_000,
+          // Each wait in them ends by itself: this is for what hangs.
+          testTimeout: 300_000,
           expect: { poll: { timeout: 30_000 } },
           hookTimeout: 120_000,
           // These tests wait for most of their time, and each has topics, groups and, where it kills brokers, a cluster of its own.

@@ -84,6 +84,8 @@ export type WorkerEvent =
   | { readonly event: 'halted'; readonly partition: number; readonly reason: string }
   /** The worker said that it parked this key, from the task at this offset on, or that task alone. */
   | ({ readonly event: 'parked' } & ParkedPlace)
+  /** The worker said that it obeys an operator who holds this key. */
+  | { readonly event: 'key-held'; readonly key: string }
   /** The process found offsets that somebody had set back, and runs tasks again from there on. */
   | { readonly event: 'rewind-obeyed'; readonly partition: number; readonly offset: number }
   /** The worker said that this task's record came too late to count, and was not run. */

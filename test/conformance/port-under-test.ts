@@ -23,6 +23,8 @@ export interface PortUnderTest {
   readonly deleteBefore?: (partition: TopicPartition, offset: number) => Promise<void>;
   /** Has the coordinator throw a member out of its group without asking it. */
   readonly evict?: (member: WatchedMember) => Promise<void>;
+  /** Called before a member of KIP-848 joins a group. */
+  readonly beforeGroup?: (group: string) => Promise<void>;
   /** Waits until a time in milliseconds has passed for the cluster and its clients. */
   readonly pass: (ms: number) => Promise<void>;
   readonly close: () => Promise<void>;
@@ -94,6 +96,7 @@ export class Bench {
   }
 
   async joinedMember(settings: MemberSettings): Promise<WatchedMember> {
+    if (settings.protocol === 'consumer') await this.port.beforeGroup?.(settings.group);
     const member = this.member(settings);
     await member.join();
     return member;

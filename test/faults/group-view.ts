@@ -20,6 +20,8 @@ export class GroupView {
   readonly errors: string[] = [];
   /** By key: why it was parked. */
   readonly parked = new Map<string, string>();
+  /** Keys that operators hold, where a worker obeys it. */
+  readonly heldKeys = new Set<string>();
   /** By partition: below this, an acknowledged commit says, all is finished but for the keys it lists. */
   readonly doneBelow = new Map<number, number>();
   readonly #sent = new Map<string, readonly CommitClaim[]>();
@@ -29,6 +31,8 @@ export class GroupView {
   readonly #begun = new Map<string, Map<string, number>>();
   /** When each process began its latest handler. */
   readonly latestStart = new Map<string, number>();
+  /** By partition: when it was taken last, as far as the logs were read. */
+  readonly #takenAt = new Map<number, number>();
   /** By producer. */
   readonly #calls = new Map<string, { made: number; answered: number }>();
   readonly #killed = new Set<string>();
@@ -59,6 +63,11 @@ export class GroupView {
       for (const partition of own) taken.add(partition);
     }
     return taken.size === partitions;
+  }
+
+  /** What this process's handlers that have not ended work on. */
+  runningTasks(life: string): readonly string[] {
+    return [...(this.#begun.get(life)?.keys() ?? [])];
   }
 
   /** How long this process's handlers that have not ended have run. */
@@ -134,6 +143,9 @@ export class GroupView {
         this.parkedCount += 1;
         this.parked.set(event.key, event.reason);
         break;
+      case 'key-held':
+        this.heldKeys.add(event.key);
+        break;
       case 'commit-sent':
         this.#sent.set(event.process, event.claims);
         break;
@@ -158,16 +170,27 @@ export class GroupView {
     if (claim !== undefined) this.doneBelow.set(partition, claim.doneBelow);
   }
 
+  /** Who had it before has it no longer, also one who was replaced and has not said so. */
+  #take(member: MemberView, { partition, at }: { readonly partition: number; readonly at: number }): void {
+    if (at < (this.#takenAt.get(partition) ?? 0)) return; // logs are read one after the other
+    this.#takenAt.set(partition, at);
+    for (const other of this.members.values()) if (other !== member) forget(other, partition);
+    member.held.add(partition);
+    member.taken.add(partition);
+  }
+
   #move(event: LogEvent): void {
     const member = this.member(event.process);
     if (event.event === 'assigned') for (const p of event.partitions) member.held.add(p);
-    if (event.event === 'taken') member.taken.add(event.partition);
+    if (event.event === 'taken') this.#take(member, event);
     if (event.event === 'revoke-asked') for (const p of event.partitions) member.asked.add(p);
     if (event.event === 'halted') member.halted.add(event.partition);
     if (event.event === 'stopped') member.stopped = true;
     if (event.event !== 'given-up') return;
-    for (const partition of event.partitions) {
-      for (const set of [member.held, member.taken, member.asked]) set.delete(partition);
-    }
+    for (const partition of event.partitions) forget(member, partition);
   }
+}
+
+function forget({ held, taken, asked }: MemberView, partition: number): void {
+  for (const set of [held, taken, asked]) set.delete(partition);
 }

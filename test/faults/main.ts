@@ -62,7 +62,7 @@ ${scenarios.map((s) => `  ${s.name.padEnd(14)} ${s.about}`).join('\n')}
 Engine mutants, each of which must turn worker-kill red
   ${engineMutants.join(', ')}
 
---broker-config sets what the brokers of the run are started with, over the scenario's own and the tests' settings.
+--broker-config sets what the brokers of the run are started with, over the tests' settings.
 --no-check turns zombie red: its store does not look at the token then.
 `;
 
@@ -100,7 +100,7 @@ if (given === undefined || given === '') say('Starting three brokers...');
 const cluster =
   given === undefined || given === ''
     ? await startKafka({
-        brokerConfig: { ...scenario.brokerConfig, ...givenConfig(values['broker-config']) },
+        brokerConfig: givenConfig(values['broker-config']),
         yields: scenario.brokersYield ?? false,
       })
     : undefined;

@@ -105,10 +105,8 @@ export interface ProducerOrder {
 }
 
 /** What a worker process may be told. */
-export interface WorkerOrder {
-  /** Where it is to end. */
-  readonly killAt: KillPoint | undefined;
-}
+/** To stand still until it is told to go on, or where it is to end. */
+export type WorkerOrder = 'stand still' | { readonly killAt: KillPoint | undefined };
 
 const VARIABLE = 'KEYLANE_FAULTS';
 

@@ -40,8 +40,6 @@ export interface Scenario {
   readonly name: string;
   /** One line for the help text. */
   readonly about: string;
-  /** Broker settings of a cluster made for this scenario. */
-  readonly brokerConfig?: Readonly<Record<string, string>>;
   /** Brokers made for it leave the processors to its processes, as those on other machines do. */
   readonly brokersYield?: boolean;
   run(options: ScenarioOptions): Promise<Outcome>;

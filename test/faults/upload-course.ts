@@ -145,6 +145,7 @@ export class UploadCourse {
     const { held, parked } = this.keys;
     const { pending } = world.control();
     await Promise.all([pending.hold({ key: held }), pending.park({ key: parked })]);
+    await world.until('a key held', (view) => view.heldKeys.has(held), CALM_MS);
     await world.enqueue(producer, { keys: [held, parked, held, parked], everyMs: 0 });
     await world.until('a key parked', (view) => view.parked.has(parked), CALM_MS);
     const logs = await this.#options.admin.logs(`${world.queue}.parts`, PARKED_IN + 1);

@@ -27,7 +27,10 @@ process.on('uncaughtException', (error) => {
 process.on('disconnect', () => process.exit(71));
 
 const killPoints = new KillPoints(settings.queue);
-process.on('message', ({ killAt }: WorkerOrder) => killPoints.arm(killAt));
+process.on('message', (order: WorkerOrder) => {
+  if (order === 'stand still') process.kill(process.pid, 'SIGSTOP');
+  else killPoints.arm(order.killAt);
+});
 const fault = engineFault(settings.mutant, settings.queue);
 const { queue, close } = openWorkQueue(
   settings,
@@ -85,6 +88,12 @@ function observe(observed: Worker): void {
   observed.on('key-parked', ({ partition, offset, key, reason }) =>
     log.write({ event: 'parked', partition, offset: Number(offset), key, reason }),
   );
+  observed.on('held-by-operator', ({ key }) => {
+    if (key !== undefined) log.write({ event: 'key-held', key });
+  });
+  observed.on('holds-found', ({ keys }) => {
+    for (const key of keys) log.write({ event: 'key-held', key });
+  });
   observed.on('partition-note', ({ partition, note }) => {
     if (note.kind === 'rewind-obeyed') log.write({ event: 'rewind-obeyed', partition, offset: note.offset });
   });

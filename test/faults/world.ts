@@ -5,6 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { LogEvent } from '../checker/events.ts';
 import { untilStill } from '../support/until-still.ts';
 import { Child, type Exit } from './child.ts';
+import { trySession } from './cluster-admin.ts';
 import { EventLog, LogFollower, monotonicMs, readEventLogs } from './event-log.ts';
 import { groupReport } from './group-report.ts';
 import { GroupView } from './group-view.ts';
@@ -72,7 +73,12 @@ export class World {
   #lives = 0;
 
   static async open(options: WorldOptions): Promise<World> {
-    return new World(options, await mkdtemp(join(tmpdir(), 'keylane-faults-')));
+    const world = new World(options, await mkdtemp(join(tmpdir(), 'keylane-faults-')));
+    const { worker } = options;
+    // By the classic protocol each member says it itself, and with KIP-848 the brokers decide.
+    if (worker.protocol === 'consumer')
+      await trySession(options, worker.group ?? world.queue, worker.detectFailureMs);
+    return world;
   }
 
   constructor(options: WorldOptions, folder: string) {
@@ -164,20 +170,34 @@ export class World {
   }
 
   /**
-   * SIGSTOP: the process stands still, and is not among the workers until it goes on. What the logs said before may be
-   * over when the signal comes: false, and it goes on at once, unless they say so still.
+   * The process stands still, and is not among the workers until it goes on. It stops itself, between two of its events:
+   * stopped from outside it may have decided to start a task, and not said so. What the logs said before may be over by
+   * then: false, and it goes on at once, unless they say so still.
    */
   async suspend(worker: Child, holds: (view: GroupView) => boolean): Promise<boolean> {
-    if (!worker.signal('SIGSTOP') || worker.pid === undefined)
-      throw new Error(`${worker.life} was gone before it could be suspended`);
-    await untilStill(worker.pid);
-    if (!holds(this.look())) {
-      worker.signal('SIGCONT');
-      return false;
-    }
+    worker.send('stand still');
+    if (!(await this.#standsStill(worker, holds))) return false;
     this.#suspended.add(worker);
     this.log.write({ event: 'suspended', target: worker.life });
     return true;
+  }
+
+  /** SIGKILL, unless the logs say something else when the process stands still. */
+  async killWhile(child: Child, holds: (view: GroupView) => boolean): Promise<boolean> {
+    child.signal('SIGSTOP');
+    if (!(await this.#standsStill(child, holds))) return false;
+    await this.kill(child);
+    return true;
+  }
+
+  /** False, and it goes on, unless the logs say so when it has stopped. */
+  async #standsStill(child: Child, holds: (view: GroupView) => boolean): Promise<boolean> {
+    if (!child.running || child.pid === undefined)
+      throw new Error(`${child.life} was gone before it could be stopped`);
+    await untilStill(child.pid);
+    if (holds(this.look())) return true;
+    child.signal('SIGCONT');
+    return false;
   }
 
   /** SIGCONT. */
@@ -219,15 +239,16 @@ export class World {
     }
   }
 
-  /** All partitions are taken by the workers that run, and evenly. */
+  /** All partitions are taken by the workers that run, and evenly, as far as the logs were read. */
+  get isCalm(): boolean {
+    const lives = this.workers.map(({ life }) => life);
+    return this.view.isCalm(lives, this.#options.partitions);
+  }
+
+  /** Resolves when it is. */
   async untilCalm(timeoutMs = CALM_MS): Promise<void> {
-    const calm = (view: GroupView): boolean =>
-      view.isCalm(
-        this.workers.map((worker) => worker.life),
-        this.#options.partitions,
-      );
     try {
-      await this.until('all partitions taken evenly by the running workers', calm, timeoutMs);
+      await this.until('all partitions taken evenly by the running workers', () => this.isCalm, timeoutMs);
     } catch (error) {
       const what = error instanceof Error ? error.message : String(error);
       throw new Error(`${what}; ${await this.#groupReport()}`, { cause: error });

@@ -20,7 +20,7 @@ function connect(password: string): Kafka {
     brokers: secure.bootstrap.split(','),
     tls: { ca: secure.ca },
     sasl: { mechanism: 'SCRAM-SHA-256', username: secure.username, password },
-    connectTimeoutMs: 5_000,
+    connectTimeoutMs: 30_000,
   });
 }
 

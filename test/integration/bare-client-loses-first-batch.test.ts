@@ -27,7 +27,7 @@ test.each(TRANSIENT)(
       api: 'produce',
       when: ({ batches }) => batches.some((batch) => batch.topic === topic && batch.baseSequence === 0),
       // The refusal comes when B to E are under way, before any of them is acked: the order in which the loss happens.
-      action: { kind: 'refuse', errorCode, after: { requests: 4, orMs: 1_000 } },
+      action: { kind: 'refuse', errorCode, after: { requests: 4, orMs: 30_000 } },
     });
 
     const reports = await Promise.all(['A', 'B', 'C', 'D', 'E'].map((value) => producer.produce(0, value)));

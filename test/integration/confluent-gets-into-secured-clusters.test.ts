@@ -96,12 +96,6 @@ describe('is refused at once, with the reason', () => {
       message: expect.stringContaining('PEM'),
     });
   });
-
-  test('when the client speaks TLS and the broker does not', async () => {
-    await expect(refused({ brokers: cluster.bootstrap.split(',') })).rejects.toMatchObject({
-      message: expect.stringContaining('PLAINTEXT'),
-    });
-  });
 });
 
 test('a member of a group that it may not join hears of it when it joins', async () => {
@@ -119,8 +113,22 @@ test('a member of a group that it may not join hears of it when it joins', async
   await membership.abandon();
 });
 
-test('brokers that are not there are unreachable, after the time a connection may take', async () => {
-  await expect(
-    driver({ brokers: ['127.0.0.1:1'], tls: undefined, connectTimeoutMs: 500 }).appender(),
-  ).rejects.toMatchObject({ code: 'KAFKA_UNREACHABLE', message: expect.stringContaining('refused') });
+describe('is unreachable, after the time a connection may take', () => {
+  const CONNECT_MS = 5_000;
+
+  test('who is not there', async () => {
+    const brokers = ['127.0.0.1:1'];
+    await expect(
+      driver({ brokers, tls: undefined, connectTimeoutMs: CONNECT_MS }).appender(),
+    ).rejects.toMatchObject({ code: 'KAFKA_UNREACHABLE', message: expect.stringContaining('refused') });
+  });
+
+  // Also a broker that is being restarted hangs up in the middle: others may be there, or it is back soon.
+  test('who does not speak TLS, with the likely cause', async () => {
+    const brokers = cluster.bootstrap.split(',');
+    await expect(driver({ brokers, connectTimeoutMs: CONNECT_MS }).appender()).rejects.toMatchObject({
+      code: 'KAFKA_UNREACHABLE',
+      message: expect.stringContaining('PLAINTEXT'),
+    });
+  });
 });

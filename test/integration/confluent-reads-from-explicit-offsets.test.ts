@@ -131,7 +131,8 @@ test('a paused partition goes on soon after it is resumed: its client is not asl
     expect(offset).toBe(round);
   }
   waitedMs.sort((a, b) => a - b);
-  expect(waitedMs[3], waitedMs.join()).toBeLessThan(200);
+  // A client that is asleep wakes up once a second.
+  expect(waitedMs[3], waitedMs.join()).toBeLessThan(500);
 });
 
 test('an offset that the log does not have is a problem, and other partitions go on', async () => {

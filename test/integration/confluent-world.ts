@@ -15,6 +15,7 @@ import type {
   TopicPartition,
 } from '../../src/kafka/port.ts';
 import type { ClusterAddress } from '../../src/kafka/security.ts';
+import { calmGroup } from '../faults/cluster-admin.ts';
 import { kafkaBrokers } from '../support/kafka/shared.ts';
 
 export function addressOf(brokers: readonly string[]): ClusterAddress {
@@ -75,7 +76,9 @@ export class World {
       ...options,
     });
     this.#closers.push(() => membership.abandon());
-    return new Member(membership);
+    return new Member(membership, async () => {
+      if (options.protocol === 'consumer') await calmGroup(kafkaBrokers(), options.group ?? this.topic);
+    });
   }
 
   partitions(...numbers: readonly number[]): TopicPartition[] {
@@ -98,11 +101,16 @@ export class Member {
   onRevoked: (event: MembershipEvent & { readonly kind: 'revoked' }) => void | Promise<void> = (event) =>
     event.answer();
 
-  constructor(membership: Membership) {
+  readonly #ready: () => Promise<void>;
+
+  /** `ready`: what is to be done before it joins. */
+  constructor(membership: Membership, ready: () => Promise<void> = () => Promise.resolve()) {
     this.membership = membership;
+    this.#ready = ready;
   }
 
   async join(): Promise<void> {
+    await this.#ready();
     await this.membership.join((event) => {
       this.events.push(event);
       if (event.kind === 'assigned') for (const { partition } of event.partitions) this.#owned.add(partition);

@@ -5,6 +5,7 @@ import { platformaticAdmin } from '../../src/kafka/platformatic/admin.ts';
 import type { TopicPartition } from '../../src/kafka/port.ts';
 import { describeKafkaPort } from '../conformance/port-conformance.ts';
 import type { WatchedMember } from '../conformance/watched-member.ts';
+import { calmGroup } from '../faults/cluster-admin.ts';
 import { kafkaBrokers } from '../support/kafka/shared.ts';
 
 const clientId = 'conformance';
@@ -64,6 +65,7 @@ describeKafkaPort(
       pass: (ms) => sleep(ms),
       deleteBefore,
       evict,
+      beforeGroup: (group) => calmGroup(kafkaBrokers(), group),
       close: () => driver.close(),
     };
   },

@@ -10,6 +10,9 @@ test('without faults, what is produced through the proxy is what is read, throug
   await using proxy = await startKafkaProxy(direct);
   const topic = `proxied-${randomUUID()}`;
   await createTopic(proxy.bootstrap, topic, 3);
+  // By another producer, so that the topic is known to its leaders and refuses nothing by itself.
+  await using other = await BareProducer.connect(direct, topic);
+  for (const partition of [0, 1, 2]) await other.produce(partition, 'warm');
   const values = Array.from({ length: 300 }, (_, index) => `${index} ${'x'.repeat(index * 100)}`);
   await using producer = await BareProducer.connect(proxy.bootstrap, topic);
 
@@ -17,7 +20,7 @@ test('without faults, what is produced through the proxy is what is read, throug
 
   expect(reports.every((report) => report.error === undefined && report.offset >= 0)).toBe(true);
   for (const partition of [0, 1, 2]) {
-    const sent = values.filter((_, index) => index % 3 === partition);
+    const sent = ['warm', ...values.filter((_, index) => index % 3 === partition)];
     expect(await readAll(proxy.bootstrap, topic, partition)).toEqual(sent);
     expect(await readAll(direct, topic, partition)).toEqual(sent);
   }

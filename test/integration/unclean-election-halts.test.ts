@@ -20,12 +20,14 @@ it('an election that loses the end of a log halts its partition; accepted, nothi
       { commitIntervalMs: 50, logger: silentLogger },
     );
     await worker.start();
+    const firstTen = next(worker, 'committed', ({ offset }) => offset === 10n);
     for (let n = 0; n < 10; n += 1) await queue.enqueue('work', { key: 'k', n });
-    await next(worker, 'committed', ({ offset }) => offset === 10n);
+    await firstTen;
     const halted = next(worker, 'partition-halted');
     await world.loseEnd(async () => {
+      const nextTen = next(worker, 'committed', ({ offset }) => offset === 20n);
       for (let n = 10; n < 20; n += 1) await queue.enqueue('work', { key: 'k', n });
-      await next(worker, 'committed', ({ offset }) => offset === 20n);
+      await nextTen;
     });
     const { reason, from, to } = await halted;
     expect({ reason, from, to }).toEqual({ reason: 'data-loss', from: 10n, to: 20n });

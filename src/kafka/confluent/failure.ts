@@ -47,7 +47,11 @@ export function failureOf(code: number, message: string): KafkaFailure {
   return { kind: kindByCode.get(code) ?? 'other', code, message };
 }
 
+/** A broker that hangs up so early refuses nobody: it is being restarted, or does not speak TLS there. */
+const NO_TLS_THERE = /\bdisconnected\b.*\bSSL_HANDSHAKE\b|wrong version number/i;
+
 const kindByText: readonly (readonly [RegExp, KafkaFailureKind])[] = [
+  [NO_TLS_THERE, 'unreachable'],
   [/authentication|\bsasl\b|\bssl\b|\btls\b|certificate|\bpem\b|oauthbearer/i, 'authentication'],
   [/authorization failed|not authorized/i, 'authorization'],
   [/fatal error/i, 'producer-fatal'],
@@ -64,8 +68,6 @@ export function failureOfText(text: string): KafkaFailure {
   const kind = kindByText.find(([pattern]) => pattern.test(bare))?.[1] ?? 'other';
   return { kind, code: undefined, message: withLikelyCause(text) };
 }
-
-const NO_TLS_THERE = /disconnected.*in state SSL_HANDSHAKE|wrong version number/i;
 
 /** The client asks this itself when it notices the end of the connection while it writes, but not while it reads. */
 function withLikelyCause(text: string): string {

@@ -1,6 +1,5 @@
 import { SeededRandom } from '../../checker/seeded-random.ts';
 import type { Exit } from '../child.ts';
-import { trySession } from '../cluster-admin.ts';
 import { killingOf } from '../end-process.ts';
 import { monotonicMs } from '../event-log.ts';
 import type { Killing } from '../process-settings.ts';
@@ -37,16 +36,12 @@ const sizes: Readonly<Record<RunSize, Size>> = {
 /** A task may end so many processes before it is parked, and all together one more than that. */
 const CRASHES_EACH = 3;
 /** A dead worker holds its partitions up for so long. */
-const SESSION_MS = 3_000;
+const SESSION_MS = 6_000;
 
 export const crashLoop: Scenario = {
   name: 'crash-loop',
   about:
     'tasks that end their process among healthy ones: parked after three crashes each, and no other task is',
-  brokerConfig: {
-    'group.consumer.session.timeout.ms': String(SESSION_MS),
-    'group.consumer.min.session.timeout.ms': String(SESSION_MS),
-  },
   run,
 };
 
@@ -96,7 +91,7 @@ class Round {
           concurrency: 64,
           commitIntervalMs: 1_000,
           protocol,
-          detectFailureMs: 6_000,
+          detectFailureMs: SESSION_MS,
           drainMs: 10_000,
           work: { kind: 'sleep', minMs: 20, maxMs: 60 },
           slow: undefined,
@@ -140,7 +135,6 @@ class Round {
 
   async #work(world: World): Promise<void> {
     this.#world = world;
-    await trySession(this.#options, world.queue, SESSION_MS);
     const { healthy, killings, quietMs } = this.#size;
     const producer = await world.spawnProducer();
     await world.enqueue(producer, { keys: this.#keys(), everyMs: 0 });

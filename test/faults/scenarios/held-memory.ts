@@ -25,6 +25,8 @@ const READ_AGAIN_TIMES = 2.5;
 /** One key's tasks run one after the other; noise of the machine aside they do so as fast as without a hold. */
 const LEAST_SPEED = 0.8;
 const CALM_MS = 60_000;
+/** Until two gauges have told what was before. */
+const GAUGES_MS = 2_000;
 const QUIET_MS = 120_000;
 
 interface Size {
@@ -101,7 +103,8 @@ async function holdAndRelease(world: World, { held, plain, restMs }: Course): Pr
   world.spawnWorker();
   await world.untilDrained(QUIET_MS);
   await world.control().pending.hold({ key: HELD });
-  await wait(3_000);
+  await world.until('the key held', (view) => view.heldKeys.has(HELD), CALM_MS);
+  await wait(GAUGES_MS);
   const heldFrom = monotonicMs();
   const keys: string[] = [];
   for (let i = 1; i <= held; i += 1) {
@@ -140,7 +143,8 @@ function judge(played: Awaited<ReturnType<typeof play>>, { events, times, held }
   const bytes = payloadBytes(events, heldFrom);
   const readHeld = readAt(releasedAt) - readAt(heldFrom);
   const readAll = (gauges.at(-1)?.readBytes ?? 0) - readAt(heldFrom);
-  const resting = readAt(releasedAt) - readAt(restFrom);
+  const atRest = gauges.find((g) => g.at >= restFrom)?.readBytes ?? 0;
+  const resting = readAt(releasedAt) - atRest;
   const plainSpeed = speedOf(events, PLAIN);
   const heldSpeed = speedOf(events, HELD);
   const firstMs = firstFinish(events, HELD) - releasedAt;

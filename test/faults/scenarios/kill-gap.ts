@@ -20,10 +20,6 @@ const BEYOND_SESSION_MS = 2_000;
 export const killGap: Scenario = {
   name: 'kill-gap',
   about: 'SIGKILL of a worker under load: how long its partitions wait, on both protocols',
-  brokerConfig: {
-    'group.consumer.session.timeout.ms': String(SESSION_MS),
-    'group.consumer.min.session.timeout.ms': String(SESSION_MS),
-  },
   run,
 };
 

@@ -21,8 +21,8 @@ const EVERY_MS = 10;
 const LEAST_TASKS = 1_000;
 /** So small that a task which failed as often as an outage lets tasks fail would be given up at once. */
 const MAX_ATTEMPTS = 3;
-/** After so long an outage has been noticed everywhere. */
-const NOTICED_MS = 3_000;
+/** What was under way when an outage was noticed has failed after so long. */
+const UNDER_WAY_MS = 1_000;
 /** Each worker tries one task at a time, and pauses for up to 5 s in between. */
 const MOST_PER_SECOND = 2;
 const RECOVERED_MS = 10_000;
@@ -126,15 +126,15 @@ function judge(played: Awaited<ReturnType<typeof play>>, { events, times, asked 
   const finishes = events.flatMap((e) => (e.event === 'task-finished' ? [e.at] : [])).sort((a, b) => a - b);
   const normal = perSecond(finishes, normalFrom, downAt);
   const perSecondBefore = perSecond(asked, normalFrom, downAt);
-  const perSecondDown = perSecond(asked, downAt + NOTICED_MS, upAt);
+  const noticed = noticedAt(events, downAt);
+  const perSecondDown = perSecond(asked, Math.max(...noticed) + UNDER_WAY_MS, upAt);
   const recoveredMs = untilNormal(finishes, upAt, normal);
   const parked = events.filter((e) => e.event === 'parked').length;
-  const began = events.filter((e) => e.event === 'outage' && e.began).length;
   const failures = events.filter((e) => e.event === 'task-failed' && e.at > downAt).length;
   const problems = [...played.problems];
   if (parked > 0) problems.push(`outage: ${parked} keys were parked`);
-  if (began < WORKERS)
-    problems.push(`exercised too little: only ${began} of ${WORKERS} workers saw an outage`);
+  if (noticed.length < WORKERS)
+    problems.push(`exercised too little: only ${noticed.length} of ${WORKERS} workers saw an outage`);
   if (perSecondDown > MOST_PER_SECOND)
     problems.push(`outage: asked ${perSecondDown.toFixed(1)} times a second`);
   const recovered = numberGoal('normal speed again after', recoveredMs, {
@@ -160,6 +160,16 @@ function judge(played: Awaited<ReturnType<typeof play>>, { events, times, asked 
     ],
     report: played.report,
   };
+}
+
+/** When each worker noticed it. */
+function noticedAt(events: readonly LogEvent[], downAt: number): number[] {
+  const firsts = new Map<string, number>();
+  for (const { event, process, at, ...rest } of events) {
+    const isIt = event === 'outage' && 'began' in rest && rest.began && at > downAt;
+    if (isIt) firsts.set(process, Math.min(at, firsts.get(process) ?? at));
+  }
+  return [...firsts.values()];
 }
 
 function perSecond(moments: readonly number[], from: number, to: number): number {

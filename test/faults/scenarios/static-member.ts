@@ -28,10 +28,6 @@ export const staticMember: Scenario = {
   name: 'static-member',
   about:
     'workers with a staticMemberId end and come back within their session: what moves, on both protocols',
-  brokerConfig: {
-    'group.consumer.session.timeout.ms': String(SESSION_MS),
-    'group.consumer.min.session.timeout.ms': String(SESSION_MS),
-  },
   run,
 };
 

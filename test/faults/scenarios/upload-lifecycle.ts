@@ -84,7 +84,7 @@ function worldOf(options: ScenarioOptions, { partitions }: UploadPlan): WorldOpt
     worker: {
       concurrency: 8,
       commitIntervalMs: 200,
-      detectFailureMs: 6_000,
+      detectFailureMs: 30_000,
       work: { kind: 'sleep', minMs: 0, maxMs: 0 },
     },
   });

@@ -19,10 +19,12 @@ const LEAST_TASKS = 300;
 /** So many handlers have begun, and not written, when their process stands still. */
 const AT_WORK = 5;
 /** No handler writes sooner. */
-const LEAST_WORK_MS = 100;
+const LEAST_WORK_MS = 250;
 /** With KIP-848 the brokers decide; those that a run starts have the same. */
 const SESSION_MS = 6_000;
 const CALM_MS = 60_000;
+/** A worker whose coordinator has told it its partitions, and was not heard, joins again after half a minute. */
+const QUIET_MS = 60_000;
 
 /** What happens to the group while the zombie stands still. */
 type Meanwhile = 'nothing' | 'offsets deleted' | 'group deleted';
@@ -31,10 +33,6 @@ export const zombie: Scenario = {
   name: 'zombie',
   about:
     'a worker stands still for two sessions and goes on: a store that checks the token takes nothing stale',
-  brokerConfig: {
-    'group.consumer.session.timeout.ms': String(SESSION_MS),
-    'group.consumer.min.session.timeout.ms': String(SESSION_MS),
-  },
   run,
 };
 
@@ -66,7 +64,7 @@ async function part(options: ScenarioOptions, meanwhile: Meanwhile): Promise<Out
           concurrency: 16,
           commitIntervalMs: 500,
           detectFailureMs: SESSION_MS,
-          work: { kind: 'store', port: store.port, minMs: LEAST_WORK_MS, maxMs: 400 },
+          work: { kind: 'store', port: store.port, minMs: LEAST_WORK_MS, maxMs: 750 },
         },
       }),
       // What it tried while it was void is counted by the store: refused there, its tasks count as failed, not as run again.
@@ -123,14 +121,18 @@ async function standStill(world: World, { options, admin, meanwhile }: Course): 
   const target = new SeededRandom(options.seed).pick(world.workers);
   if (target === undefined) throw new Error('no worker is left');
   await suspendAtWork(world, target);
+  const atWork = world.view.runningTasks(target.life);
   const until = performance.now() + 2 * SESSION_MS;
   await world.untilCalm();
   world.say('the others have taken over');
   if (meanwhile !== 'nothing') await forget(world, admin, meanwhile);
   await wait(Math.max(0, until - performance.now()));
+  // Others have written what the zombie is about to write.
+  const isWritten = ({ finished }: GroupView): boolean => atWork.every((id) => finished.has(id));
+  await world.until('its tasks finished by others', isWritten, CALM_MS);
   world.resume(target);
   await world.untilCalm();
-  await load.end();
+  await load.end(QUIET_MS);
   return target.life;
 }
 

@@ -75,12 +75,15 @@ function topicSettings(replicas: number): Record<string, string> {
   };
 }
 
-/** Lets tests have members that are given up after a second or two; what they do not set stays as in production. */
+/**
+ * Lets tests have members that are given up after a second or two. Who does not say so is given up after half a minute, which
+ * no machine stands still for.
+ */
 const GROUP_SETTINGS = {
   'group.initial.rebalance.delay.ms': '100',
   'group.min.session.timeout.ms': '1000',
   'group.consumer.min.session.timeout.ms': '1000',
-  'group.consumer.session.timeout.ms': '6000',
+  'group.consumer.session.timeout.ms': '30000',
   'group.consumer.min.heartbeat.interval.ms': '100',
   'group.consumer.heartbeat.interval.ms': '1000',
 };

@@ -36,7 +36,7 @@ export class S3Server {
 
   static async start(): Promise<S3Server> {
     const java = await javaCommand(WANTED);
-    const classPath = await jars();
+    const classPath = await s3Jars();
     const folder = await mkdtemp(join(tmpdir(), 'keylane-s3-'));
     const [port = 0] = await freePorts(1);
     await mkdir(join(folder, 'data'));
@@ -101,8 +101,8 @@ export class S3Server {
   }
 }
 
-/** Fetched on first use and kept, as those of Kafka are. */
-async function jars(): Promise<string> {
+/** Its class path. The jars are fetched on first use and kept, as those of Kafka are. */
+export async function s3Jars(): Promise<string> {
   const home = join(CACHE, `s3proxy-${S3PROXY_VERSION}`);
   await mkdir(CACHE, { recursive: true });
   await locked(`${home}.lock`, async () => {
