@@ -33,7 +33,7 @@ beforeAll(async () => {
   };
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config));
   said = messagesByLine(await compile());
-}, 120_000);
+});
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 

@@ -112,7 +112,7 @@ it('whatever sources do, a task is there with all of its body, or absent, and ot
     }),
     { numRuns: 60 },
   );
-}, 60_000);
+});
 
 it('a signal that is aborted before, or after, changes nothing but what it must', async () => {
   await using rig = new LargeTasksRig();

@@ -91,4 +91,4 @@ it('no schedule of reads stalls, memory stays bounded, and all of it is given ba
     'more, beyond': expect.any(Number),
     'more waits': expect.any(Number),
   });
-}, 180_000);
+});

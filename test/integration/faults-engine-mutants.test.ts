@@ -5,7 +5,7 @@ import { workerKill } from '../faults/scenarios/worker-kill.ts';
 import { kafkaBrokers } from '../support/kafka/shared.ts';
 
 // Each run has a queue, a group and processes of its own, and waits for most of its time.
-vi.setConfig({ maxConcurrency: 2, testTimeout: 240_000 });
+vi.setConfig({ maxConcurrency: 2 });
 
 const run = (mutant: EngineMutant | undefined): Promise<Outcome> =>
   workerKill.run({

@@ -2,9 +2,7 @@ import { expect, it } from 'vitest';
 import { uploadLifecycle } from '../faults/scenarios/upload-lifecycle.ts';
 import { kafkaBrokers } from '../support/kafka/shared.ts';
 
-it('parts are there for as long as a task may need them, and gone soon after', {
-  timeout: 240_000,
-}, async () => {
+it('parts are there for as long as a task may need them, and gone soon after', async () => {
   const outcome = await uploadLifecycle.run({
     seed: 1,
     brokers: kafkaBrokers(),

@@ -146,7 +146,7 @@ it('objects go some time after their tasks are finished, and not before', async 
   finish.resolve();
   await expect.poll(objects, { timeout: 60_000, interval: 500 }).toBe(0);
   expect(done.map((line) => line.split(' ')[0])).toEqual(['finished', 'unfinished']);
-}, 180_000);
+});
 
 it('a source that fails leaves no task, no object and no upload', async () => {
   const failing = async function* (): AsyncGenerator<Buffer> {

@@ -28,4 +28,4 @@ it('a leader that is killed under load delays tasks; none is lost, doubled, reor
   const refused = rig.sent.filter(({ told }) => told?.kind !== 'appended');
   expect(refused).toEqual([]);
   expect(await rig.disagreements()).toEqual([]);
-}, 240_000);
+});

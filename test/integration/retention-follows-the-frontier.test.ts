@@ -155,4 +155,4 @@ it('logs begin where all groups have come to: idle partitions, orphaned parts an
   expect(new Set(purged.map(({ topic }) => topic))).toEqual(
     new Set([name, `${name}.parts`, `${name}.parked`]),
   );
-}, 120_000);
+});

@@ -43,4 +43,4 @@ it('an election that loses the end of a log halts its partition; accepted, nothi
     await queue.close();
     await kafka.close();
   }
-}, 300_000);
+});

@@ -60,4 +60,4 @@ it('a log that was cut off is noticed when it has grown beyond what was read bef
   } finally {
     await Promise.all([kafka.close(), cutOff.close()]);
   }
-}, 300_000);
+});

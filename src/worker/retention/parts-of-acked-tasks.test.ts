@@ -143,4 +143,4 @@ it('no part goes that a task in the log, or one that is on its way, may need; in
   // It was not all too easy: parts went while tasks with parts were there, and uploads came too late.
   expect(kept).toBeGreaterThan(5);
   expect(voids).toBeGreaterThan(5);
-}, 120_000);
+});

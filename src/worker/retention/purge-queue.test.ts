@@ -155,7 +155,7 @@ describe('the log of a queue', () => {
     rig.asked.length = 0;
     await rig.rounds();
     expect(rig.asked).toEqual(['eachLogEnds', 'committedOffsets', 'offsetsForTime']);
-  }, 30_000);
+  });
 
   it('is not touched by an owner whose commit the group does not acknowledge', async () => {
     await using rig = new PurgeRig();
