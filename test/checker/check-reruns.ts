@@ -130,13 +130,19 @@ function sinceThen(previous: Run, run: Run, holdings: ReadonlyMap<string, readon
 /** After a broker's return the group may still be without its coordinator for this long. */
 const BROKER_RECOVERY_MS = 20_000;
 
-/** Whether a partition could not be given up cleanly: a broker was down about then, or the process was suspended. */
+/**
+ * Whether a partition could not be given up cleanly: a broker was down about then, the process was suspended, or nothing of the
+ * whole machine ran for seconds, after which its coordinator takes every member for dead.
+ */
 function troubled(history: History, holding: Holding): boolean {
   if (history.lives.get(holding.process)?.suspended === true) return true;
-  const faults = history.events.filter((e) => e.event === 'fault' && e.at <= holding.to);
-  const last = faults.at(-1);
-  if (last?.event !== 'fault') return false;
-  return last.fault === 'broker-killed' || holding.to - last.at <= BROKER_RECOVERY_MS;
+  const faults = history.events.flatMap((e) => (e.event === 'fault' ? [e] : []));
+  const isAbout = ({ at }: { readonly at: number }): boolean =>
+    Math.abs(holding.to - at) <= BROKER_RECOVERY_MS;
+  if (faults.some((one) => one.fault === 'machine-stood-still' && isAbout(one))) return true;
+  const last = faults.findLast((one) => one.fault !== 'machine-stood-still' && one.at <= holding.to);
+  if (last === undefined) return false;
+  return last.fault === 'broker-killed' || isAbout(last);
 }
 
 /** A commit acknowledged before `run` started that covers a finish of an earlier run. */

@@ -148,7 +148,7 @@ export type InjectorEvent =
   | ({ readonly event: 'found-parked'; readonly parkedAt: number } & ParkedPlace)
   | {
       readonly event: 'fault';
-      readonly fault: 'broker-killed' | 'broker-restarted';
+      readonly fault: 'broker-killed' | 'broker-restarted' | 'machine-stood-still';
       readonly target: string;
     };
 

@@ -57,7 +57,7 @@ export class Child {
   }
 
   send(message: ProducerOrder | WorkerOrder | 'end'): void {
-    this.#process.send(message);
+    this.#process.send(message, () => undefined); // who has ended hears nothing more
   }
 
   /** Resolves with the next message; rejects when the process ends without one. */

@@ -20,6 +20,8 @@ export class GroupView {
   readonly errors: string[] = [];
   /** By key: why it was parked. */
   readonly parked = new Map<string, string>();
+  /** Processes whose workers say that an outage goes on. */
+  readonly inOutage = new Set<string>();
   /** Keys that operators hold, where a worker obeys it. */
   readonly heldKeys = new Set<string>();
   /** By partition: below this, an acknowledged commit says, all is finished but for the keys it lists. */
@@ -142,6 +144,10 @@ export class GroupView {
       case 'parked':
         this.parkedCount += 1;
         this.parked.set(event.key, event.reason);
+        break;
+      case 'outage':
+        if (event.began) this.inOutage.add(event.process);
+        else this.inOutage.delete(event.process);
         break;
       case 'key-held':
         this.heldKeys.add(event.key);

@@ -40,6 +40,8 @@ export interface WorldOptions {
 
 /** How often the logs are looked at while something is awaited. */
 const LOOK_MS = 10;
+const LOOK_AT_TIME_MS = 200;
+const STOOD_STILL_MS = 2_500;
 const EXIT_MS = 60_000;
 /** How long partitions may take to be shared out, on a machine that is busy. */
 const CALM_MS = 60_000;
@@ -71,6 +73,8 @@ export class World {
   readonly #died: string[] = [];
   #control: OpenQueue | undefined;
   #lives = 0;
+  #lookedAt = monotonicMs();
+  readonly #watchingTime: NodeJS.Timeout;
 
   static async open(options: WorldOptions): Promise<World> {
     const world = new World(options, await mkdtemp(join(tmpdir(), 'keylane-faults-')));
@@ -86,6 +90,7 @@ export class World {
     this.folder = folder;
     this.queue = options.queue ?? newQueueName();
     this.log = new EventLog(folder, 'injector');
+    this.#watchingTime = setInterval(() => this.#lookAtTime(), LOOK_AT_TIME_MS);
     this.#follower = new LogFollower(folder);
   }
 
@@ -175,6 +180,7 @@ export class World {
    * then: false, and it goes on at once, unless they say so still.
    */
   async suspend(worker: Child, holds: (view: GroupView) => boolean): Promise<boolean> {
+    if (!worker.running) throw new Error(`${worker.life} was gone before it could be stopped`);
     worker.send('stand still');
     if (!(await this.#standsStill(worker, holds))) return false;
     this.#suspended.add(worker);
@@ -291,12 +297,22 @@ export class World {
   /** Ends every process of the run. `keep` leaves the logs where they are. */
   async close({ keep }: { readonly keep: boolean }): Promise<void> {
     const children = [...this.#workers.values(), ...this.#producers.values(), ...this.#others];
+    clearInterval(this.#watchingTime);
     for (const child of children) child.signal('SIGKILL');
     await Promise.all(this.#watches);
     await this.#control?.close();
     this.#follower.close();
     this.log.close();
     if (!keep) await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** This process does little. Where it does not run for seconds, nothing may have. */
+  #lookAtTime(): void {
+    const gapMs = monotonicMs() - this.#lookedAt;
+    this.#lookedAt = monotonicMs();
+    if (gapMs < STOOD_STILL_MS) return;
+    this.log.write({ event: 'fault', fault: 'machine-stood-still', target: `${Math.round(gapMs)} ms` });
+    this.say(`nothing ran for ${Math.round(gapMs)} ms`);
   }
 
   #groupReport(): Promise<string> {

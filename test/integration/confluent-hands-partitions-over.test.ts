@@ -42,7 +42,9 @@ test.each(protocols)(
         () => {
           next += 1;
         },
-        () => undefined, // closed with the world
+        (error: unknown) => {
+          if (!isOver) failures.push(error); // else it was closed with the world
+        },
       );
     }, 20);
 
@@ -67,6 +69,7 @@ test.each(protocols)(
     await second.join();
     latest = next;
     longestGap = 0;
+    const before = next;
     await second.until(({ owned }) => owned.length === 4);
     clearInterval(producing);
     longestGap = Math.max(longestGap, next - latest);
@@ -74,6 +77,7 @@ test.each(protocols)(
 
     expect(failures).toEqual([]);
     expect(new Set(kept)).toEqual(new Set(['acked']));
+    expect(next - before).toBeGreaterThan(75);
     expect(longestGap).toBeLessThan(75);
     expect([...first.owned, ...second.owned].toSorted((a, b) => a - b)).toEqual(numbers(8));
     const handed = await second.membership.committed(world.partitions(...second.owned));

@@ -47,6 +47,10 @@ async function confirmedByBareClientAndMissing(proxy: KafkaProxy): Promise<reado
   await using rig = await ProducerRig.open(kafkaBrokers(), { partitions: 1 });
   // A batch for each record, so that several are under way at once, as in any busy producer.
   const settings = { lingerMs: 0, codec: 'none', batchCount: 1 } as const;
+  // By another producer, so that the topic is known to its leader and refuses nothing by itself.
+  const other = await BareProducer.connect(kafkaBrokers(), settings);
+  await other.produce(rig.topic, 0, Buffer.from('warm'), Buffer.from('k'));
+  await other.close();
   const bare = await BareProducer.connect(proxy.bootstrap.split(','), settings);
   // It hangs on the other batches being on their way when the first is refused.
   const after = { requests: 4, orMs: 30_000 };

@@ -6,7 +6,6 @@ import { type SimulatedEvent, TransitionReport } from './transitions.ts';
 
 const RUNS = 520;
 /** Much longer than it takes, for machines that have much else to do. */
-/** The slowest takes 24 s on two cores: this ends what hangs, and says nothing of speed. */
 const TIMEOUT_MS = 600_000;
 
 /** What must have followed what, or the schedules have left out what they are there for. */

@@ -76,11 +76,10 @@ export class ClientEvents {
     if (fac === 'REQTMOUT' && !this.#closed) this.#onUnanswered();
     // A broker that hangs up is logged as a mere notice, with the likely cause.
     if (severity > ERROR_SEVERITY && fac !== 'FAIL') return;
-    const text = message.replace(/^\[thrd:[^\]]*\]: /, '');
-    this.#reason = text;
+    const failure = failureOfText(message.replace(/^\[thrd:[^\]]*\]: /, ''));
+    this.#reason = failure.message;
     if (severity > ERROR_SEVERITY) return;
-    if (fac === 'FATAL') this.#fatalReason = text;
-    const failure = failureOfText(text);
+    if (fac === 'FATAL') this.#fatalReason = failure.message;
     // During a connect nobody polls the client, so its error events do not arrive; its log lines do.
     if (failure.kind === 'authentication') this.tell(failure);
   }

@@ -13,7 +13,6 @@ const WORKERS = 3;
 const KEYS = 240;
 const EVERY_MS = 4;
 const LEAST_TASKS = 500;
-/** As the brokers of these runs have it for KIP-848; classic members ask for the same. */
 const SESSION_MS = 6_000;
 const BEYOND_SESSION_MS = 2_000;
 

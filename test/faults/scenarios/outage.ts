@@ -93,6 +93,7 @@ async function goDown(world: World, server: SlowServer, size: RunSize): Promise<
   const perSecondBefore = ((world.look().finished.size - before) * 1_000) / (downAt - normalFrom);
   server.setDown(true);
   world.say('down');
+  await world.until('every worker saw an outage', (view) => view.inOutage.size === WORKERS, QUIET_MS);
   await wait(downMs);
   server.setDown(false);
   const upAt = monotonicMs();

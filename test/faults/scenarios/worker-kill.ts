@@ -79,6 +79,8 @@ const sizes: Readonly<Record<RunSize, Size>> = {
 };
 
 const BROKER_DOWN_MS = 5_000;
+/** To hit a rebalance that is under way. */
+const MOST_ATTEMPTS = 10;
 const MUTANT_QUIET_MS = 12_000;
 
 export const workerKill: Scenario = {
@@ -231,14 +233,17 @@ class Drive {
 
   /** Starts or stops a worker, and kills who gives or takes partitions; again, if it was over before anybody saw it. */
   async #killInRebalance(world: World, turn: number): Promise<void> {
-    for (let hit = false; !hit; ) {
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
       const [first] = world.workers;
-      if (turn % 2 === 1) world.spawnWorker();
-      const stopping = turn % 2 === 0 && first !== undefined ? world.stop(first) : undefined;
-      hit = await this.#killMoving(world);
+      const starts = (turn + attempt) % 2 === 1;
+      if (starts) world.spawnWorker();
+      const stopping = starts || first === undefined ? undefined : world.stop(first);
+      const hit = await this.#killMoving(world);
       this.#fill(world);
       await stopping;
+      if (hit) return;
     }
+    throw new Error(`no rebalance of ${MOST_ATTEMPTS} was hit. ${world.describe()}`);
   }
 
   /** False when partitions are shared out again, and nobody was killed. */

@@ -14,14 +14,13 @@ import { recreatedTopic } from './recreated-topic.ts';
 const PARTITIONS = 6;
 const KEYS = 60;
 const WORKERS = 3;
-const EVERY_MS = 8;
+const EVERY_MS = 16;
 const LEAST_TASKS = 300;
 /** So many handlers have begun, and not written, when their process stands still. */
 const AT_WORK = 5;
 /** No handler writes sooner. */
 const LEAST_WORK_MS = 250;
-/** With KIP-848 the brokers decide; those that a run starts have the same. */
-const SESSION_MS = 6_000;
+const SESSION_MS = 8_000;
 const CALM_MS = 60_000;
 /** A worker whose coordinator has told it its partitions, and was not heard, joins again after half a minute. */
 const QUIET_MS = 60_000;
