@@ -222,7 +222,7 @@ describe('ensureTopics', () => {
       void cluster.admin.createTopics([{ name: 'q', partitions: 7, replicationFactor: 3, configs: {} }]);
     };
     const refused = start().catch((error: unknown) => error);
-    await clock.advance(11_000);
+    await clock.advance(31_000);
     expect(await refused).toMatchObject({ problems: [{ code: 'PARTITIONS_TOO_MANY', topic: 'q' }] });
   });
 
@@ -234,6 +234,28 @@ describe('ensureTopics', () => {
       return reads <= 6 ? { ...spec.configs, 'retention.ms': '604800000' } : spec.configs;
     };
     const facts = start();
+    await clock.advance(1_000);
+    expect(await facts).toMatchObject({ queue: { id: 'id of q' } });
+  });
+
+  it('waits for them, too, where another starter was first', async () => {
+    const { cluster, clock, start } = world();
+    let late = false;
+    cluster.beforeCreate = () => {
+      cluster.beforeCreate = () => undefined;
+      late = true;
+      const specs = ['q', 'q.state', 'q.parked', 'q.parts'].map((name) => ({
+        name,
+        partitions: 2,
+        replicationFactor: 3,
+        configs: {},
+      }));
+      void cluster.admin.createTopics(specs);
+    };
+    cluster.configsOf = (spec) => (late ? { ...spec.configs, 'cleanup.policy': 'compact' } : spec.configs);
+    const facts = start();
+    await clock.advance(20_000);
+    late = false;
     await clock.advance(1_000);
     expect(await facts).toMatchObject({ queue: { id: 'id of q' } });
   });

@@ -50,8 +50,8 @@ export interface EnsureTopicsOptions {
 
 /** A topic may be in the making by another starter, its configs not yet known everywhere: look again this long. */
 const SECOND_LOOKS_MS = 1_000;
-/** KRaft brokers learn of a new topic's configs one by one. */
-const READ_BACK_MS = 10_000;
+/** KRaft brokers learn of a new topic's configs one by one, busy ones late. */
+const READ_BACK_MS = 30_000;
 const LOOK_AGAIN_MS = 250;
 
 /**
@@ -75,7 +75,8 @@ export async function ensureTopics(options: EnsureTopicsOptions): Promise<TopicF
   if (missing.length > 0) {
     const { created } = await admin.createTopics(missing);
     const own = missing.filter((spec) => created.includes(spec.name));
-    view = await lookUntil(clock, own.length > 0 ? READ_BACK_MS : SECOND_LOOKS_MS, async () => {
+    // They are new whoever has made them, also we ourselves by a request that seemed to fail.
+    view = await lookUntil(clock, READ_BACK_MS, async () => {
       const seen = judge(plan, await readFacts(admin, plan), 'fail');
       return {
         seen,
